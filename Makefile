@@ -1,0 +1,248 @@
+# Pli.  `make help` lists the targets; everything is built below $(B).
+#
+# The room law: each folder of src/ is a room and may include only headers of itself and of the
+# rooms on its line.  The compiler is given exactly these folders, so a forbidden include does not
+# compile; `make headers` proves that every header stands alone under the same law.
+USES_base     :=
+USES_io       := base
+USES_proto    := base io
+USES_store    := base io proto
+USES_cert     := base io proto store
+USES_identity := base io proto store cert
+USES_policy   := base
+USES_office   := base io store cert identity policy
+USES_doors    := base io proto identity office
+USES_courier  := base io proto
+USES_prog     := base io proto store cert identity policy office doors courier
+
+# A part of the house can be built alone, without the fuzz targets: make ROOMS='base io' unit
+ALL_ROOMS := base io proto store cert identity policy office doors courier prog
+ROOMS ?= $(ALL_ROOMS)
+
+B    ?= build
+CC   ?= gcc
+MODE ?= release
+JOBS ?= $(shell nproc 2>/dev/null || echo 1)
+PREFIX  ?= /usr/local
+# Sanitizers make gcc see ghosts: there its warnings stay warnings.
+WERROR  ?= $(if $(filter release,$(MODE)),-Werror)
+FUZZ_SECONDS ?= 60
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+# V=1 shows the whole commands.
+V ?= 0
+ifeq ($(V),0)
+Q = @echo '  $(1)	$(2)';
+endif
+ifeq ($(MODE),fuzz)
+CC := clang
+endif
+
+# ---------------------------------------------------------------------------------- flags
+WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-Wwrite-strings -Wundef $(WERROR)
+HARD := -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-clash-protection
+ifeq ($(shell uname -m),x86_64)
+HARD += -fcf-protection
+endif
+SAN_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+SAN_tsan := -fsanitize=thread -fno-omit-frame-pointer
+SAN_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer
+OPT_release := -O2 $(HARD)
+OPT_asan    := -O1 $(SAN_asan)
+OPT_tsan    := -O1 $(SAN_tsan)
+OPT_fuzz    := -O1 $(SAN_fuzz)
+ifndef OPT_$(MODE)
+$(error MODE is release, asan, tsan or fuzz, not '$(MODE)')
+endif
+
+DIALECT := -std=gnu17 -D_GNU_SOURCE -pthread -fPIE -g
+CFLAGS_ALL = $(DIALECT) $(OPT_$(MODE)) $(WARN) -MMD -MP -isystem third_party/llhttp $(CFLAGS)
+LDFLAGS_ALL = -pthread -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN_$(MODE)) $(LDFLAGS)
+BANNED := -include src/base/banned.h
+LIBS := -lssl -lcrypto -lsodium -lsqlite3 -ljansson -lcmark -lidn2 -lunistring -lseccomp -lcurl -lz
+
+# ---------------------------------------------------------------------------------- what there is
+# Every mode has objects of its own; the released program is $(B)/pli.
+ifeq ($(MODE),release)
+D := $(B)
+else
+D := $(B)/$(MODE)
+endif
+GEN      := $(B)/gen
+GEN_BASE := $(GEN)/base/web.c $(GEN)/base/web.h
+quote     = -iquote src/$(1) -iquote $(GEN)/$(1)
+room_of   = $(call quote,$(1)) $(foreach r,$(USES_$(1)),$(call quote,$(r)))
+ALL_QUOTE = $(foreach r,$(ROOMS),$(call quote,$(r)))
+
+SOURCES := $(foreach r,$(ROOMS),$(filter-out %_test.c,$(wildcard src/$(r)/*.c)))
+TESTS   := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*_test.c))
+HEADERS := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.h))
+LLHTTP  := $(wildcard third_party/llhttp/*.c)
+FUZZERS ?= $(if $(filter-out $(ROOMS),$(ALL_ROOMS)),,$(filter-out fuzz/replay.c,$(wildcard fuzz/*.c)))
+WEB     := $(shell find web schema \( -type f -o -type d \) -print 2>/dev/null)
+
+OBJECTS := $(SOURCES:src/%.c=$(D)/obj/%.o) $(D)/obj/base/web.o $(LLHTTP:third_party/%.c=$(D)/obj/%.o)
+LIB_OBJECTS := $(filter-out $(D)/obj/prog/main.o,$(OBJECTS))
+UNIT    := $(foreach t,$(TESTS),$(D)/test/$(basename $(notdir $(t))))
+REPLAYS := $(FUZZERS:fuzz/%.c=$(D)/fuzz-replay/%)
+FUZZ    := $(FUZZERS:fuzz/%.c=$(D)/fuzz/%)
+
+# ---------------------------------------------------------------------------------- targets
+.PHONY: all help run test unit deps test-deps demo-reset bench fuzz fuzz-build asan tsan headers \
+	lint format-check install crash clean test-build
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+ifneq ($(filter $(D)/obj/prog/main.o,$(OBJECTS)),)
+all: $(D)/pli
+else
+all: $(D)/libpli.a
+endif
+
+help:
+	@echo 'make            build/pli, optimised and hardened'
+	@echo 'make run        packages, build, a demo instance, serve it on https://localhost:8443'
+	@echo 'make demo-reset throw the demo instance away'
+	@echo 'make test       packages, build, every test; ends with "N passed, N failed"'
+	@echo 'make unit       unit tests and fuzz replays only (ROOMS="base io" for a part)'
+	@echo 'make deps | test-deps   packages for building and running | for testing'
+	@echo 'make bench      one figure a line'
+	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS each'
+	@echo 'make asan tsan  unit tests and fuzz replays under the sanitizers'
+	@echo 'make headers lint   the room law; static checks'
+	@echo 'make install DESTDIR= PREFIX=/usr/local'
+
+run:
+	@tools/deps run
+	@MAKE='$(MAKE)' tools/build $(JOBS) MODE=release B=$(B) all
+	@PLI=$(B)/pli tools/run-demo
+
+demo-reset:
+	@PLI=$(B)/pli tools/run-demo --reset
+
+deps:
+	@tools/deps run
+
+test-deps:
+	@tools/deps run
+	@tools/deps test
+
+test:
+	@tools/deps run
+	@tools/deps test
+	@MAKE='$(MAKE)' tools/build $(JOBS) test-build
+	@B=$(D) PLI=$(D)/pli t/run
+
+unit: test-build
+	@B=$(D) PLI=$(D)/pli t/run --unit
+
+asan tsan:
+	@$(MAKE) --no-print-directory MODE=$@ unit
+
+test-build: all $(UNIT) $(REPLAYS)
+
+bench: all
+	@B=$(D) PLI=$(D)/pli bench/run
+
+crash: all
+	@B=$(D) PLI=$(D)/pli t/run --crash
+
+fuzz:
+	@$(MAKE) --no-print-directory MODE=fuzz fuzz-build
+	@B=$(B)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) tools/fuzz $(notdir $(basename $(FUZZERS)))
+
+fuzz-build: $(FUZZ)
+
+headers: $(GEN)/base/web.h
+	@for cc in $(CC) clang; do \
+		command -v $$cc >/dev/null || { echo "headers: no $$cc here, left out"; continue; }; \
+		$(foreach r,$(ROOMS),for h in src/$(r)/*.h; do [ -e $$h ] || continue; \
+			$$cc $(DIALECT) $(WARN) -Wno-pragma-once-outside-header -Wno-unused-function \
+			-isystem third_party/llhttp $(BANNED) $(call room_of,$(r)) -fsyntax-only \
+			-x c $$h || exit 1; done;) \
+		echo "headers: $(words $(HEADERS)) stand alone under $$cc"; done
+
+lint:
+	@tools/lint
+
+format-check:
+	@clang-format --dry-run $(HEADERS) $(SOURCES) $(TESTS)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/doc/pli
+	install -m 755 $(B)/pli $(DESTDIR)$(PREFIX)/bin/pli
+	for m in man/*.1; do [ ! -e $$m ] || install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/; done
+	for m in man/*.5; do [ ! -e $$m ] || install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man5/; done
+	for f in README.md ARCHITECTURE.md CHANGELOG.md LICENSE third_party/llhttp/LICENSE-MIT; do \
+		[ ! -e $$f ] || install -m 644 $$f $(DESTDIR)$(PREFIX)/share/doc/pli/; done
+
+clean:
+	rm -rf $(B)
+
+# ---------------------------------------------------------------------------------- rules
+$(D)/pli: $(OBJECTS)
+	$(call Q,LINK,$@) $(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+$(D)/libpli.a: $(LIB_OBJECTS)
+	@rm -f $@
+	$(call Q,AR,$@) $(AR) rcs $@ $^
+
+# Objects of a room: only its own law on the include path.  Tests may look everywhere.
+define room_rules
+$(D)/obj/$(1)/%.o: src/$(1)/%.c | $(GEN)/base/web.h
+	@mkdir -p $$(@D)
+	$$(call Q,CC,$$<) $$(CC) $$(CFLAGS_ALL) $$(BANNED) $$(call room_of,$(1)) -c -o $$@ $$<
+
+$(D)/test/%: src/$(1)/%.c $(D)/libpli.a
+	@mkdir -p $$(@D)
+	$$(call Q,TEST,$$<) $$(CC) $$(CFLAGS_ALL) -iquote src/$(1) $$(ALL_QUOTE) $$(LDFLAGS_ALL) -MF $$@.d -o $$@ $$< \
+		$(D)/libpli.a -lcmocka $$(LIBS)
+endef
+$(foreach r,$(ROOMS),$(eval $(call room_rules,$(r))))
+
+$(D)/obj/base/web.o: $(GEN)/base/web.c
+	@mkdir -p $(@D)
+	$(call Q,CC,$<) $(CC) $(CFLAGS_ALL) $(call room_of,base) -c -o $@ $<
+
+# Frozen third-party code, see third_party/llhttp/README.md; our warnings do not apply to it.
+$(D)/obj/llhttp/%.o: third_party/llhttp/%.c
+	@mkdir -p $(@D)
+	$(call Q,CC,$<) $(CC) $(DIALECT) $(OPT_$(MODE)) -w -DLLHTTP_STRICT_MODE=1 -Ithird_party/llhttp -MMD -MP -c -o $@ $<
+
+# Templates, translations, assets and schema, compiled by the generator (src/base/README.md).
+$(B)/tools/embed: $(wildcard tools/embed*.c tools/embed*.h) src/base/web_table.h
+	@mkdir -p $(@D)
+	$(call Q,TOOL,$@) $(CC) -std=gnu17 -D_GNU_SOURCE -O1 -g $(filter-out -Werror,$(WARN)) $(WERROR) -iquote src/base \
+		-o $@ $(filter %.c,$^) -lcrypto -lz
+
+$(GEN)/base/web.c: $(B)/tools/embed $(WEB)
+	@mkdir -p $(@D)
+	$(call Q,EMBED,$@) $(B)/tools/embed web schema $(GEN)/base
+$(GEN)/base/web.h: $(GEN)/base/web.c ;
+
+# The templates' own test runs on templates of its own.
+$(GEN)/fixture/web.c: $(B)/tools/embed $(shell find src/base/testdata -type f 2>/dev/null)
+	@mkdir -p $(@D)
+	$(call Q,EMBED,$@) $(B)/tools/embed src/base/testdata/web src/base/testdata/schema $(GEN)/fixture
+
+$(D)/test/template_test: src/base/template_test.c $(GEN)/fixture/web.c $(D)/libpli.a
+	@mkdir -p $(@D)
+	$(call Q,TEST,$<) $(CC) $(CFLAGS_ALL) -iquote $(GEN)/fixture -iquote src/base $(LDFLAGS_ALL) \
+		-MF $@.d -o $@ $< $(GEN)/fixture/web.c $(D)/libpli.a -lcmocka $(LIBS)
+
+$(D)/fuzz-replay/%: fuzz/%.c fuzz/replay.c $(D)/libpli.a
+	@mkdir -p $(@D)
+	$(call Q,REPLAY,$<) $(CC) $(CFLAGS_ALL) $(ALL_QUOTE) $(LDFLAGS_ALL) -MF $@.d -o $@ fuzz/$*.c fuzz/replay.c \
+		$(D)/libpli.a $(LIBS)
+
+$(D)/fuzz/%: fuzz/%.c $(D)/libpli.a
+	@mkdir -p $(@D)
+	$(call Q,FUZZ,$<) $(CC) $(CFLAGS_ALL) $(ALL_QUOTE) $(LDFLAGS_ALL) -fsanitize=fuzzer,address,undefined -MF $@.d \
+		-o $@ $< $(D)/libpli.a $(LIBS)
+
+-include $(OBJECTS:.o=.d) $(wildcard $(D)/test/*.d $(D)/fuzz/*.d $(D)/fuzz-replay/*.d)

@@ -1,0 +1,54 @@
+/* One JSON line per event, written with a single write(2), so that lines of several processes and
+ * threads never mix. */
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "jsonw.h"
+#include "text.h"
+
+#include "log.h"
+
+/* Set once at start, before there are threads; the log is the one thing every room shares. */
+static const char *log_proc = "pli";
+static _Atomic int log_min = LOG_INFO_LEVEL;
+
+void log_init(const char *proc, enum log_level min_level)
+{
+	log_proc = proc;
+	atomic_store(&log_min, (int)min_level);
+}
+
+void log_event(enum log_level level, const char *event, const char *fmt, ...)
+{
+	static const char *const names[] = { "debug", "info", "warn", "error" };
+	AUTO_BUF text = { 0 };
+	AUTO_BUF line = { 0 };
+	struct jsonw w;
+	va_list ap;
+
+	if ((int)level < atomic_load_explicit(&log_min, memory_order_relaxed))
+		return;
+	va_start(ap, fmt);
+	buf_vfmt(&text, fmt, ap);
+	va_end(ap);
+	jsonw_init(&w, &line, false);
+	jsonw_object(&w, NULL);
+	jsonw_time(&w, "t", clock_now_us());
+	jsonw_str(&w, "level", names[level]);
+	jsonw_str(&w, "proc", log_proc);
+	jsonw_int(&w, "pid", getpid());
+	jsonw_str(&w, "event", event);
+	if (utf8_valid(text.p, text.n))
+		jsonw_strn(&w, "text", text.p, text.n);
+	else
+		jsonw_hex(&w, "text_hex", text.p, text.n);
+	jsonw_object_end(&w);
+	buf_ch(&line, '\n');
+	/* Where standard error is gone there is nobody to tell. */
+	if (write(STDERR_FILENO, line.p, line.n) < 0)
+		return;
+}

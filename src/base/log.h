@@ -1,0 +1,19 @@
+/* One JSON line per event on standard error: {"t":…,"level":…,"proc":…,"event":…,…}.
+ * Never an address, subject, name, token or password at level info or above.
+ * Rooms below office/ do not log (they return); log_debug is allowed everywhere. */
+#ifndef PLI_LOG_H
+#define PLI_LOG_H
+
+enum log_level { LOG_DEBUG_LEVEL, LOG_INFO_LEVEL, LOG_WARN_LEVEL, LOG_ERROR_LEVEL };
+
+/* proc: "pli-front", ...; static string. */
+void log_init(const char *proc, enum log_level min_level);
+/* event: dotted slug; fmt: what happened, for a person. */
+void log_event(enum log_level level, const char *event, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+#define log_debug(...) log_event(LOG_DEBUG_LEVEL, __VA_ARGS__)
+#define log_info(...) log_event(LOG_INFO_LEVEL, __VA_ARGS__)
+#define log_warn(...) log_event(LOG_WARN_LEVEL, __VA_ARGS__)
+#define log_error(...) log_event(LOG_ERROR_LEVEL, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,60 @@
+/* pli.conf: `key = value` lines in `[sections]`, `#` comments.  One table (settings.c) gives
+ * parser, environment (PLI_SECTION_KEY, never for secrets), defaults, `pli check` and documentation.
+ * An unknown key or bad value is an error with file, line and a suggestion. */
+#ifndef PLI_SETTINGS_H
+#define PLI_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "status.h"
+
+struct pool;
+
+#define SETTINGS_LISTEN_MAX 8
+
+struct settings {
+	/* [server] */
+	const char *host;		/* public name; Host header and links */
+	const char *listen[SETTINGS_LISTEN_MAX];	/* "ADDR:PORT", "[::1]:8443" */
+	int listen_count;
+	const char *timezone;		/* IANA; Europe/Paris */
+	const char *lang;		/* fr | en */
+	bool demo;
+	uint16_t public_port;		/* port shown in links; 0 = that of the first listen, 443 hidden */
+	unsigned loops;			/* 0 = min(cores, 4) */
+	unsigned workers;		/* most worker threads */
+	/* [mail] */
+	const char *mail;		/* outbox | smtp://… | smtps://… */
+	const char *mail_from;		/* address in From:, default no-reply@HOST */
+	bool mail_paused;		/* notices wait (bench, maintenance) */
+	/* [signin] */
+	const char *signin_policy;	/* strong | password */
+	/* [storage] */
+	uint64_t quota_bytes;		/* 0 = none: the file system's own size */
+	uint64_t reserve_deposit_bytes;	/* deposits stop below this much free space */
+	uint64_t reserve_read_bytes;	/* readings stop below this (smaller) */
+	/* [retention] */
+	unsigned content_days;		/* 30 */
+	unsigned evidence_days;		/* 1826 */
+	/* [limits] */
+	unsigned connections_per_net;	/* per IPv4 /24 and IPv6 /64; 0 = off */
+	unsigned idle_s, head_s, handshake_s, stall_s, body_rate_bytes, body_rate_s;
+	/* [log] */
+	const char *log_level;		/* debug | info | warn | error */
+};
+
+/* Defaults, then the text of the file, then the environment (env NULL: none; else as environ).
+ * Strings live in pool.  PLI_INPUT with "file:line: …, did you mean …?". */
+MUST enum pli_status settings_parse(struct pool *pool, const char *file_name, const char *text,
+				    char *const *env, struct settings *settings_r, struct err *err);
+/* The commented pli.conf that `pli init` writes. */
+struct buf;
+void settings_write(struct buf *out, const struct settings *settings);
+/* Append the names ("server.listen, …") of those settings that differ and cannot be changed while the
+ * server runs; true when there are any. */
+bool settings_need_restart(const struct settings *now, const struct settings *wanted, struct buf *names);
+/* Append the manual's section on settings, made from the same table: as plain text, or as man(7) macros. */
+void settings_manual(struct buf *out, bool roff);
+
+#endif

@@ -1,0 +1,196 @@
+/* What pli.conf may hold: the rows, and what a good value is. */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "text.h"
+#include "settings.h"
+
+#include "settings_table.h"
+
+static bool label_is_sane(const char *s, size_t n)
+{
+	if (n < 1 || n > 63 || s[0] == '-' || s[n - 1] == '-')
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!isalnum((unsigned char)s[i]) && s[i] != '-')
+			return false;
+	return true;
+}
+
+/* A host name (RFC 1123 section 2.1) or an address without brackets. */
+static bool host_is_sane(const char *value)
+{
+	struct in6_addr address;
+	const char *dot;
+
+	if (inet_pton(AF_INET6, value, &address) == 1 || inet_pton(AF_INET, value, &address) == 1)
+		return true;
+	if (strlen(value) > 253 || !*value)
+		return false;
+	/* Digits and dots alone are a broken address, not a name. */
+	if (!value[strspn(value, "0123456789.")])
+		return false;
+	for (; (dot = strchr(value, '.')); value = dot + 1)
+		if (!label_is_sane(value, (size_t)(dot - value)))
+			return false;
+	return label_is_sane(value, strlen(value));
+}
+
+static bool port_is_sane(const char *s, unsigned least)
+{
+	size_t n = strspn(s, "0123456789");
+
+	return n >= 1 && n <= 5 && !s[n] && atoi(s) >= (int)least && atoi(s) <= 65535;
+}
+
+/* HOST:PORT or [V6]:PORT; names says whether HOST may be a name. */
+bool settings_endpoint_is_sane(const char *value, bool names, unsigned least_port)
+{
+	char host[256];
+	struct in6_addr address;
+	const char *colon = strrchr(value, ':');
+	size_t n;
+
+	if (!colon || !port_is_sane(colon + 1, least_port))
+		return false;
+	n = (size_t)(colon - value);
+	if (n >= 2 && value[0] == '[' && value[n - 1] == ']') {
+		if (n - 2 >= sizeof(host))
+			return false;
+		memcpy(host, value + 1, n - 2);
+		host[n - 2] = 0;
+		return inet_pton(AF_INET6, host, &address) == 1;
+	}
+	if (n < 1 || n >= sizeof(host))
+		return false;
+	memcpy(host, value, n);
+	host[n] = 0;
+	if (inet_pton(AF_INET, host, &address) == 1)
+		return true;
+	return names && !strchr(host, ':') && host_is_sane(host);
+}
+
+static bool mail_is_sane(const char *value)
+{
+	if (str_eq(value, "outbox"))
+		return true;
+	if (str_starts(value, "smtp://"))
+		return settings_endpoint_is_sane(value + 7, true, 1);
+	return str_starts(value, "smtps://") && settings_endpoint_is_sane(value + 8, true, 1);
+}
+
+/* Enough to keep a header line whole; the mail room reads addresses properly. */
+static bool address_is_sane(const char *value)
+{
+	const char *at = strrchr(value, '@');
+
+	if (!at || at == value || strlen(value) > 254)
+		return false;
+	if (at[1] == '[') {
+		const char *end = at + 2 + strspn(at + 2, "0123456789abcdefABCDEFIPv.:");
+
+		if (end[0] != ']' || end[1])
+			return false;
+	} else if (!host_is_sane(at + 1)) {
+		return false;
+	}
+	for (; value < at; value++)
+		if (!isalnum((unsigned char)*value) && !strchr(".!#$%&'*+-/=?^_`{|}~", *value))
+			return false;
+	return true;
+}
+
+static const char *const langs[] = { "fr", "en", NULL };
+static const char *const policies[] = { "strong", "password", NULL };
+static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
+
+#define FIELD(name) offsetof(struct settings, name)
+
+const struct settings_row settings_rows[] = {
+	{ "server", "host", TEXT, FIELD(host), "", .check = host_is_sane,
+	  .wanted = "a host name such as letters.example.org", .flags = ESSENTIAL,
+	  .help = "Public name of the server: in links, certificates and mails; requests for other names "
+		  "are refused." },
+	{ "server", "listen", LISTEN, FIELD(listen), "127.0.0.1:8443", .flags = ESSENTIAL | RESTART,
+	  .wanted = "ADDRESS:PORT such as 0.0.0.0:443 or [::]:443",
+	  .help = "Where HTTPS is served. Several addresses: repeat the line or separate them by commas." },
+	{ "server", "timezone", TEXT, FIELD(timezone), "Europe/Paris", .check = clock_zone_known,
+	  .wanted = "a zone of the IANA database such as Europe/Paris or UTC",
+	  .flags = ESSENTIAL | RESTART,
+	  .help = "Zone of the times that people read; machines get UTC." },
+	{ "server", "lang", CHOICE, FIELD(lang), "fr", .choices = langs, .flags = ESSENTIAL,
+	  .help = "Language of mails, and of pages for readers who ask for neither." },
+	{ "server", "demo", FLAG, FIELD(demo), "no", .flags = RESTART,
+	  .help = "A demonstration: says so on every page and shows the caught mail." },
+	{ "server", "public_port", PORT, FIELD(public_port), "0",
+	  .help = "Port shown in links, where another one is forwarded to us; 0: that of the first "
+		  "listen line." },
+	{ "server", "loops", NUMBER, FIELD(loops), "0", 0, 64, .flags = RESTART,
+	  .help = "Threads that serve connections; 0: one per core, at most 4." },
+	{ "server", "workers", NUMBER, FIELD(workers), "16", 2, 256, .flags = RESTART,
+	  .help = "Most threads that run requests." },
+	{ "mail", "mail", TEXT, FIELD(mail), "outbox", .check = mail_is_sane, .flags = ESSENTIAL | RESTART,
+	  .wanted = "outbox, smtp://HOST:PORT or smtps://HOST:PORT",
+	  .help = "Where notices go: `outbox` keeps each as a file in outbox/, else a relay." },
+	{ "mail", "from", TEXT, FIELD(mail_from), "", .check = address_is_sane,
+	  .wanted = "an address such as no-reply@example.org",
+	  .help = "Sender's address of notices; none: no-reply@ and the host." },
+	{ "mail", "paused", FLAG, FIELD(mail_paused), "no",
+	  .help = "Notices wait, nothing is sent (for maintenance)." },
+	{ "signin", "policy", CHOICE, FIELD(signin_policy), "strong", .choices = policies,
+	  .help = "strong: a second factor beside the password; password: the password alone." },
+	{ "storage", "quota", SIZE, FIELD(quota_bytes), "0", 0, UINT64_MAX,
+	  .help = "Most that the instance may occupy; 0: as much as the file system has. "
+		  "Sizes: 500M, 20G, 1T (powers of 1024)." },
+	{ "storage", "reserve_deposit", SIZE, FIELD(reserve_deposit_bytes), "256M", 0, UINT64_MAX,
+	  .help = "Deposits are refused when less than this is free." },
+	{ "storage", "reserve_read", SIZE, FIELD(reserve_read_bytes), "64M", 0, UINT64_MAX,
+	  .help = "Readings, which write journal entries, are refused when less than this is free; "
+		  "at most reserve_deposit." },
+	{ "retention", "content_days", NUMBER, FIELD(content_days), "30", 1, 36525,
+	  .help = "Days that a letter's content is kept when its sender sets no date." },
+	{ "retention", "evidence_days", NUMBER, FIELD(evidence_days), "1826", 1, 36525,
+	  .help = "Days that proofs and journal details are kept." },
+	{ "limits", "connections_per_net", NUMBER, FIELD(connections_per_net), "512", 0, 1000000,
+	  .help = "Most connections from one IPv4 /24 or IPv6 /64; 0: no limit." },
+	{ "limits", "idle_s", NUMBER, FIELD(idle_s), "60", 1, 86400,
+	  .help = "Seconds that a kept-alive connection may wait for its next request." },
+	{ "limits", "head_s", NUMBER, FIELD(head_s), "10", 1, 3600,
+	  .help = "Seconds in which a request's head must arrive." },
+	{ "limits", "handshake_s", NUMBER, FIELD(handshake_s), "10", 1, 3600,
+	  .help = "Seconds in which the TLS handshake must end." },
+	{ "limits", "stall_s", NUMBER, FIELD(stall_s), "60", 1, 86400,
+	  .help = "Seconds after which a reader who takes nothing is dropped." },
+	{ "limits", "body_rate", SIZE, FIELD(body_rate_bytes), "1K", 0, 1u << 30,
+	  .help = "Bytes a second that a request's body must reach, on average over body_rate_s." },
+	{ "limits", "body_rate_s", NUMBER, FIELD(body_rate_s), "30", 1, 3600,
+	  .help = "Seconds over which body_rate is measured." },
+	{ "log", "level", CHOICE, FIELD(log_level), "info", .choices = levels,
+	  .help = "Least weighty line that is logged." },
+};
+
+_Static_assert(sizeof(settings_rows) / sizeof(settings_rows[0]) == SETTINGS_ROW_COUNT, "count the rows");
+
+void *settings_field(const struct settings *s, const struct settings_row *row)
+{
+	return (char *)(uintptr_t)s + row->offset;
+}
+
+/* body_rate is a SIZE in an unsigned. */
+bool settings_row_is_wide(const struct settings_row *row)
+{
+	return row->kind == SIZE && row->offset != FIELD(body_rate_bytes);
+}
+
+const struct settings_row *settings_row_find(const char *section, const char *key)
+{
+	for (size_t i = 0; i < SETTINGS_ROW_COUNT; i++)
+		if (str_eq(settings_rows[i].section, section) && str_eq(settings_rows[i].key, key))
+			return &settings_rows[i];
+	return NULL;
+}
+
