@@ -1,0 +1,528 @@
+/* See http_exchange.h.  Loop side first, then the worker's side (exchange_work), which alone runs while busy. */
+#include <assert.h>
+#include <string.h>
+
+#include "buf.h"
+#include "pool.h"
+#include "status.h"
+#include "loop.h"
+#include "stream.h"
+#include "workers.h"
+
+#include "http_exchange.h"
+
+#define PIECE_BYTES ((size_t)256 * 1024)
+#define PIECE_LEAST_BYTES ((size_t)64 * 1024)	/* a slow body is passed on from here */
+#define BODY_STEP_BYTES ((size_t)16 * 1024)
+#define EXCHANGE_MAGIC 0x65786368u
+
+/* What a job is to do, in this order. */
+enum exchange_todo {
+	TODO_OPEN = 1,		/* app->sink_open */
+	TODO_WRITE = 2,		/* the full piece to the sink */
+	TODO_BREAK = 4,		/* app->sink_broken */
+	TODO_HANDLE = 8,	/* app->handle, then the first piece of its source */
+	TODO_READ = 16,		/* the next piece of the source */
+	TODO_END = 32,		/* app->done, then free: does not come back */
+};
+
+struct piece {
+	uint8_t *p;
+	size_t n;
+	size_t cap;
+	size_t off;	/* sent already */
+};
+
+struct exchange {
+	struct http_exchange pub;
+	unsigned magic;
+	struct exchange_env *env;
+	void (*changed)(void *wire);
+	void *wire;		/* NULL: let go */
+	struct http_plan plan;
+	enum exchange_state state;
+	bool planned;
+	bool gone;
+	bool busy;		/* a job is out: the worker has pub, the fields under "job" and the two pieces named there */
+	bool drained;
+	bool awaited;
+	int fault_status;	/* to answer with when the job is back */
+	const char *fault_detail;
+
+	uint64_t received;	/* of the body; pub.body_bytes is set from it before each job */
+	struct piece in[2];
+	unsigned fill;		/* in[fill] takes bytes from the wire, the other one is the job's */
+
+	/* job */
+	struct work work;
+	struct loop_post post;
+	unsigned todo;
+	struct piece *job_in;	/* to be written to the sink */
+	struct piece *job_out;	/* to be filled from the source */
+	bool job_filled;	/* job_out holds bytes now */
+	bool opened;		/* sink_open has succeeded */
+	bool handled;
+	bool source_failed;
+	struct istream *spoilt;	/* a source that a fault has replaced */
+	uint64_t source_read;	/* bytes taken from the source */
+
+	struct piece out[2];
+	unsigned out_first;	/* the one being sent */
+	unsigned out_count;	/* that are full; the next one is filled by a job */
+	uint64_t sent;
+};
+
+static void exchange_work(void *arg);
+static void exchange_returned(void *arg);
+
+/* ---- birth and planning ---- */
+
+struct exchange *exchange_new(struct exchange_env *env, void (*changed)(void *wire), void *wire)
+{
+	struct pool *pool = pool_new_secret();
+	struct exchange *x = POOL_NEW(pool, struct exchange);
+
+	x->magic = EXCHANGE_MAGIC;
+	x->pub.pool = pool;
+	buf_init_secret(&x->pub.body);
+	buf_init_secret(&x->pub.res.body);
+	buf_init_secret(&x->pub.res.head);	/* may hold a cookie */
+	x->env = env;
+	x->changed = changed;
+	x->wire = wire;
+	x->work = (struct work){ .fn = exchange_work, .arg = x };
+	x->post = (struct loop_post){ .fn = exchange_returned, .arg = x };
+	env->live++;
+	return x;
+}
+
+struct http_exchange *exchange_public(struct exchange *x)
+{
+	return &x->pub;
+}
+
+static void piece_free(struct piece *piece, size_t used)
+{
+	if (piece->p)
+		mem_wipe(piece->p, used);
+	mem_free(piece->p);
+}
+
+static void exchange_free(struct exchange *x)
+{
+	assert(x->magic == EXCHANGE_MAGIC);
+	x->magic = 0;
+	for (int i = 0; i < 2; i++) {
+		piece_free(&x->in[i], x->in[i].cap);
+		piece_free(&x->out[i], x->out[i].cap);
+	}
+	buf_free(&x->pub.body);
+	buf_free(&x->pub.res.head);
+	buf_free(&x->pub.res.body);
+	pool_free(x->pub.pool);	/* x lies in it */
+}
+
+void exchange_drop(struct exchange *x)
+{
+	assert(!x->planned && !x->busy);
+	x->env->live--;
+	exchange_free(x);
+}
+
+static void exchange_submit(struct exchange *x, unsigned todo)
+{
+	assert(!x->busy);
+	x->busy = true;
+	x->todo = todo;
+	x->job_in = &x->in[x->fill ^ 1];
+	x->job_out = &x->out[(x->out_first + x->out_count) % 2];
+	x->job_filled = false;
+	x->pub.body_bytes = x->received;
+	x->pub.sent_bytes = x->sent;
+	workers_submit(x->env->workers, &x->work);
+}
+
+/* The response becomes a fault's, whatever was in it. */
+static void exchange_answer_fault(struct exchange *x, int status, const char *detail)
+{
+	struct http_response *res = &x->pub.res;
+
+	buf_reset(&res->head);
+	buf_reset(&res->body);
+	if (res->source)
+		x->spoilt = res->source;	/* closing may block: a worker does it at the end */
+	res->source = NULL;
+	res->source_bytes = 0;
+	res->status = status;
+	x->env->app->fault(x->env->app->app, status, x->pub.req.target, detail, res);
+	x->state = EXCHANGE_RESPONSE;
+}
+
+void exchange_begin(struct exchange *x)
+{
+	const struct http_request *req = &x->pub.req;
+
+	x->planned = true;
+	x->env->app->plan(x->env->app->app, &x->pub, &x->plan);
+	if (x->plan.refused) {
+		x->state = EXCHANGE_RESPONSE;
+	} else if (x->plan.body == HTTP_BODY_NONE) {
+		x->state = EXCHANGE_WORK;
+		exchange_submit(x, TODO_HANDLE);
+	} else if (req->content_length > x->plan.body_max) {
+		exchange_answer_fault(x, 413, "the body is larger than this address takes");
+	} else if (req->content_length > 0) {
+		x->state = EXCHANGE_BODY;
+	} else {
+		x->state = EXCHANGE_WORK;
+		exchange_submit(x, x->plan.body == HTTP_BODY_SINK ? TODO_OPEN | TODO_HANDLE : TODO_HANDLE);
+	}
+}
+
+enum exchange_state exchange_state(const struct exchange *x)
+{
+	return x->state;
+}
+
+/* ---- request body ---- */
+
+bool exchange_body_accepted(const struct exchange *x)
+{
+	/* opened is the worker's while a job is out; then the answer can wait. */
+	return x->state == EXCHANGE_BODY && (x->plan.body == HTTP_BODY_BUFFERED || (!x->busy && x->opened));
+}
+
+static size_t exchange_buffer_room(struct exchange *x, uint64_t left, uint8_t **p_r)
+{
+	/* Grows with what has come, so that a large Content-Length alone costs nothing. */
+	size_t step = x->pub.body.n > BODY_STEP_BYTES ? x->pub.body.n : BODY_STEP_BYTES;
+	size_t n = left < step ? (size_t)left : step;
+
+	*p_r = buf_reserve(&x->pub.body, n);
+	return n;
+}
+
+size_t exchange_body_room(struct exchange *x, uint8_t **p_r)
+{
+	uint64_t left = x->pub.req.content_length - x->received;
+	struct piece *piece = &x->in[x->fill];
+
+	if (x->state != EXCHANGE_BODY || left == 0 || x->fault_status)
+		return 0;
+	if (x->plan.body == HTTP_BODY_BUFFERED)
+		return exchange_buffer_room(x, left, p_r);
+	if (!piece->p) {
+		piece->cap = left < PIECE_BYTES ? (size_t)left : PIECE_BYTES;
+		piece->p = mem_grow(NULL, piece->cap);
+	}
+	*p_r = piece->p + piece->n;
+	return piece->cap - piece->n;
+}
+
+/* Passes on what has come when it is worth a job and none is out. */
+static void exchange_body_pump(struct exchange *x)
+{
+	struct piece *piece = &x->in[x->fill];
+	bool complete = x->received == x->pub.req.content_length;
+	unsigned todo;
+
+	if (x->busy || x->state != EXCHANGE_BODY)
+		return;
+	todo = x->opened ? 0 : TODO_OPEN;
+	if (complete)
+		todo |= TODO_WRITE | TODO_HANDLE;
+	else if (piece->n == piece->cap && piece->n > 0)
+		todo |= TODO_WRITE;
+	else if (x->drained && piece->n >= PIECE_LEAST_BYTES)
+		todo |= TODO_WRITE;
+	else if (!x->drained || x->opened || (x->received == 0 && !x->awaited))
+		return;		/* head and small body are often two packets, and then one job is enough */
+	if (todo & TODO_WRITE)
+		x->fill ^= 1;
+	if (complete)
+		x->state = EXCHANGE_WORK;
+	exchange_submit(x, todo);
+}
+
+void exchange_body_add(struct exchange *x, size_t n)
+{
+	x->received += n;
+	x->drained = false;
+	if (x->plan.body == HTTP_BODY_SINK) {
+		x->in[x->fill].n += n;
+		exchange_body_pump(x);
+		return;
+	}
+	x->pub.body.n += n;
+	x->pub.body.p[x->pub.body.n] = '\0';
+	if (x->received == x->pub.req.content_length) {
+		x->state = EXCHANGE_WORK;
+		exchange_submit(x, TODO_HANDLE);
+	}
+}
+
+void exchange_body_idle(struct exchange *x, bool awaited)
+{
+	x->drained = true;
+	x->awaited = awaited;
+	if (x->plan.body == HTTP_BODY_SINK)
+		exchange_body_pump(x);
+}
+
+/* The body will not be complete: an open sink hears of it first. */
+static void exchange_break(struct exchange *x)
+{
+	if (x->plan.body == HTTP_BODY_SINK && x->opened) {
+		x->state = EXCHANGE_WORK;
+		x->opened = false;	/* told once */
+		x->fill ^= 1;
+		exchange_submit(x, TODO_WRITE | TODO_BREAK);
+	} else {
+		exchange_answer_fault(x, x->fault_status, x->fault_detail);
+		x->fault_status = 0;
+	}
+}
+
+void exchange_fault(struct exchange *x, int status, const char *detail)
+{
+	assert(x->state == EXCHANGE_BODY);
+	x->fault_status = status;
+	x->fault_detail = detail;
+	if (!x->busy)
+		exchange_break(x);
+}
+
+/* ---- response ---- */
+
+static bool exchange_has_body(const struct exchange *x)
+{
+	int status = x->pub.res.status;
+
+	return x->pub.req.method != HTTP_HEAD && status != 204 && status != 304;
+}
+
+uint64_t exchange_out_length(const struct exchange *x)
+{
+	return x->pub.res.source ? x->pub.res.source_bytes : x->pub.res.body.n;
+}
+
+bool exchange_out_complete(const struct exchange *x)
+{
+	return !exchange_has_body(x) || x->sent == exchange_out_length(x);
+}
+
+bool exchange_out_failed(const struct exchange *x)
+{
+	/* What was read before the failure may still go out, but the end never comes. */
+	return !x->busy && x->source_failed && x->out_count == 0;
+}
+
+static void exchange_out_pump(struct exchange *x)
+{
+	if (x->busy || x->gone || !x->pub.res.source || x->source_failed || !exchange_has_body(x))
+		return;
+	if (x->out_count < 2 && x->source_read < x->pub.res.source_bytes)
+		exchange_submit(x, TODO_READ);
+}
+
+size_t exchange_out(struct exchange *x, const uint8_t **p_r)
+{
+	const struct http_response *res = &x->pub.res;
+	const struct piece *piece = &x->out[x->out_first];
+
+	if (!exchange_has_body(x))
+		return 0;
+	if (!res->source) {
+		if (res->body.n == x->sent)
+			return 0;
+		*p_r = (const uint8_t *)res->body.p + x->sent;
+		return res->body.n - (size_t)x->sent;
+	}
+	exchange_out_pump(x);
+	if (x->out_count == 0)
+		return 0;
+	*p_r = piece->p + piece->off;
+	return piece->n - piece->off;
+}
+
+void exchange_out_sent(struct exchange *x, size_t n)
+{
+	struct piece *piece = &x->out[x->out_first];
+
+	x->sent += n;
+	if (!x->pub.res.source)
+		return;
+	piece->off += n;
+	if (piece->off < piece->n)
+		return;
+	/* A worker that fills the other piece meanwhile does not look at these two. */
+	x->out_first ^= 1;
+	x->out_count--;
+	exchange_out_pump(x);
+}
+
+/* ---- end ---- */
+
+static void exchange_end(struct exchange *x, bool aborted)
+{
+	unsigned todo = TODO_END;
+
+	assert(!x->busy);
+	x->env->live--;
+	x->pub.aborted = aborted;
+	x->pub.body_bytes = x->received;
+	x->pub.sent_bytes = x->sent;
+	if (x->state == EXCHANGE_BODY && x->opened && !x->handled) {
+		/* What has come is kept as progress, then the sink learns that no more comes. */
+		x->fill ^= 1;
+		todo |= TODO_WRITE | TODO_BREAK;
+	}
+	if (x->pub.sink || x->pub.res.source || x->spoilt) {
+		exchange_submit(x, todo);
+		return;
+	}
+	x->env->app->done(x->env->app->app, &x->pub);
+	exchange_free(x);
+}
+
+void exchange_complete(struct exchange *x)
+{
+	x->gone = true;
+	x->wire = NULL;
+	/* The last piece has been read and sent, so no job is out; but a source may not have been read at all (HEAD). */
+	assert(!x->busy);
+	exchange_end(x, false);
+}
+
+void exchange_gone(struct exchange *x)
+{
+	x->gone = true;
+	x->wire = NULL;
+	if (!x->busy)
+		exchange_end(x, true);
+}
+
+/* A job is back, on the loop. */
+static void exchange_returned(void *arg)
+{
+	struct exchange *x = arg;
+
+	assert(x->magic == EXCHANGE_MAGIC && x->busy);
+	x->busy = false;
+	if (x->job_filled)
+		x->out_count++;
+	if (x->gone) {
+		exchange_end(x, true);
+		return;
+	}
+	if (x->handled) {
+		if (x->state != EXCHANGE_RESPONSE && x->source_failed && x->out_count == 0)
+			exchange_answer_fault(x, 500, "the content cannot be read");
+		x->state = EXCHANGE_RESPONSE;
+	} else if (x->fault_status) {
+		exchange_break(x);
+	} else {
+		exchange_body_pump(x);
+	}
+	x->changed(x->wire);
+}
+
+/* ---- on a worker ---- */
+
+static void exchange_open_sink(struct exchange *x)
+{
+	const struct http_app *app = x->env->app;
+	struct ostream *sink = NULL;
+
+	x->pub.sink_err = (struct err){ 0 };
+	if (app->sink_open(app->app, &x->pub, &sink, &x->pub.sink_err) == PLI_OK) {
+		x->pub.sink = sink;
+		x->opened = true;
+	} else {
+		x->pub.sink_failed = true;
+	}
+}
+
+static void exchange_write_sink(struct exchange *x)
+{
+	struct piece *piece = x->job_in;
+
+	if (piece->n > 0 && x->pub.sink && !x->pub.sink_failed &&
+	    ostream_write(x->pub.sink, piece->p, piece->n, &x->pub.sink_err) != PLI_OK)
+		x->pub.sink_failed = true;
+	piece->n = 0;
+}
+
+/* Fills the free piece; the first one is small, so that the answer begins soon. */
+static void exchange_read_source(struct exchange *x)
+{
+	struct http_response *res = &x->pub.res;
+	struct piece *piece = x->job_out;
+	uint64_t left = res->source_bytes - x->source_read;
+	size_t want = x->source_read ? PIECE_BYTES : PIECE_LEAST_BYTES;
+
+	if (want > left)
+		want = (size_t)left;
+	if (piece->cap < want) {
+		if (piece->p)
+			mem_wipe(piece->p, piece->cap);
+		mem_free(piece->p);
+		piece->p = mem_grow(NULL, want);
+		piece->cap = want;
+	}
+	piece->n = 0;
+	piece->off = 0;
+	while (piece->n < want) {
+		struct err err = { 0 };
+		size_t n = 0;
+
+		if (istream_read(res->source, piece->p + piece->n, want - piece->n, &n, &err) != PLI_OK || n == 0) {
+			x->source_failed = true;
+			break;
+		}
+		piece->n += n;
+	}
+	x->source_read += piece->n;
+	x->job_filled = piece->n > 0;
+}
+
+static void exchange_handle(struct exchange *x)
+{
+	const struct http_app *app = x->env->app;
+
+	app->handle(app->app, &x->pub);
+	assert(x->pub.res.status >= 200 && x->pub.res.status <= 599);
+	x->handled = true;
+	if (x->pub.res.source && x->pub.res.source_bytes > 0 && exchange_has_body(x))
+		exchange_read_source(x);
+}
+
+static void exchange_finish(struct exchange *x)
+{
+	x->env->app->done(x->env->app->app, &x->pub);
+	ostream_close(x->pub.sink);
+	istream_close(x->pub.res.source);
+	istream_close(x->spoilt);
+	exchange_free(x);
+}
+
+static void exchange_work(void *arg)
+{
+	struct exchange *x = arg;
+	unsigned todo = x->todo;
+
+	if (todo & TODO_OPEN)
+		exchange_open_sink(x);
+	if (todo & TODO_WRITE)
+		exchange_write_sink(x);
+	if (todo & TODO_BREAK)
+		x->env->app->sink_broken(x->env->app->app, &x->pub);
+	else if (!x->handled && ((todo & TODO_HANDLE) || x->pub.sink_failed) && !(todo & TODO_END))
+		exchange_handle(x);
+	if (todo & TODO_READ)
+		exchange_read_source(x);
+	if (todo & TODO_END)
+		exchange_finish(x);
+	else
+		loop_post(x->env->loop, &x->post);
+}

@@ -1,0 +1,71 @@
+/* The engine's half of an exchange: body, jobs, response.  It knows nothing of how a wire writes heads or frames;
+ * HTTP/1 (and later HTTP/2) drives it from its loop thread, and is told by changed() when to look again.
+ *
+ * The border between threads: an exchange belongs to its loop, but for the one job that may be out at a time
+ * (`busy`).  A job comes back by a post to the loop, or is the last one and frees the exchange.  When the peer leaves
+ * while a job is out, the wire lets go (exchange_gone) and the exchange ends when the job is back: no counting of
+ * references is needed, nobody frees what another uses.
+ * Memory: two pieces of 256 KiB for a body to a sink, two for a response from a source, whatever the size. */
+#ifndef PLI_HTTP_EXCHANGE_H
+#define PLI_HTTP_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http.h"
+
+struct exchange;
+struct loop;
+struct workers;
+
+/* One per loop thread. */
+struct exchange_env {
+	struct loop *loop;
+	struct workers *workers;
+	const struct http_app *app;
+	unsigned live;		/* exchanges of this loop that have not begun their last job */
+};
+
+enum exchange_state {
+	EXCHANGE_BODY,		/* give it body bytes as there is room */
+	EXCHANGE_WORK,		/* wait for changed() */
+	EXCHANGE_RESPONSE,	/* send: status and head are final, body bytes come from exchange_out() */
+};
+
+/* changed(wire): the state, the room or the output of the exchange may be new. */
+struct exchange *exchange_new(struct exchange_env *env, void (*changed)(void *wire), void *wire);
+/* The wire fills pool and req before exchange_begin(). */
+struct http_exchange *exchange_public(struct exchange *x);
+/* Before exchange_begin() only: the app has not heard of it. */
+void exchange_drop(struct exchange *x);
+/* Asks the app for its plan. */
+void exchange_begin(struct exchange *x);
+
+enum exchange_state exchange_state(const struct exchange *x);
+
+/* Where the next bytes of the body go and how many at most; 0: none now (back-pressure) or no more. */
+size_t exchange_body_room(struct exchange *x, uint8_t **p_r);
+void exchange_body_add(struct exchange *x, size_t n);
+/* Nothing more is there to read at the moment: what has come may be passed on.  awaited: the peer sends nothing before
+ * the body is accepted. */
+void exchange_body_idle(struct exchange *x, bool awaited);
+/* Whether the body has been accepted, so that "100 Continue" may be said. */
+bool exchange_body_accepted(const struct exchange *x);
+
+/* Answers with a fault instead (413, 408): in EXCHANGE_BODY.  A sink is told that the body broke off. */
+void exchange_fault(struct exchange *x, int status, const char *detail);
+
+/* Response body: its length as announced; the next bytes to send (0: none now, or all sent); what was sent. */
+uint64_t exchange_out_length(const struct exchange *x);
+size_t exchange_out(struct exchange *x, const uint8_t **p_r);
+void exchange_out_sent(struct exchange *x, size_t n);
+bool exchange_out_complete(const struct exchange *x);
+/* The source failed after the head was final: the connection must be cut, so that the peer sees it. */
+bool exchange_out_failed(const struct exchange *x);
+
+/* The last call of the wire: everything was sent, or (gone) the peer left or was cut off. */
+void exchange_complete(struct exchange *x);
+void exchange_gone(struct exchange *x);
+
+#endif

@@ -1,0 +1,129 @@
+/* See tls_context.h.  Everything is done through OpenSSL's own checks; nothing here reads a file. */
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <string.h>
+
+#include "status.h"
+
+#include "tls_tickets.h"
+
+#include "tls_context.h"
+
+static const char tls_suites_12[] =
+	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+static const char tls_suites_13[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+static const char tls_groups[] = "X25519:P-256:P-384";
+static const unsigned char tls_session_id[] = "pli";
+
+static enum pli_status tls_fault(struct err *err, enum pli_status status, const char *what)
+{
+	char text[160] = "";
+	unsigned long code = ERR_peek_last_error();
+
+	if (code)
+		ERR_error_string_n(code, text, sizeof(text));
+	ERR_clear_error();
+	return err_set(err, status, "%s%s%s", what, text[0] ? ": " : "", text);
+}
+
+/* Encrypted keys are refused instead of asking a terminal. */
+static int tls_no_passphrase(char *buf, int size, int rwflag, void *arg)
+{
+	(void)buf;
+	(void)size;
+	(void)rwflag;
+	(void)arg;
+	return -1;
+}
+
+static int tls_choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
+			   unsigned int in_len, void *arg)
+{
+	static const unsigned char http11[] = "\x08http/1.1";
+
+	(void)ssl;
+	(void)arg;
+	if (SSL_select_next_proto((unsigned char **)out, out_len, http11, sizeof(http11) - 1, in, in_len) ==
+	    OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_OK;
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static enum pli_status tls_use_chain(SSL_CTX *ctx, const char *pem, struct err *err)
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	X509 *leaf = bio ? PEM_read_bio_X509(bio, NULL, tls_no_passphrase, NULL) : NULL;
+	X509 *more;
+	int ok = leaf && SSL_CTX_use_certificate(ctx, leaf) == 1;
+
+	while (ok && (more = PEM_read_bio_X509(bio, NULL, tls_no_passphrase, NULL)))
+		ok = SSL_CTX_add0_chain_cert(ctx, more) == 1;
+	X509_free(leaf);
+	BIO_free(bio);
+	if (!ok)
+		return tls_fault(err, PLI_INPUT, "the TLS certificate cannot be used");
+	ERR_clear_error();	/* the end of the PEM text is left there as an error */
+	return PLI_OK;
+}
+
+static enum pli_status tls_use_key(SSL_CTX *ctx, const char *pem, struct err *err)
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, tls_no_passphrase, NULL) : NULL;
+	int ok = key && SSL_CTX_use_PrivateKey(ctx, key) == 1 && SSL_CTX_check_private_key(ctx) == 1;
+
+	EVP_PKEY_free(key);
+	BIO_free(bio);
+	if (!ok)
+		return tls_fault(err, PLI_INPUT, "the TLS key cannot be used with this certificate");
+	return PLI_OK;
+}
+
+static enum pli_status tls_harden(SSL_CTX *ctx, struct err *err)
+{
+	int ok = SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
+		 SSL_CTX_set_cipher_list(ctx, tls_suites_12) == 1 &&
+		 SSL_CTX_set_ciphersuites(ctx, tls_suites_13) == 1 && SSL_CTX_set1_groups_list(ctx, tls_groups) == 1 &&
+		 SSL_CTX_set_num_tickets(ctx, 1) == 1 &&
+		 SSL_CTX_set_session_id_context(ctx, tls_session_id, sizeof(tls_session_id) - 1) == 1;
+
+	if (!ok)
+		return tls_fault(err, PLI_BUG, "OpenSSL refuses a TLS setting");
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+					 SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF |
+					 SSL_OP_CLEANSE_PLAINTEXT);
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_security_level(ctx, 2);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	/* One system call a record instead of two; with RELEASE_BUFFERS an idle connection still keeps no buffer. */
+	SSL_CTX_set_read_ahead(ctx, 1);
+	SSL_CTX_set_alpn_select_cb(ctx, tls_choose_alpn, NULL);
+	return PLI_OK;
+}
+
+enum pli_status tls_context_new(const char *cert_pem, const char *key_pem, struct tls_tickets *tickets,
+				struct ssl_ctx_st **ctx_r, struct err *err)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	enum pli_status st;
+
+	if (!ctx)
+		return tls_fault(err, PLI_BUG, "no TLS context");
+	tls_tickets_use(tickets, ctx);
+	st = tls_harden(ctx, err);
+	if (st == PLI_OK)
+		st = tls_use_chain(ctx, cert_pem, err);
+	if (st == PLI_OK)
+		st = tls_use_key(ctx, key_pem, err);
+	if (st != PLI_OK) {
+		SSL_CTX_free(ctx);
+		return st;
+	}
+	*ctx_r = ctx;
+	return PLI_OK;
+}
