@@ -1,0 +1,583 @@
+/* The writer: groups, failures that leave no trace, late items and hooks, release from another thread, full disk. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "migration.h"
+
+#include "store_testing.h"
+
+static const struct migration steps[] = {
+	{ 1, "0001-one.sql", "CREATE TABLE item (k BIGINT NOT NULL PRIMARY KEY, b BLOB) WITHOUT ROWID;"
+			     "CREATE TABLE entry (seq BIGINT NOT NULL PRIMARY KEY, k BIGINT) WITHOUT ROWID;"
+			     "CREATE TABLE number (seq BIGINT NOT NULL);" },
+};
+
+struct env {
+	char path[64];
+	struct db *db;
+	int fatal_calls;
+	/* what the hooks saw */
+	pthread_mutex_t lock;
+	int groups, largest;
+	int64_t next_seq;
+	bool finish_fails, hold;
+	struct db_group *held[64];
+	int held_count;
+	enum pli_status answer;
+};
+
+static void fatal(void *arg, const struct err *err)
+{
+	struct env *env = arg;
+
+	(void)err;
+	env->fatal_calls++;
+}
+
+static void env_open(struct env *env)
+{
+	struct db_options options = {
+		.name = "pli.db", .create = true, .readers = 2, .migrations = steps, .migration_count = 1,
+		.fatal = fatal, .fatal_arg = env,
+	};
+	struct err err = { 0 };
+
+	if (db_open(&options, &env->db, &err) != PLI_OK)
+		fail_msg("%s", err.text);
+}
+
+static int setup(void **state)
+{
+	struct env *env = mem_alloc(sizeof(*env));
+
+	scratch_make(env->path);
+	pthread_mutex_init(&env->lock, NULL);
+	env_open(env);
+	*state = env;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct env *env = *state;
+
+	db_close(env->db);
+	scratch_remove(env->path);
+	pthread_mutex_destroy(&env->lock);
+	mem_free(env);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ hooks as the journal has them */
+
+static const char sql_entry[] = "INSERT INTO entry (seq, k) VALUES ($1, $2)";
+
+static enum pli_status finish(void *arg, struct db_tx *tx, void **items, size_t count, struct err *err)
+{
+	struct env *env = arg;
+	enum pli_status status = PLI_OK;
+	AUTO_ROWS rows = { 0 };
+	int64_t seq = 0;
+
+	if (env->finish_fails)
+		return err_set(err, PLI_BUG, "the entries do not fit");
+	status = db_query(tx->conn, &rows, err, "SELECT COALESCE(MAX(seq) + 1, 0) FROM entry", "");
+	if (status == PLI_OK)
+		status = db_next(&rows, err);
+	if (status == PLI_OK)
+		seq = db_int(&rows, 0);
+	db_end(&rows);
+	for (size_t i = 0; i < count && status == PLI_OK; i++)
+		status = db_run(tx->conn, NULL, err, sql_entry, "ii", seq + (int64_t)i, *(int64_t *)items[i]);
+	return status;
+}
+
+static void committed(void *arg, struct db_group *group, void **items, size_t count)
+{
+	struct env *env = arg;
+	bool hold;
+
+	(void)items;
+	pthread_mutex_lock(&env->lock);
+	env->groups++;
+	if ((int)count > env->largest)
+		env->largest = (int)count;
+	hold = env->hold;
+	if (hold)
+		env->held[env->held_count++] = group;
+	pthread_mutex_unlock(&env->lock);
+	if (!hold)
+		db_group_release(group, env->answer, NULL);
+}
+
+static void hooks_set(struct env *env)
+{
+	struct db_hooks hooks = { .arg = env, .finish = finish, .committed = committed };
+
+	db_set_hooks(env->db, &hooks);
+}
+
+/* ------------------------------------------------------------------ write functions */
+
+static const char sql_item[] = "INSERT INTO item (k, b) VALUES ($1, $2)";
+static const char sql_item_again[] = "UPDATE item SET b = $2 WHERE k = $1";
+
+struct job {
+	struct env *env;
+	int64_t k;
+	bool fails, late;
+	size_t bytes;
+	int runs;
+	enum pli_status status;
+	struct err err;
+	_Atomic bool done;
+};
+
+static enum pli_status write_item(struct db_tx *tx, void *arg, struct err *err)
+{
+	struct job *job = arg;
+	uint8_t *bytes = pool_alloc(tx->pool, job->bytes + 1);
+	enum pli_status status = db_run(tx->conn, NULL, err, sql_item, "ib", job->k, bytes, job->bytes);
+
+	job->runs++;
+	if (status == PLI_OK && job->late)
+		db_tx_late(tx, pool_dup(tx->pool, &job->k, sizeof(job->k)));
+	if (status == PLI_OK)
+		status = db_run(tx->conn, NULL, err, sql_item_again, "ib", job->k, "x", (size_t)1);
+	if (status == PLI_OK && job->fails)
+		return err_field(err, PLI_INVALID, "no-good", "k", "job %lld is no good", (long long)job->k);
+	return status;
+}
+
+static void *job_thread(void *arg)
+{
+	struct job *job = arg;
+
+	job->status = db_write(job->env->db, write_item, job, &job->err);
+	atomic_store(&job->done, true);
+	return NULL;
+}
+
+static void one_job_at_a_time(void **state)
+{
+	struct env *env = *state;
+	struct job good = { .k = 1 }, bad = { .k = 2, .fails = true }, twin = { .k = 1 };
+	struct err err;
+
+	assert_int_equal(db_write(env->db, write_item, &good, &err), PLI_OK);
+	assert_int_equal(good.runs, 1);
+	assert_int_equal(db_write(env->db, write_item, &bad, &err), PLI_INVALID);
+	assert_string_equal(err.type, "no-good");
+	assert_string_equal(err.text, "job 2 is no good");
+	assert_int_equal(db_write(env->db, write_item, &twin, &err), PLI_CONFLICT);
+	assert_int_equal(db_write(env->db, write_item, &bad, NULL), PLI_INVALID);
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), 1);
+	assert_int_equal(db_healthy(env->db, &err), PLI_OK);
+}
+
+/* Holds the writer inside a function until told, so that a group can gather behind it. */
+struct gate {
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	bool inside, open;
+	struct db *db;
+};
+
+static enum pli_status gate_fn(struct db_tx *tx, void *arg, struct err *err)
+{
+	struct gate *gate = arg;
+
+	(void)tx;
+	(void)err;
+	pthread_mutex_lock(&gate->lock);
+	gate->inside = true;
+	pthread_cond_broadcast(&gate->cond);
+	while (!gate->open)
+		pthread_cond_wait(&gate->cond, &gate->lock);
+	pthread_mutex_unlock(&gate->lock);
+	return PLI_OK;
+}
+
+static void *gate_thread(void *arg)
+{
+	struct gate *gate = arg;
+
+	if (db_write(gate->db, gate_fn, gate, NULL) != PLI_OK)
+		abort();
+	return NULL;
+}
+
+/* All jobs stand in the queue when the gate opens. */
+static void group_run(struct env *env, struct job *jobs, int count)
+{
+	struct gate gate = { .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER, .db = env->db };
+	pthread_t gatekeeper, threads[64];
+
+	pthread_create(&gatekeeper, NULL, gate_thread, &gate);
+	pthread_mutex_lock(&gate.lock);
+	while (!gate.inside)
+		pthread_cond_wait(&gate.cond, &gate.lock);
+	pthread_mutex_unlock(&gate.lock);
+	for (int i = 0; i < count; i++) {
+		jobs[i].env = env;
+		pthread_create(&threads[i], NULL, job_thread, &jobs[i]);
+	}
+	for (int i = 0; i < 10000 && db_queued(env->db) < (unsigned)count; i++)
+		usleep(1000);
+	assert_int_equal(db_queued(env->db), count);
+	pthread_mutex_lock(&gate.lock);
+	gate.open = true;
+	pthread_cond_broadcast(&gate.cond);
+	pthread_mutex_unlock(&gate.lock);
+	for (int i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+	pthread_join(gatekeeper, NULL);
+}
+
+static void a_failing_job_harms_no_other(void **state)
+{
+	struct env *env = *state;
+	struct job jobs[40] = { 0 };
+	struct job first = { .k = 7 };
+	struct err err;
+	int again = 0;
+
+	hooks_set(env);
+	assert_int_equal(db_write(env->db, write_item, &first, &err), PLI_OK);
+	for (int i = 0; i < 40; i++) {
+		jobs[i].k = i;
+		jobs[i].late = i % 2;
+		jobs[i].fails = i % 5 == 3;
+	}
+	group_run(env, jobs, 40);
+	for (int i = 0; i < 40; i++) {
+		enum pli_status want = i == 7 ? PLI_CONFLICT : i % 5 == 3 ? PLI_INVALID : PLI_OK;
+
+		assert_int_equal(jobs[i].status, want);
+		if (want == PLI_INVALID) {
+			char text[40];
+
+			snprintf(text, sizeof(text), "job %d is no good", i);
+			assert_string_equal(jobs[i].err.text, text);
+		}
+		again += jobs[i].runs > 1;
+	}
+	assert_true(again > 0);		/* the group had to be run again */
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), 32);
+	/* Entries of those that stayed, gapless; 7 existed, 3, 13, 23, 33 failed. */
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM entry"), 20 - 1 - 4);
+	assert_int_equal(count_of(env->db, "SELECT max(seq) FROM entry"), 14);
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM entry WHERE k IN (3, 7, 13, 23, 33)"), 0);
+	assert_true(env->largest > 1);
+}
+
+static void groups_are_committed_together(void **state)
+{
+	struct env *env = *state;
+	struct job jobs[64] = { 0 };
+
+	hooks_set(env);
+	for (int i = 0; i < 64; i++) {
+		jobs[i].k = i;
+		jobs[i].late = true;
+	}
+	group_run(env, jobs, 64);
+	for (int i = 0; i < 64; i++) {
+		assert_int_equal(jobs[i].status, PLI_OK);
+		assert_int_equal(jobs[i].runs, 1);
+	}
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM entry"), 64);
+	assert_int_equal(env->groups, 1);
+}
+
+static void a_failed_finish_undoes_the_group(void **state)
+{
+	struct env *env = *state;
+	struct job late = { .k = 1, .late = true }, plain = { .k = 2 };
+	struct err err;
+
+	hooks_set(env);
+	env->finish_fails = true;
+	assert_int_equal(db_write(env->db, write_item, &late, &err), PLI_BUG);
+	assert_string_equal(err.text, "the entries do not fit");
+	assert_int_equal(db_write(env->db, write_item, &plain, &err), PLI_OK);
+	env->finish_fails = false;
+	late.k = 3;
+	assert_int_equal(db_write(env->db, write_item, &late, &err), PLI_OK);
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), 2);
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM entry"), 1);
+	assert_int_equal(count_of(env->db, "SELECT k FROM entry"), 3);
+}
+
+static int held_wait(struct env *env, int want)
+{
+	for (int i = 0; i < 5000; i++) {
+		int count;
+
+		pthread_mutex_lock(&env->lock);
+		count = env->held_count;
+		pthread_mutex_unlock(&env->lock);
+		if (count >= want)
+			return count;
+		usleep(1000);
+	}
+	return 0;
+}
+
+static void answers_wait_for_the_release(void **state)
+{
+	struct env *env = *state;
+	struct job jobs[2] = { { .env = env, .k = 1, .late = true }, { .env = env, .k = 2, .late = true } };
+	struct job plain = { .k = 3 };
+	pthread_t threads[2];
+	struct err err = { 0 };
+
+	hooks_set(env);
+	env->hold = true;
+	pthread_create(&threads[0], NULL, job_thread, &jobs[0]);
+	assert_int_equal(held_wait(env, 1), 1);
+	/* The first group waits for its release; the next ones commit meanwhile, one of them without late items answers. */
+	assert_int_equal(db_write(env->db, write_item, &plain, &err), PLI_OK);
+	pthread_create(&threads[1], NULL, job_thread, &jobs[1]);
+	assert_int_equal(held_wait(env, 2), 2);
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), 3);
+	assert_false(atomic_load(&jobs[0].done));
+	assert_false(atomic_load(&jobs[1].done));
+	db_group_release(env->held[1], PLI_OK, NULL);
+	pthread_join(threads[1], NULL);
+	assert_int_equal(jobs[1].status, PLI_OK);
+	assert_false(atomic_load(&jobs[0].done));
+	err_set(&err, PLI_UNCERTAIN, "no answer in 10 s");
+	db_group_release(env->held[0], PLI_UNCERTAIN, &err);
+	pthread_join(threads[0], NULL);
+	assert_int_equal(jobs[0].status, PLI_UNCERTAIN);
+	assert_string_equal(jobs[0].err.text, "no answer in 10 s");
+}
+
+static void *release_thread(void *arg)
+{
+	struct env *env = arg;
+
+	db_group_release(env->held[0], PLI_OK, NULL);
+	return NULL;
+}
+
+static void closing_waits_for_queue_and_releases(void **state)
+{
+	struct env *env = *state;
+	struct job job = { .env = env, .k = 1, .late = true };
+	pthread_t writer, releaser;
+
+	hooks_set(env);
+	env->hold = true;
+	pthread_create(&writer, NULL, job_thread, &job);
+	assert_int_equal(held_wait(env, 1), 1);
+	pthread_create(&releaser, NULL, release_thread, env);
+	db_close(env->db);
+	pthread_join(writer, NULL);
+	pthread_join(releaser, NULL);
+	assert_int_equal(job.status, PLI_OK);
+	env->hold = false;
+	env_open(env);
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), 1);
+}
+
+static void *many_thread(void *arg)
+{
+	struct job *job = arg;
+
+	for (int i = 0; i < 200; i++) {
+		job->k += 100;
+		job->fails = i % 17 == 5;
+		job->status = db_write(job->env->db, write_item, job, &job->err);
+		if (job->status != (job->fails ? PLI_INVALID : PLI_OK))
+			abort();
+	}
+	return NULL;
+}
+
+static void many_threads_many_groups(void **state)
+{
+	struct env *env = *state;
+	struct job jobs[16] = { 0 };
+	pthread_t threads[16];
+
+	hooks_set(env);
+	for (int i = 0; i < 16; i++) {
+		jobs[i] = (struct job) { .env = env, .k = i, .late = i % 2 };
+		pthread_create(&threads[i], NULL, many_thread, &jobs[i]);
+	}
+	for (int i = 0; i < 16; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), 16 * (200 - 12));
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM entry"), 8 * (200 - 12));
+	assert_int_equal(count_of(env->db, "SELECT max(seq) FROM entry"), 8 * (200 - 12) - 1);
+}
+
+/* After some idle time the log is emptied: what was deleted is no more on disk. */
+static void the_log_is_emptied_when_idle(void **state)
+{
+	struct env *env = *state;
+	struct job job = { .k = 1, .bytes = 100000 };
+	struct stat st = { .st_size = 1 };
+	struct err err;
+
+	assert_int_equal(db_write(env->db, write_item, &job, &err), PLI_OK);
+	assert_int_equal(stat("pli.db-wal", &st), 0);
+	assert_true(st.st_size > 0);
+	for (int i = 0; i < 600 && st.st_size; i++) {
+		usleep(10000);
+		assert_int_equal(stat("pli.db-wal", &st), 0);
+	}
+	assert_int_equal(st.st_size, 0);
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), 1);
+}
+
+/* A file size limit stands for a disk that gives EFBIG: not "full", so the writer must stop for good. */
+static void a_broken_disk_stops_the_writer(void **state)
+{
+	struct env *env = *state;
+	struct rlimit old, low;
+	struct job job = { .k = 1, .bytes = 1 << 20 }, next = { .k = 2 };
+	struct err err;
+
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &old);
+	low = old;
+	low.rlim_cur = 200000;
+	setrlimit(RLIMIT_FSIZE, &low);
+	assert_int_not_equal(db_write(env->db, write_item, &job, &err), PLI_OK);
+	setrlimit(RLIMIT_FSIZE, &old);
+	assert_int_equal(env->fatal_calls, 1);
+	assert_int_equal(db_write(env->db, write_item, &next, &err), PLI_IO);
+	assert_int_equal(db_healthy(env->db, &err), PLI_IO);
+	/* Recovery is a new start. */
+	db_close(env->db);
+	env_open(env);
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), 0);
+	assert_int_equal(db_write(env->db, write_item, &next, &err), PLI_OK);
+}
+
+/* On a file system of 2 MiB: refused with PLI_FULL, all there stays, service resumes when there is room. */
+static void a_full_disk_is_a_refusal(void **state)
+{
+	struct env *env = *state;
+	struct job job = { .bytes = 30000 }, small = { .k = 1000000, .bytes = 10 };
+	enum pli_status status = PLI_OK;
+	struct err err;
+	int64_t stored;
+	int fd;
+
+	db_close(env->db);
+	env->db = NULL;
+	assert_int_equal(mkdir("small", 0700), 0);
+	if (geteuid() != 0 || mount("none", "small", "tmpfs", 0, "size=2m") != 0) {
+		env_open(env);
+		skip();
+	}
+	assert_int_equal(chdir("small"), 0);
+	env_open(env);
+	fd = open("ballast", O_CREAT | O_WRONLY, 0600);
+	assert_int_equal(posix_fallocate(fd, 0, 400000), 0);
+	close(fd);
+	while (status == PLI_OK) {
+		job.k++;
+		status = db_write(env->db, write_item, &job, &err);
+	}
+	stored = job.k - 1;
+	assert_int_equal(status, PLI_FULL);
+	assert_int_equal(db_healthy(env->db, &err), PLI_OK);
+	assert_true(stored > 3);
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), stored);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(db_write(env->db, write_item, &job, &err), PLI_FULL);
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), stored);
+	assert_int_equal(unlink("ballast"), 0);
+	assert_int_equal(db_write(env->db, write_item, &small, &err), PLI_OK);
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), stored + 1);
+	assert_int_equal(env->fatal_calls, 0);
+	db_close(env->db);
+	env_open(env);
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), stored + 1);
+	db_close(env->db);
+	assert_int_equal(chdir(".."), 0);
+	assert_int_equal(umount("small"), 0);
+	env_open(env);
+}
+
+/* Killed at any moment: what db_write acknowledged is there, and every function's rows are there wholly or not at all. */
+static void acknowledged_writes_survive_a_kill(void **state)
+{
+	struct env *env = *state;
+	int64_t sum = 0;
+
+	db_close(env->db);
+	for (int round = 0; round < 5; round++) {
+		int pipes[2];
+		int64_t last = 0, k, had;
+		pid_t pid;
+
+		assert_int_equal(pipe(pipes), 0);
+		pid = fork();
+		if (!pid) {
+			struct job job = { .k = round * 1000000, .bytes = 5000 };
+
+			env_open(env);
+			for (;;) {
+				job.k++;
+				if (db_write(env->db, write_item, &job, NULL) != PLI_OK ||
+				    write(pipes[1], &job.k, sizeof(job.k)) != sizeof(job.k))
+					_exit(1);
+			}
+		}
+		close(pipes[1]);
+		for (int i = 0; i < 30 + round * 50 && read(pipes[0], &k, sizeof(k)) == sizeof(k); i++)
+			last = k;
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		while (read(pipes[0], &k, sizeof(k)) == sizeof(k))
+			last = k;
+		close(pipes[0]);
+		sum += last - round * 1000000;
+		env_open(env);
+		had = count_of(env->db, "SELECT count(*) FROM item");
+		assert_true(had == sum || had == sum + 1);
+		sum = had;
+		assert_int_equal(count_of(env->db, "SELECT count(*) FROM item WHERE b <> x'78'"), 0);
+		db_close(env->db);
+	}
+	env_open(env);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(one_job_at_a_time),
+		CASE(a_failing_job_harms_no_other),
+		CASE(groups_are_committed_together),
+		CASE(a_failed_finish_undoes_the_group),
+		CASE(answers_wait_for_the_release),
+		CASE(closing_waits_for_queue_and_releases),
+		CASE(many_threads_many_groups),
+		CASE(the_log_is_emptied_when_idle),
+		CASE(a_broken_disk_stops_the_writer),
+		CASE(a_full_disk_is_a_refusal),
+		CASE(acknowledged_writes_survive_a_kill),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
