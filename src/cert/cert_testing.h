@@ -1,0 +1,192 @@
+/* For the tests of this room: a directory that goes away, an instance's keys in it, programs run and waited for. */
+#ifndef PLI_CERT_TESTING_H
+#define PLI_CERT_TESTING_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "keyfile.h"
+#include "keeper.h"
+#include "keeper_main.h"
+#include "keygen.h"
+
+extern char **environ;
+
+#define TESTING_ORIGIN "pli.example/j/1"
+
+struct testing_dir {
+	char path[64];
+	int fd, keys, public_dir, journal;
+};
+
+static inline int testing_mkdir(struct testing_dir *d, const char *name)
+{
+	int fd;
+
+	assert_int_equal(mkdirat(d->fd, name, 0700), 0);
+	fd = openat(d->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/* An empty directory; with keys: those of an instance. */
+static inline void testing_dir_make(struct testing_dir *d, int with_keys)
+{
+	struct err err = { 0 };
+
+	snprintf(d->path, sizeof(d->path), "/tmp/pli-cert-XXXXXX");
+	assert_non_null(mkdtemp(d->path));
+	d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(d->fd >= 0);
+	d->keys = testing_mkdir(d, "keys");
+	d->public_dir = testing_mkdir(d, "public");
+	d->journal = testing_mkdir(d, "journal");
+	if (with_keys && keygen_init(d->keys, d->public_dir, d->journal, TESTING_ORIGIN, "no-reply@pli.example", &err) != PLI_OK)
+		fail_msg("keygen: %s", err.text);
+}
+
+static inline int testing_remove(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static inline void testing_dir_drop(struct testing_dir *d)
+{
+	close(d->keys);
+	close(d->public_dir);
+	close(d->journal);
+	close(d->fd);
+	nftw(d->path, testing_remove, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static inline void testing_put(int dir_fd, const char *name, const void *p, size_t n)
+{
+	struct err err = { 0 };
+
+	if (keyfile_replace(dir_fd, name, 0600, p, n, &err) != PLI_OK)
+		fail_msg("%s", err.text);
+}
+
+/* The file's text in a buffer that the caller frees. */
+static inline struct buf testing_get(int dir_fd, const char *name)
+{
+	struct buf b = { 0 };
+	struct err err = { 0 };
+
+	if (keyfile_read(dir_fd, name, &b, &err) != PLI_OK)
+		fail_msg("%s", err.text);
+	return b;
+}
+
+/* Runs a program found on PATH in the directory, its output thrown away; returns its exit status. */
+static inline int testing_run(struct testing_dir *d, const char *const argv[])
+{
+	posix_spawn_file_actions_t actions;
+	int status, rc;
+	pid_t pid;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addchdir_np(&actions, d->path);
+	posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+	rc = posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (rc != 0)
+		fail_msg("%s: %s", argv[0], strerror(rc));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+/* A keeper in a process of its own, and front's side of its link. */
+struct testing_keeper {
+	pid_t pid;
+	int control;		/* where a new link may be sent */
+	struct keeper *client;
+};
+
+/* Returns front's end of the link. */
+static inline int testing_keeper_fork(struct testing_dir *d, struct testing_keeper *k)
+{
+	int link[2], control[2], ready[2];
+	char byte;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, link), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control), 0);
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	k->pid = fork();
+	assert_true(k->pid >= 0);
+	if (!k->pid) {
+		struct keeper_config config = {
+			.link_fd = link[1], .control_fd = control[1], .keys_dir_fd = d->keys, .journal_dir_fd = d->journal,
+			.origin = TESTING_ORIGIN, .ready_fd = ready[1],
+		};
+		struct err err = { 0 };
+		enum pli_status status;
+
+		close(link[0]);
+		close(control[0]);
+		close(ready[0]);
+		status = keeper_serve(&config, &err);
+		if (status != PLI_OK)
+			fprintf(stderr, "keeper: %s\n", err.text);
+		_exit(status);
+	}
+	close(link[1]);
+	close(control[1]);
+	close(ready[1]);
+	k->control = control[0];
+	if (read(ready[0], &byte, 1) != 1)
+		fail_msg("the keeper did not start");
+	close(ready[0]);
+	return link[0];
+}
+
+static inline void testing_keeper_start(struct testing_dir *d, struct testing_keeper *k)
+{
+	struct err err = { 0 };
+	int fd = testing_keeper_fork(d, k);
+
+	if (keeper_new(fd, &k->client, &err) != PLI_OK)
+		fail_msg("%s", err.text);
+}
+
+/* Ends the process, by signal when there is one, else by its control link; returns what waitpid says. */
+static inline int testing_keeper_end(struct testing_keeper *k, int signal)
+{
+	int status;
+
+	if (signal)
+		kill(k->pid, signal);
+	close(k->control);
+	assert_int_equal(waitpid(k->pid, &status, 0), k->pid);
+	return status;
+}
+
+static inline void testing_keeper_stop(struct testing_keeper *k)
+{
+	keeper_free(k->client);
+	assert_int_equal(testing_keeper_end(k, 0), 0);
+}
+
+#define TESTING_RUN(d, ...) testing_run((d), (const char *const[]){ __VA_ARGS__, NULL })
+
+#endif

@@ -1,0 +1,49 @@
+/* The closed list of events.  ETSI names: EN 319 522-1 clause 6, URIs of EN 319 522-3 table 2. */
+#include <string.h>
+
+#include "event.h"
+
+#define TRACKING "ContentAccessTracking"
+
+static const struct event events[] = {
+	/* name, chain, ETSI, type, state */
+	{ "draft.created", EVENT_DOCUMENT, NULL, "action", "created" },
+	{ "draft.modified", EVENT_DOCUMENT, NULL, "action", "draft" },
+	{ "deposit.accepted", EVENT_DOCUMENT, "SubmissionAcceptance", "proof", "created" },
+	{ "consigned", EVENT_RECIPIENT, "ContentConsignment", "proof", "pending" },
+	{ "notice.sent", EVENT_RECIPIENT, "ConsignmentNotification", "secure_mail", "sent" },
+	{ "notice.resent", EVENT_RECIPIENT, "ConsignmentNotification", "secure_mail", "resent" },
+	{ "notice.failed", EVENT_RECIPIENT, "ConsignmentNotificationFailure", "secure_mail", "failed" },
+	{ "document.sent", EVENT_DOCUMENT, NULL, "action", "sent" },
+	{ "document.failed", EVENT_DOCUMENT, NULL, "action", "failed" },
+	{ "notice.opened", EVENT_RECIPIENT, "NotificationAccessTracking", "consultation", NULL },
+	{ "handover", EVENT_RECIPIENT, "ContentHandover", "secure_mail", "opened" },
+	{ "handover.failed", EVENT_RECIPIENT, "ContentHandoverFailure", "secure_mail", "failed" },
+	{ "doc.partial", EVENT_DOCUMENT, NULL, "action", "partly_received" },
+	{ "doc.complete", EVENT_DOCUMENT, NULL, "action", "received" },
+	{ "access", EVENT_RECIPIENT, TRACKING, "consultation", NULL },
+	{ "access.complete", EVENT_RECIPIENT, TRACKING, "consultation", NULL },
+	{ "link.renewed", EVENT_RECIPIENT, NULL, "consultation", NULL },
+	{ "link.unlocked", EVENT_RECIPIENT, NULL, "consultation", NULL },
+	{ "doc.expired", EVENT_DOCUMENT, NULL, "action", NULL },	/* d.state: expired, or the state that stays */
+	{ "log.opened", EVENT_NO_CHAIN, NULL, "journal", NULL },
+	{ "entity.created", EVENT_NO_CHAIN, NULL, "journal", NULL },
+	{ "user.created", EVENT_NO_CHAIN, NULL, "journal", NULL },
+	{ "user.disabled", EVENT_NO_CHAIN, NULL, "journal", NULL },
+	{ "token.created", EVENT_NO_CHAIN, NULL, "journal", NULL },
+	{ "token.revoked", EVENT_NO_CHAIN, NULL, "journal", NULL },
+};
+
+const struct event *event_find(const char *name)
+{
+	for (size_t i = 0; name && i < sizeof(events) / sizeof(*events); i++)
+		if (strcmp(events[i].name, name) == 0)
+			return &events[i];
+	return NULL;
+}
+
+const struct event *event_table(unsigned *count_r)
+{
+	*count_r = sizeof(events) / sizeof(*events);
+	return events;
+}

@@ -1,0 +1,776 @@
+/* The front's side of the link to the keeper; see keeper.h.
+ *
+ * Callers put whole frames into one buffer; who finds nobody writing becomes the writer and sends until the buffer is empty, so that
+ * many small requests go out in few system calls.  One thread reads the answers and finds the call by its id. */
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "pool.h"
+#include "text.h"
+#include "uuid.h"
+
+#include "keeper_frame.h"
+
+#include "keeper.h"
+
+#define CALL_US (10 * SECOND_US)
+#define RELINK_US SECOND_US		/* how long a call waits for a keeper that is being renewed */
+#define LATE_MS 5000			/* how often appends are looked at that nobody answered */
+#define BUCKETS 256
+#define READ_BYTES (64u << 10)
+#define KEPT_BYTES (256u << 10)
+#define SEAL_PIECE (256u << 10)
+
+struct call {
+	struct call *next;
+	uint64_t id;
+	uint8_t verb;
+	int64_t deadline_us;
+	/* A blocking call: lies on its caller's stack. */
+	pthread_cond_t answered;
+	bool done;
+	enum pli_status status;
+	struct err err;
+	uint16_t count;
+	uint8_t flags;
+	struct buf body;
+	/* An append: on the heap. */
+	keeper_append_done *append_done;
+	void *arg;
+};
+
+struct keeper {
+	int wake_fd;
+	atomic_uint_fast64_t next_id;
+	pthread_t reader;
+	bool started;
+	pthread_condattr_t monotonic;
+	pthread_mutex_t lock;		/* of all below */
+	pthread_cond_t changed;		/* linked, or nobody writes any more */
+	int fd;				/* -1: no link.  Closed by the reader only, when nobody writes */
+	int new_fd;
+	bool writing, stopping;
+	unsigned appends;		/* under way */
+	struct buf out, sending;
+	struct call *calls[BUCKETS];
+	/* Reader only. */
+	struct buf in;
+};
+
+/* ---- the table of calls; under lock ---- */
+
+static void call_add(struct keeper *k, struct call *call)
+{
+	struct call **bucket = &k->calls[call->id % BUCKETS];
+
+	call->next = *bucket;
+	*bucket = call;
+	k->appends += call->append_done != NULL;
+}
+
+static struct call *call_take(struct keeper *k, uint64_t id)
+{
+	for (struct call **at = &k->calls[id % BUCKETS]; *at; at = &(*at)->next)
+		if ((*at)->id == id) {
+			struct call *call = *at;
+
+			*at = call->next;
+			k->appends -= call->append_done != NULL;
+			return call;
+		}
+	return NULL;
+}
+
+/* Takes out the calls that are over: all of them, or the appends past their time. */
+static struct call *calls_take(struct keeper *k, bool all, int64_t now_us)
+{
+	struct call *taken = NULL;
+
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (struct call **at = &k->calls[i]; *at; ) {
+			struct call *call = *at;
+
+			if (!all && (!call->append_done || call->deadline_us > now_us)) {
+				at = &call->next;
+				continue;
+			}
+			*at = call->next;
+			k->appends -= call->append_done != NULL;
+			call->next = taken;
+			taken = call;
+		}
+	return taken;
+}
+
+/* ---- sending ---- */
+
+/* Sends k->out until it is empty.  Under lock, which is given up meanwhile. */
+static void write_out(struct keeper *k)
+{
+	k->writing = true;
+	while (k->out.n && k->fd >= 0) {
+		struct buf swap = k->sending;
+		size_t at = 0;
+		int fd = k->fd;
+
+		k->sending = k->out;
+		k->out = swap;
+		pthread_mutex_unlock(&k->lock);
+		while (at < k->sending.n) {
+			ssize_t put = send(fd, k->sending.p + at, k->sending.n - at, MSG_NOSIGNAL);
+
+			if (put < 0 && errno == EINTR)
+				continue;
+			if (put < 0) {
+				shutdown(fd, SHUT_RDWR);	/* the reader sees the end and fails the calls */
+				break;
+			}
+			at += (size_t)put;
+		}
+		if (k->sending.cap > KEPT_BYTES) {
+			buf_free(&k->sending);
+			buf_init_secret(&k->sending);
+		}
+		buf_reset(&k->sending);		/* wipes */
+		pthread_mutex_lock(&k->lock);
+	}
+	k->writing = false;
+	pthread_cond_broadcast(&k->changed);
+}
+
+static void enqueue(struct keeper *k, const struct buf *frames)
+{
+	buf_add(&k->out, frames->p, frames->n);
+	if (!k->writing)
+		write_out(k);
+}
+
+static struct timespec at_time(int64_t mono_us)
+{
+	return (struct timespec){ .tv_sec = mono_us / SECOND_US, .tv_nsec = mono_us % SECOND_US * 1000 };
+}
+
+static enum pli_status unreachable(struct err *err)
+{
+	err_set(err, PLI_BUSY, "the keeper of the keys does not answer");
+	if (err)
+		err->retry_after_s = 2;
+	return PLI_BUSY;
+}
+
+/* One request and its answer; call->body is then the caller's to free. */
+static enum pli_status exchange(struct keeper *k, struct call *call, const struct buf *frames, struct err *err)
+{
+	struct timespec until = at_time(clock_mono_us() + RELINK_US);
+	int rc = 0;
+
+	buf_init_secret(&call->body);
+	pthread_cond_init(&call->answered, &k->monotonic);
+	pthread_mutex_lock(&k->lock);
+	while (k->fd < 0 && !k->stopping && rc == 0)
+		rc = pthread_cond_timedwait(&k->changed, &k->lock, &until);
+	if (k->fd < 0 || k->stopping) {
+		call->status = unreachable(&call->err);
+	} else {
+		call_add(k, call);
+		enqueue(k, frames);
+		until = at_time(clock_mono_us() + CALL_US);
+		for (rc = 0; !call->done && rc == 0; )
+			rc = pthread_cond_timedwait(&call->answered, &k->lock, &until);
+		if (!call->done) {
+			call_take(k, call->id);
+			call->status = unreachable(&call->err);
+		}
+	}
+	pthread_mutex_unlock(&k->lock);
+	pthread_cond_destroy(&call->answered);
+	if (call->status != PLI_OK && err)
+		*err = call->err;
+	return call->status;
+}
+
+/* ---- the reader ---- */
+
+static void give_up(struct call *call)
+{
+	struct call *next;
+
+	for (; call; call = next) {
+		struct err err = { 0 };
+
+		next = call->next;
+		err_set(&err, PLI_UNCERTAIN, "the keeper of the keys has not answered in time");
+		call->append_done(call->arg, PLI_UNCERTAIN, NULL, &err);
+		mem_free(call);
+	}
+}
+
+/* The link is down: every call is over.  Blocking ones are told under the lock, appends without it. */
+static void fail_all(struct keeper *k)
+{
+	struct call *taken, *next, *appends = NULL;
+
+	pthread_mutex_lock(&k->lock);
+	taken = calls_take(k, true, 0);
+	for (; taken; taken = next) {
+		next = taken->next;
+		if (taken->append_done) {
+			taken->next = appends;
+			appends = taken;
+			continue;
+		}
+		taken->status = unreachable(&taken->err);
+		taken->done = true;
+		pthread_cond_signal(&taken->answered);
+	}
+	pthread_mutex_unlock(&k->lock);
+	give_up(appends);
+}
+
+/* Status and text of an answer; c stands behind them. */
+static enum pli_status answer_status(struct cursor *c, struct err *err)
+{
+	enum pli_status status = (enum pli_status)cursor_u8(c);
+	const uint8_t *text, *hint;
+	size_t text_n, hint_n;
+
+	memset(err, 0, sizeof(*err));
+	if (c->bad || status >= PLI_STATUS_COUNT)
+		return err_set(err, PLI_BUG, "the keeper's answer is malformed");
+	if (status == PLI_OK)
+		return PLI_OK;
+	text = cursor_blob(c, &text_n);
+	hint = cursor_blob(c, &hint_n);
+	err_set(err, status, "%.*s", text ? (int)text_n : 0, text ? (const char *)text : "");
+	if (hint && hint_n)
+		err_hint(err, "%.*s", (int)hint_n, (const char *)hint);
+	err->retry_after_s = cursor_u32(c);
+	return status;
+}
+
+static void append_answered(struct call *call, struct cursor *c)
+{
+	struct keeper_head head;
+	struct err err;
+	enum pli_status status = answer_status(c, &err);
+
+	if (status == PLI_OK && !keeper_frame_head_parse(c, &head))
+		status = err_set(&err, PLI_BUG, "the keeper's answer is malformed");
+	call->append_done(call->arg, status, status == PLI_OK ? &head : NULL, &err);
+	mem_free(call);
+}
+
+static void answered(struct keeper *k, const struct keeper_frame *frame)
+{
+	struct call *call;
+	struct cursor c;
+
+	cursor_init(&c, frame->body, frame->body_n);
+	pthread_mutex_lock(&k->lock);
+	call = call_take(k, frame->id);
+	if (call && !call->append_done) {
+		call->status = answer_status(&c, &call->err);
+		if ((frame->verb & 0x7f) != call->verb)
+			call->status = err_set(&call->err, PLI_BUG, "the keeper's answer is to another question");
+		call->count = frame->count;
+		call->flags = frame->flags;
+		buf_add(&call->body, c.p, c.n);
+		call->done = true;
+		pthread_cond_signal(&call->answered);
+		call = NULL;
+	}
+	pthread_mutex_unlock(&k->lock);
+	/* Nobody waits any more for an answer that came too late. */
+	if (call)
+		append_answered(call, &c);
+}
+
+static bool read_answers(struct keeper *k)
+{
+	struct keeper_frame frame;
+	size_t at = 0, used;
+	ssize_t got;
+
+	do
+		got = recv(k->fd, buf_reserve(&k->in, READ_BYTES), READ_BYTES, 0);
+	while (got < 0 && errno == EINTR);
+	if (got <= 0)
+		return false;
+	k->in.n += (size_t)got;
+	for (;;) {
+		if (keeper_frame_next((const uint8_t *)k->in.p + at, k->in.n - at, &frame, &used, NULL) != PLI_OK)
+			return false;
+		if (!used)
+			break;
+		answered(k, &frame);
+		at += used;
+	}
+	if (at == k->in.n)
+		buf_reset(&k->in);	/* wipes */
+	else
+		buf_shift(&k->in, at);
+	if (!k->in.n && k->in.cap > KEPT_BYTES) {
+		buf_free(&k->in);
+		buf_init_secret(&k->in);
+	}
+	return true;
+}
+
+/* The link has ended, or a new one is here: whatever was under way on the old one is over. */
+static void drop_link(struct keeper *k)
+{
+	pthread_mutex_lock(&k->lock);
+	if (k->fd >= 0) {
+		shutdown(k->fd, SHUT_RDWR);	/* wakes a writer that is blocked */
+		while (k->writing)
+			pthread_cond_wait(&k->changed, &k->lock);
+		close(k->fd);
+		k->fd = -1;
+	}
+	buf_reset(&k->out);
+	pthread_mutex_unlock(&k->lock);
+	buf_reset(&k->in);
+	fail_all(k);
+}
+
+/* False when the client is being freed. */
+static bool woken(struct keeper *k)
+{
+	eventfd_t ignored;
+	int fd;
+	bool stopping;
+
+	eventfd_read(k->wake_fd, &ignored);
+	pthread_mutex_lock(&k->lock);
+	fd = k->new_fd;
+	k->new_fd = -1;
+	stopping = k->stopping;
+	pthread_mutex_unlock(&k->lock);
+	if (fd >= 0 || stopping)
+		drop_link(k);
+	if (fd >= 0) {
+		pthread_mutex_lock(&k->lock);
+		k->fd = fd;
+		pthread_cond_broadcast(&k->changed);
+		pthread_mutex_unlock(&k->lock);
+	}
+	return !stopping;
+}
+
+static void *run(void *arg)
+{
+	struct keeper *k = arg;
+
+	for (;;) {
+		struct pollfd fds[2] = { { .fd = k->wake_fd, .events = POLLIN }, { .fd = k->fd, .events = POLLIN } };
+		struct call *late = NULL;
+
+		if (poll(fds, 2, LATE_MS) < 0 && errno != EINTR)
+			return NULL;
+		if (fds[1].revents && !read_answers(k))
+			drop_link(k);
+		if (fds[0].revents && !woken(k))
+			return NULL;
+		pthread_mutex_lock(&k->lock);
+		if (k->appends)
+			late = calls_take(k, false, clock_mono_us());
+		pthread_mutex_unlock(&k->lock);
+		give_up(late);
+	}
+}
+
+/* ---- life ---- */
+
+enum pli_status keeper_new(int fd, struct keeper **keeper_r, struct err *err)
+{
+	struct keeper *k = mem_alloc(sizeof(*k));
+
+	k->fd = fd;
+	k->new_fd = -1;
+	atomic_init(&k->next_id, 1);
+	pthread_mutex_init(&k->lock, NULL);
+	pthread_condattr_init(&k->monotonic);
+	pthread_condattr_setclock(&k->monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&k->changed, &k->monotonic);
+	buf_init_secret(&k->out);
+	buf_init_secret(&k->sending);
+	buf_init_secret(&k->in);
+	k->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (k->wake_fd >= 0)
+		k->started = pthread_create(&k->reader, NULL, run, k) == 0;
+	if (!k->started) {
+		keeper_free(k);
+		return err_set(err, PLI_BUG, "the keeper's reader cannot be started");
+	}
+	*keeper_r = k;
+	return PLI_OK;
+}
+
+void keeper_free(struct keeper *keeper)
+{
+	if (!keeper)
+		return;
+	pthread_mutex_lock(&keeper->lock);
+	keeper->stopping = true;
+	pthread_cond_broadcast(&keeper->changed);
+	pthread_mutex_unlock(&keeper->lock);
+	if (keeper->started) {
+		eventfd_write(keeper->wake_fd, 1);
+		pthread_join(keeper->reader, NULL);
+	}
+	if (keeper->fd >= 0)
+		close(keeper->fd);
+	if (keeper->new_fd >= 0)
+		close(keeper->new_fd);
+	if (keeper->wake_fd >= 0)
+		close(keeper->wake_fd);
+	buf_free(&keeper->out);
+	buf_free(&keeper->sending);
+	buf_free(&keeper->in);
+	pthread_cond_destroy(&keeper->changed);
+	pthread_condattr_destroy(&keeper->monotonic);
+	pthread_mutex_destroy(&keeper->lock);
+	mem_free(keeper);
+}
+
+void keeper_relink(struct keeper *keeper, int fd)
+{
+	pthread_mutex_lock(&keeper->lock);
+	if (keeper->new_fd >= 0)
+		close(keeper->new_fd);
+	keeper->new_fd = fd;
+	/* Nothing more goes to the old one; its reader notices. */
+	if (keeper->fd >= 0)
+		shutdown(keeper->fd, SHUT_RDWR);
+	pthread_mutex_unlock(&keeper->lock);
+	eventfd_write(keeper->wake_fd, 1);
+}
+
+bool keeper_linked(struct keeper *keeper)
+{
+	bool linked;
+
+	pthread_mutex_lock(&keeper->lock);
+	linked = keeper->fd >= 0;
+	pthread_mutex_unlock(&keeper->lock);
+	return linked;
+}
+
+static uint64_t new_id(struct keeper *k)
+{
+	return atomic_fetch_add(&k->next_id, 1);
+}
+
+static enum pli_status malformed(struct err *err)
+{
+	return err_set(err, PLI_BUG, "the keeper's answer is malformed");
+}
+
+/* ---- keys ---- */
+
+static enum pli_status kek_make(void *arg, const char *purpose, const struct uuid *entity, int64_t period, char kid_r[64], struct err *err)
+{
+	uint8_t number = str_eq(purpose, "stage") ? 1 : str_eq(purpose, "letter") ? 2 : str_eq(purpose, "meta") ? 3 : 0;
+	struct keeper *k = arg;
+	struct call call = { .id = new_id(k), .verb = KEEPER_KEK_MAKE };
+	AUTO_BUF frame = { 0 };
+	enum pli_status status;
+	const uint8_t *kid;
+	struct cursor c;
+	size_t start, n;
+
+	if (!number)
+		return err_set(err, PLI_BUG, "no key has the purpose '%s'", purpose);
+	start = keeper_frame_begin(&frame, KEEPER_KEK_MAKE, call.id);
+	buf_u8(&frame, number);
+	buf_add(&frame, entity->b, sizeof(entity->b));
+	buf_u64(&frame, (uint64_t)period);
+	keeper_frame_end(&frame, start, 0, 0);
+	status = exchange(k, &call, &frame, err);
+	if (status == PLI_OK) {
+		cursor_init(&c, call.body.p, call.body.n);
+		kid = cursor_blob(&c, &n);
+		if (!kid || !n || n > 63) {
+			status = malformed(err);
+		} else {
+			memcpy(kid_r, kid, n);
+			kid_r[n] = 0;
+		}
+	}
+	buf_free(&call.body);
+	return status;
+}
+
+/* Frames of at most 256 items each, all but the last with `more`. */
+static void put_items(struct buf *out, uint8_t verb, uint64_t id, const struct keywrap_item *items, size_t count)
+{
+	for (size_t at = 0; at < count; ) {
+		size_t n = count - at < FRAME_ITEMS_MAX ? count - at : FRAME_ITEMS_MAX, start = keeper_frame_begin(out, verb, id);
+
+		for (size_t i = at; i < at + n; i++) {
+			const struct keywrap_item *item = &items[i];
+			size_t kid_n = strlen(item->kid);
+
+			assert(kid_n < 64 && item->aad_n <= 1024 && item->in_n <= 128);
+			buf_u8(out, (uint8_t)kid_n);
+			buf_add(out, item->kid, kid_n);
+			buf_u16(out, (uint16_t)item->aad_n);
+			buf_add(out, item->aad, item->aad_n);
+			buf_u8(out, (uint8_t)item->in_n);
+			buf_add(out, item->in, item->in_n);
+		}
+		at += n;
+		keeper_frame_end(out, start, at < count ? FRAME_MORE : 0, (uint16_t)n);
+	}
+}
+
+static enum pli_status wraps(struct keeper *k, uint8_t verb, struct keywrap_item *items, size_t count, struct err *err)
+{
+	struct call call = { .id = new_id(k), .verb = verb };
+	AUTO_BUF frames = { .secret = 1 };
+	enum pli_status status;
+	struct cursor c;
+
+	if (!count)
+		return PLI_OK;
+	if (count > FRAME_WRAPS_MAX)
+		return err_set(err, PLI_LIMIT, "at most %d keys in one request", FRAME_WRAPS_MAX);
+	put_items(&frames, verb, call.id, items, count);
+	status = exchange(k, &call, &frames, err);
+	cursor_init(&c, call.body.p, call.body.n);
+	if (status == PLI_OK && call.count != count)
+		status = malformed(err);
+	for (size_t i = 0; i < count && status == PLI_OK; i++) {
+		const uint8_t *out;
+
+		items[i].out_n = cursor_u8(&c);
+		out = cursor_bytes(&c, items[i].out_n);
+		if (!out || items[i].out_n > sizeof(items[i].out))
+			status = malformed(err);
+		else
+			memcpy(items[i].out, out, items[i].out_n);
+	}
+	buf_free(&call.body);
+	return status;
+}
+
+static enum pli_status wrap(void *arg, struct keywrap_item *items, size_t count, struct err *err)
+{
+	return wraps(arg, KEEPER_WRAP, items, count, err);
+}
+
+static enum pli_status unwrap(void *arg, struct keywrap_item *items, size_t count, struct err *err)
+{
+	return wraps(arg, KEEPER_UNWRAP, items, count, err);
+}
+
+void keeper_keywrap(struct keeper *keeper, struct keywrap *keywrap_r)
+{
+	*keywrap_r = (struct keywrap){ .arg = keeper, .kek = kek_make, .wrap = wrap, .unwrap = unwrap };
+}
+
+/* ---- passwords ---- */
+
+enum pli_status keeper_password_make(struct keeper *keeper, const char *profile, const char *password, char hash_r[128], struct err *err)
+{
+	struct call call = { .id = new_id(keeper), .verb = KEEPER_PASSWORD_MAKE };
+	AUTO_BUF frame = { .secret = 1 };
+	enum pli_status status;
+	const uint8_t *hash;
+	struct cursor c;
+	size_t start, n;
+
+	start = keeper_frame_begin(&frame, KEEPER_PASSWORD_MAKE, call.id);
+	buf_u8(&frame, str_eq(profile, "letter") ? 2 : 1);
+	buf_blob(&frame, password, strlen(password));
+	keeper_frame_end(&frame, start, 0, 0);
+	status = exchange(keeper, &call, &frame, err);
+	if (status == PLI_OK) {
+		cursor_init(&c, call.body.p, call.body.n);
+		hash = cursor_blob(&c, &n);
+		if (!hash || n > 127) {
+			status = malformed(err);
+		} else {
+			memcpy(hash_r, hash, n);
+			hash_r[n] = 0;
+		}
+	}
+	buf_free(&call.body);
+	return status;
+}
+
+enum pli_status keeper_password_check(struct keeper *keeper, const char *hash, const char *password, bool *ok_r, struct err *err)
+{
+	struct call call = { .id = new_id(keeper), .verb = KEEPER_PASSWORD_CHECK };
+	AUTO_BUF frame = { .secret = 1 };
+	enum pli_status status;
+	size_t start;
+
+	start = keeper_frame_begin(&frame, KEEPER_PASSWORD_CHECK, call.id);
+	buf_blob(&frame, hash, strlen(hash));
+	buf_blob(&frame, password, strlen(password));
+	keeper_frame_end(&frame, start, 0, 0);
+	status = exchange(keeper, &call, &frame, err);
+	if (status == PLI_OK && call.body.n != 1)
+		status = malformed(err);
+	if (status == PLI_OK)
+		*ok_r = call.body.p[0] == 1;
+	buf_free(&call.body);
+	return status;
+}
+
+/* ---- the tree ---- */
+
+void keeper_append(struct keeper *keeper, uint64_t first, const uint8_t (*leaves)[32], size_t count, keeper_append_done *done, void *arg)
+{
+	struct call *call = mem_alloc(sizeof(*call));
+	AUTO_BUF frames = { 0 };
+	struct err err = { 0 };
+
+	assert(count && count <= FRAME_LEAVES_MAX);
+	call->id = new_id(keeper);
+	call->verb = KEEPER_APPEND;
+	call->append_done = done;
+	call->arg = arg;
+	call->deadline_us = clock_mono_us() + CALL_US;
+	for (size_t at = 0; at < count; ) {
+		size_t n = count - at < FRAME_ITEMS_MAX ? count - at : FRAME_ITEMS_MAX;
+		size_t start = keeper_frame_begin(&frames, KEEPER_APPEND, call->id);
+
+		buf_u64(&frames, first + at);
+		buf_add(&frames, leaves[at], n * 32);
+		at += n;
+		keeper_frame_end(&frames, start, at < count ? FRAME_MORE : 0, (uint16_t)n);
+	}
+	pthread_mutex_lock(&keeper->lock);
+	if (keeper->fd >= 0 && !keeper->stopping) {
+		call_add(keeper, call);
+		enqueue(keeper, &frames);
+		pthread_mutex_unlock(&keeper->lock);
+		return;
+	}
+	pthread_mutex_unlock(&keeper->lock);
+	unreachable(&err);
+	done(arg, PLI_BUSY, NULL, &err);
+	mem_free(call);
+}
+
+static enum pli_status heads_once(struct keeper *k, uint64_t *size, unsigned *left, bool *more_r, keeper_head_fn *fn, void *arg,
+				  struct err *err)
+{
+	struct call call = { .id = new_id(k), .verb = KEEPER_HEADS_SINCE };
+	AUTO_BUF frame = { 0 };
+	struct keeper_head head;
+	enum pli_status status;
+	struct cursor c;
+	size_t start;
+
+	start = keeper_frame_begin(&frame, KEEPER_HEADS_SINCE, call.id);
+	buf_u64(&frame, *size);
+	buf_u32(&frame, *left);
+	keeper_frame_end(&frame, start, 0, 0);
+	status = exchange(k, &call, &frame, err);
+	cursor_init(&c, call.body.p, call.body.n);
+	for (unsigned i = 0; i < call.count && status == PLI_OK; i++) {
+		if (!keeper_frame_head_parse(&c, &head) || head.size <= *size) {
+			status = malformed(err);
+			break;
+		}
+		*size = head.size;
+		(*left)--;
+		status = fn(arg, &head, err);
+	}
+	*more_r = call.count && (call.flags & FRAME_MORE);
+	buf_free(&call.body);
+	return status;
+}
+
+enum pli_status keeper_heads_since(struct keeper *keeper, uint64_t size, unsigned limit, keeper_head_fn *fn, void *arg, struct err *err)
+{
+	enum pli_status status = PLI_OK;
+	bool more = true;
+
+	while (status == PLI_OK && more && limit)
+		status = heads_once(keeper, &size, &limit, &more, fn, arg, err);
+	return status;
+}
+
+enum pli_status keeper_seal(struct keeper *keeper, const void *manifest, size_t n, struct buf *p7s_out, struct err *err)
+{
+	struct call call = { .id = new_id(keeper), .verb = KEEPER_SEAL };
+	AUTO_BUF frames = { 0 };
+	enum pli_status status;
+	const uint8_t *p7s;
+	struct cursor c;
+	size_t at = 0, start, p7s_n;
+
+	do {
+		size_t piece = n - at < SEAL_PIECE ? n - at : SEAL_PIECE;
+
+		start = keeper_frame_begin(&frames, KEEPER_SEAL, call.id);
+		buf_blob(&frames, (const char *)manifest + at, piece);
+		at += piece;
+		keeper_frame_end(&frames, start, at < n ? FRAME_MORE : 0, 0);
+	} while (at < n);
+	status = exchange(keeper, &call, &frames, err);
+	if (status == PLI_OK) {
+		cursor_init(&c, call.body.p, call.body.n);
+		p7s = cursor_blob(&c, &p7s_n);
+		if (p7s)
+			buf_add(p7s_out, p7s, p7s_n);
+		else
+			status = malformed(err);
+	}
+	buf_free(&call.body);
+	return status;
+}
+
+static bool status_parse(struct cursor *c, struct keeper_status *s)
+{
+	const uint8_t *root, *counter_root, *reason;
+	size_t n;
+
+	memset(s, 0, sizeof(*s));
+	s->size = cursor_u64(c);
+	root = cursor_bytes(c, 32);
+	s->counter_size = cursor_u64(c);
+	counter_root = cursor_bytes(c, 32);
+	s->counter_generation = cursor_u64(c);
+	s->refusing = cursor_u8(c) != 0;
+	reason = cursor_blob(c, &n);
+	if (c->bad || n >= sizeof(s->reason))
+		return false;
+	memcpy(s->root, root, 32);
+	memcpy(s->counter_root, counter_root, 32);
+	memcpy(s->reason, reason, n);
+	return true;
+}
+
+enum pli_status keeper_status(struct keeper *keeper, struct keeper_status *status_r, struct err *err)
+{
+	struct call call = { .id = new_id(keeper), .verb = KEEPER_STATUS };
+	struct keeper_status found;
+	AUTO_BUF frame = { 0 };
+	enum pli_status status;
+	struct cursor c;
+	size_t start = keeper_frame_begin(&frame, KEEPER_STATUS, call.id);
+
+	keeper_frame_end(&frame, start, 0, 0);
+	status = exchange(keeper, &call, &frame, err);
+	cursor_init(&c, call.body.p, call.body.n);
+	if (status == PLI_OK && !status_parse(&c, &found))
+		status = malformed(err);
+	if (status == PLI_OK)
+		*status_r = found;
+	buf_free(&call.body);
+	return status;
+}

@@ -1,0 +1,67 @@
+/* The front's side of the link to the keeper: typed, length-prefixed frames over one socketpair, at most 1 MiB and 256 items each.
+ * Thread-safe; calls block until the answer, at most 10 s (PLI_BUSY when nothing was done, PLI_UNCERTAIN for an append).
+ * When the keeper dies the parent gives a new socket (keeper_relink); calls under way fail with PLI_BUSY, appends are repeated. */
+#ifndef PLI_KEEPER_H
+#define PLI_KEEPER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "keywrap.h"
+#include "status.h"
+
+struct buf;
+struct keeper;
+struct pool;
+struct uuid;
+
+MUST enum pli_status keeper_new(int fd, struct keeper **keeper_r, struct err *err);	/* takes fd; starts the reader thread */
+void keeper_free(struct keeper *keeper);
+void keeper_relink(struct keeper *keeper, int fd);	/* takes fd */
+bool keeper_linked(struct keeper *keeper);
+
+/* KEK_MAKE, WRAP, UNWRAP in the shape the storage room wants. */
+void keeper_keywrap(struct keeper *keeper, struct keywrap *keywrap_r);
+
+/* Argon2id at the keeper, in threads of its own (two at a time, bounded queue: PLI_BUSY with retry_after).
+ * profile: "account" (t=2, 19 MiB) or "letter" (t=3, 64 MiB).  hash: the encoded string (at most 127 characters). Peppered with the keeper's own key. */
+MUST enum pli_status keeper_password_make(struct keeper *keeper, const char *profile, const char *password, char hash_r[128], struct err *err);
+/* *ok_r false for a wrong one. */
+MUST enum pli_status keeper_password_check(struct keeper *keeper, const char *hash, const char *password, bool *ok_r, struct err *err);
+
+/* Leaves from index `first`, count of them; answered once, when leaves and signed head are durable.  done runs on the reader thread
+ * (or on the caller's when the link is down) and must not block. */
+struct keeper_head {
+	uint64_t size;
+	uint8_t root[32];
+	int64_t gen_time_us;
+	const char *checkpoint;		/* signed note text */
+	size_t checkpoint_n;
+	const void *token;		/* RFC 3161 TimeStampToken, DER; imprint SHA-256 of the checkpoint text */
+	size_t token_n;
+};
+typedef void keeper_append_done(void *arg, enum pli_status status, const struct keeper_head *head, const struct err *err);
+void keeper_append(struct keeper *keeper, uint64_t first, const uint8_t (*leaves)[32], size_t count,
+		   keeper_append_done *done, void *arg);
+
+/* Heads above `size`, oldest first, at most `limit`; fn is called for each. */
+typedef enum pli_status keeper_head_fn(void *arg, const struct keeper_head *head, struct err *err);
+MUST enum pli_status keeper_heads_since(struct keeper *keeper, uint64_t size, unsigned limit, keeper_head_fn *fn, void *arg, struct err *err);
+
+/* CAdES-BES detached signature (DER) with the seal key over the bytes of a bundle's ASiCManifest.xml: the keeper parses what it signs
+ * (its checkpoint lines must be under its own head). */
+MUST enum pli_status keeper_seal(struct keeper *keeper, const void *manifest, size_t n, struct buf *p7s_out, struct err *err);
+
+struct keeper_status {
+	uint64_t size;
+	uint8_t root[32];
+	uint64_t counter_size;
+	uint8_t counter_root[32];
+	uint64_t counter_generation;
+	bool refusing;			/* tree older than counter, or files damaged: signs nothing */
+	char reason[256];
+};
+MUST enum pli_status keeper_status(struct keeper *keeper, struct keeper_status *status_r, struct err *err);
+
+#endif

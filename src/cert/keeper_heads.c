@@ -1,0 +1,559 @@
+/* See keeper_heads.h. */
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "pool.h"
+
+#include "asic.h"
+#include "checkpoint.h"
+#include "head_store.h"
+#include "keeper_frame.h"
+#include "keeper_link.h"
+#include "keyfile.h"
+#include "seal.h"
+#include "token.h"
+
+#include "keeper_heads.h"
+
+struct job {
+	struct job *next;
+	enum keeper_verb verb;
+	uint64_t generation, id;
+	uint64_t first;		/* APPEND: index of the first leaf; HEADS_SINCE: size */
+	size_t count;		/* leaves, heads, or bytes of the manifest */
+	uint8_t data[];
+};
+
+struct keeper_heads {
+	const char *origin;
+	struct keeper_link *link;
+	void (*fatal)(void *arg, const struct err *err);
+	void *arg;
+	uint8_t log_secret[64];
+	struct token_maker *tsa;
+	struct sealer *sealer;
+	struct counter counter;
+	bool counter_open;
+	struct head_store store;
+	/* The newest head, as it is answered. */
+	struct buf checkpoint, token;
+	int64_t gen_time_us;
+	/* The group being gathered. */
+	struct buf leaves, answer;
+	struct job *waiting;
+	pthread_t thread;
+	bool started, broken;
+	pthread_mutex_t lock;		/* of all below */
+	pthread_cond_t queued;
+	struct job *first, **last;
+	bool stopping;
+	struct keeper_status status;
+};
+
+/* ---- answers ---- */
+
+static void refuse(struct keeper_heads *h, const struct job *job, enum pli_status status, const struct err *err)
+{
+	buf_reset(&h->answer);
+	keeper_frame_refuse(&h->answer, (uint8_t)job->verb, job->id, status, err);
+	keeper_link_send(h->link, job->generation, h->answer.p, h->answer.n);
+}
+
+static void answer_head(struct keeper_heads *h, const struct job *job)
+{
+	struct keeper_head head = {
+		.size = h->store.tree.size, .gen_time_us = h->gen_time_us, .checkpoint = h->checkpoint.p,
+		.checkpoint_n = h->checkpoint.n, .token = h->token.p, .token_n = h->token.n,
+	};
+	size_t start;
+
+	memcpy(head.root, h->store.root, 32);
+	buf_reset(&h->answer);
+	start = keeper_frame_begin(&h->answer, KEEPER_APPEND | FRAME_ANSWER, job->id);
+	buf_u8(&h->answer, PLI_OK);
+	keeper_frame_head(&h->answer, &head);
+	keeper_frame_end(&h->answer, start, 0, 1);
+	keeper_link_send(h->link, job->generation, h->answer.p, h->answer.n);
+}
+
+static void status_update(struct keeper_heads *h)
+{
+	pthread_mutex_lock(&h->lock);
+	h->status.size = h->store.tree.size;
+	memcpy(h->status.root, h->store.root, 32);
+	h->status.counter_size = h->counter.size;
+	memcpy(h->status.counter_root, h->counter.root, 32);
+	h->status.counter_generation = h->counter.generation;
+	pthread_mutex_unlock(&h->lock);
+}
+
+/* ---- appending ---- */
+
+static size_t gathered(const struct keeper_heads *h)
+{
+	return h->leaves.n / 32;
+}
+
+/* Signs and stores the gathered leaves as one group. */
+static enum pli_status make_head(struct keeper_heads *h, struct err *err)
+{
+	struct head_record record = { .leaf_count = (uint32_t)gathered(h), .leaves = (const uint8_t (*)[32])h->leaves.p };
+	AUTO_BUF checkpoint = { 0 }, token = { 0 };
+	struct tree t = h->store.tree;
+	int64_t now_us = clock_now_us();
+	enum pli_status status;
+
+	for (uint32_t i = 0; i < record.leaf_count; i++)
+		tree_add(&t, record.leaves[i]);
+	record.size = t.size;
+	tree_root(&t, record.root);
+	checkpoint_write(h->origin, record.size, record.root, h->log_secret, &checkpoint);
+	/* A clock set back does not make a later head older. */
+	if (now_us < h->gen_time_us)
+		now_us = h->gen_time_us;
+	now_us -= now_us % 1000;
+	status = token_make(h->tsa, checkpoint.p, checkpoint.n, now_us, &token, err);
+	if (status != PLI_OK)
+		return status;
+	record.checkpoint = checkpoint.p;
+	record.checkpoint_n = checkpoint.n;
+	record.token = (const uint8_t *)token.p;
+	record.token_n = token.n;
+	status = head_store_append(&h->store, &record, err);
+	if (status != PLI_OK)
+		return status;
+	buf_reset(&h->checkpoint);
+	buf_add(&h->checkpoint, checkpoint.p, checkpoint.n);
+	buf_reset(&h->token);
+	buf_add(&h->token, token.p, token.n);
+	h->gen_time_us = now_us;
+	status_update(h);
+	return PLI_OK;
+}
+
+/* Makes the head of what is gathered and answers all who wait for it. */
+static void flush(struct keeper_heads *h)
+{
+	enum pli_status status = PLI_OK;
+	struct err err = { 0 };
+	struct job *job, *next;
+
+	if (!h->waiting)
+		return;
+	if (gathered(h))
+		status = make_head(h, &err);
+	buf_reset(&h->leaves);
+	if (status != PLI_OK && status != PLI_FULL)
+		h->broken = true;
+	for (job = h->waiting; job; job = next) {
+		next = job->next;
+		if (status == PLI_OK)
+			answer_head(h, job);
+		else if (!h->broken)
+			refuse(h, job, status, &err);
+		mem_free(job);
+	}
+	h->waiting = NULL;
+	if (h->broken)
+		h->fatal(h->arg, &err);
+}
+
+/* The leaves of a job that the tree or the group has already must be the same. */
+static enum pli_status check_known(struct keeper_heads *h, const struct job *job, size_t known, struct err *err)
+{
+	uint64_t size = h->store.tree.size;
+	size_t stored = job->first < size ? (size_t)(size - job->first < known ? size - job->first : known) : 0;
+	uint8_t (*there)[32] = mem_alloc((known ? known : 1) * 32);
+	enum pli_status status = stored ? head_store_leaves(&h->store, job->first, stored, there, err) : PLI_OK;
+	size_t at = 0;
+
+	if (status == PLI_OK && known > stored)
+		memcpy(there + stored, h->leaves.p + (size_t)(job->first + stored - size) * 32, (known - stored) * 32);
+	while (status == PLI_OK && at < known && memcmp(there[at], job->data + at * 32, 32) == 0)
+		at++;
+	if (status == PLI_OK && at < known)
+		status = err_set(err, PLI_CONFLICT, "leaf of entry %" PRIu64 " is not the one in the tree", job->first + at + 1);
+	mem_free(there);
+	return status;
+}
+
+/* Joins the job to the group, or refuses it.  Owns job. */
+static void gather(struct keeper_heads *h, struct job *job)
+{
+	uint64_t end;
+	size_t known;
+	struct err err = { 0 };
+	enum pli_status status = PLI_OK;
+
+	if (gathered(h) + job->count > FRAME_LEAVES_MAX)
+		flush(h);
+	end = h->store.tree.size + gathered(h);
+	known = job->first >= end ? 0 : end - job->first < job->count ? (size_t)(end - job->first) : job->count;
+	if (h->status.refusing)
+		status = err_set(&err, PLI_CONFLICT, "%s", h->status.reason);
+	else if (job->first > end)
+		status = err_set(&err, PLI_RANGE, "the tree ends at entry %" PRIu64 ", entry %" PRIu64 " cannot follow", end, job->first + 1);
+	else
+		status = check_known(h, job, known, &err);
+	if (status != PLI_OK) {
+		refuse(h, job, status, &err);
+		mem_free(job);
+		return;
+	}
+	buf_add(&h->leaves, job->data + known * 32, (job->count - known) * 32);
+	job->next = h->waiting;
+	h->waiting = job;
+}
+
+/* ---- the other two ---- */
+
+/* genTime is in the token itself. */
+static bool head_of_record(const struct head_record *r, struct keeper_head *head_r)
+{
+	struct token_info info;
+
+	*head_r = (struct keeper_head){ .size = r->size, .checkpoint = r->checkpoint, .checkpoint_n = r->checkpoint_n,
+					.token = r->token, .token_n = r->token_n };
+	memcpy(head_r->root, r->root, 32);
+	if (token_parse(r->token, r->token_n, &info, NULL) != PLI_OK)
+		return false;
+	head_r->gen_time_us = info.gen_time_us;
+	return true;
+}
+
+static void list(struct keeper_heads *h, const struct job *job)
+{
+	size_t limit = job->count < FRAME_ITEMS_MAX ? job->count : FRAME_ITEMS_MAX, start, before;
+	struct head_reader reader;
+	struct head_record record;
+	struct keeper_head head;
+	struct err err = { 0 };
+	enum pli_status status;
+	uint16_t count = 0;
+	bool more = false;
+
+	buf_reset(&h->answer);
+	start = keeper_frame_begin(&h->answer, KEEPER_HEADS_SINCE | FRAME_ANSWER, job->id);
+	buf_u8(&h->answer, PLI_OK);
+	status = head_store_seek(&h->store, job->first, &reader, &err);
+	if (status == PLI_OK) {
+		while (count < limit && (status = head_reader_next(&reader, &record, &err)) == PLI_OK) {
+			before = h->answer.n;
+			if (!head_of_record(&record, &head)) {
+				status = err_set(&err, PLI_CONFLICT, "a token in journal/heads is damaged");
+				break;
+			}
+			keeper_frame_head(&h->answer, &head);
+			if (h->answer.n - start > FRAME_MAX_BYTES - 4) {
+				h->answer.n = before;
+				break;
+			}
+			count++;
+		}
+		more = status == PLI_OK;
+		head_reader_fini(&reader);
+	}
+	if (status != PLI_OK && status != PLI_ABSENT) {
+		refuse(h, job, status, &err);
+		return;
+	}
+	keeper_frame_end(&h->answer, start, more ? FRAME_MORE : 0, count);
+	keeper_link_send(h->link, job->generation, h->answer.p, h->answer.n);
+}
+
+static enum pli_status stored_leaves(void *arg, uint64_t first, unsigned count, uint8_t (*leaves_r)[32], struct err *err)
+{
+	return head_store_leaves(arg, first, count, leaves_r, err);
+}
+
+/* The manifest is one of a bundle, and its checkpoint is of this tree. */
+static enum pli_status manifest_check(struct keeper_heads *h, const void *p, size_t n, struct err *err)
+{
+	AUTO_POOL pool = pool_new();
+	struct asic_manifest manifest;
+	enum pli_status status = asic_manifest_parse(pool, p, n, &manifest, err);
+	struct tiles tiles;
+	struct tree t;
+	uint8_t root[32];
+
+	if (status != PLI_OK)
+		return status;
+	if (!manifest.checkpoint_size || manifest.checkpoint_size > h->store.tree.size)
+		return err_set(err, PLI_CONFLICT, "the keeper's tree has no head of that size");
+	tiles_init(&tiles, h->store.dir_fd, stored_leaves, &h->store);
+	status = tree_load(&t, manifest.checkpoint_size, tiles_read, &tiles, err);
+	tiles_fini(&tiles);
+	if (status != PLI_OK)
+		return status;
+	tree_root(&t, root);
+	if (memcmp(root, manifest.checkpoint_root, 32) != 0)
+		return err_set(err, PLI_CONFLICT, "the checkpoint named is not of the keeper's tree");
+	return PLI_OK;
+}
+
+static void seal(struct keeper_heads *h, const struct job *job)
+{
+	AUTO_BUF p7s = { 0 };
+	struct err err = { 0 };
+	enum pli_status status;
+	size_t start;
+
+	if (h->status.refusing)
+		status = err_set(&err, PLI_CONFLICT, "%s", h->status.reason);
+	else
+		status = manifest_check(h, job->data, job->count, &err);
+	if (status == PLI_OK)
+		status = seal_make(h->sealer, job->data, job->count, &p7s, &err);
+	if (status != PLI_OK) {
+		refuse(h, job, status, &err);
+		return;
+	}
+	buf_reset(&h->answer);
+	start = keeper_frame_begin(&h->answer, KEEPER_SEAL | FRAME_ANSWER, job->id);
+	buf_u8(&h->answer, PLI_OK);
+	buf_blob(&h->answer, p7s.p, p7s.n);
+	keeper_frame_end(&h->answer, start, 0, 0);
+	keeper_link_send(h->link, job->generation, h->answer.p, h->answer.n);
+}
+
+/* ---- the thread ---- */
+
+static struct job *take_all(struct keeper_heads *h)
+{
+	struct job *jobs;
+
+	pthread_mutex_lock(&h->lock);
+	while (!h->first && !h->stopping)
+		pthread_cond_wait(&h->queued, &h->lock);
+	jobs = h->first;
+	h->first = NULL;
+	h->last = &h->first;
+	pthread_mutex_unlock(&h->lock);
+	return jobs;
+}
+
+static void *run(void *arg)
+{
+	struct keeper_heads *h = arg;
+	struct job *job, *next;
+
+	while (!h->broken && (job = take_all(h))) {
+		for (; job; job = next) {
+			next = job->next;
+			if (h->broken) {
+				mem_free(job);
+				continue;
+			}
+			if (job->verb == KEEPER_APPEND) {
+				gather(h, job);
+				continue;
+			}
+			flush(h);
+			if (!h->broken && job->verb == KEEPER_HEADS_SINCE)
+				list(h, job);
+			else if (!h->broken)
+				seal(h, job);
+			mem_free(job);
+		}
+		flush(h);
+	}
+	return NULL;
+}
+
+static void push(struct keeper_heads *h, struct job *job)
+{
+	pthread_mutex_lock(&h->lock);
+	*h->last = job;
+	h->last = &job->next;
+	pthread_cond_signal(&h->queued);
+	pthread_mutex_unlock(&h->lock);
+}
+
+static struct job *job_new(enum keeper_verb verb, uint64_t generation, uint64_t id, const void *data, size_t n)
+{
+	struct job *job = mem_alloc(sizeof(*job) + n);
+
+	job->verb = verb;
+	job->generation = generation;
+	job->id = id;
+	memcpy(job->data, data, n);
+	return job;
+}
+
+void keeper_heads_append(struct keeper_heads *heads, uint64_t generation, uint64_t id, uint64_t first, const uint8_t *leaves, size_t count)
+{
+	struct job *job = job_new(KEEPER_APPEND, generation, id, leaves, count * 32);
+
+	job->first = first;
+	job->count = count;
+	push(heads, job);
+}
+
+void keeper_heads_list(struct keeper_heads *heads, uint64_t generation, uint64_t id, uint64_t since, uint32_t limit)
+{
+	struct job *job = job_new(KEEPER_HEADS_SINCE, generation, id, "", 0);
+
+	job->first = since;
+	job->count = limit;
+	push(heads, job);
+}
+
+void keeper_heads_seal(struct keeper_heads *heads, uint64_t generation, uint64_t id, const void *manifest, size_t n)
+{
+	struct job *job = job_new(KEEPER_SEAL, generation, id, manifest, n);
+
+	job->count = n;
+	push(heads, job);
+}
+
+void keeper_heads_status(struct keeper_heads *heads, struct keeper_status *status_r)
+{
+	pthread_mutex_lock(&heads->lock);
+	*status_r = heads->status;
+	pthread_mutex_unlock(&heads->lock);
+}
+
+/* ---- opening ---- */
+
+static enum pli_status read_log_key(struct keeper_heads *h, int keys_dir_fd, struct err *err)
+{
+	AUTO_BUF pem = { .secret = 1 };
+	enum pli_status status = keyfile_read(keys_dir_fd, "log.key", &pem, err);
+	size_t n = 32, public_n = 32;
+	EVP_PKEY *key;
+	BIO *bio;
+	bool ok;
+
+	if (status != PLI_OK)
+		return status;
+	bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+	key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
+	ok = key && EVP_PKEY_is_a(key, "ED25519") && EVP_PKEY_get_raw_private_key(key, h->log_secret, &n) == 1 &&
+	     EVP_PKEY_get_raw_public_key(key, h->log_secret + 32, &public_n) == 1 && n == 32 && public_n == 32;
+	EVP_PKEY_free(key);
+	BIO_free(bio);
+	return ok ? PLI_OK : err_set(err, PLI_CONFLICT, "keys/log.key is not an Ed25519 key");
+}
+
+static enum pli_status read_signing_keys(struct keeper_heads *h, int keys_dir_fd, struct err *err)
+{
+	AUTO_BUF tsa = { 0 }, tsa_key = { .secret = 1 }, seal_cert = { 0 }, seal_key = { .secret = 1 };
+	enum pli_status status = read_log_key(h, keys_dir_fd, err);
+
+	if (status == PLI_OK)
+		status = keyfile_read(keys_dir_fd, "tsa.pem", &tsa, err);
+	if (status == PLI_OK)
+		status = keyfile_read(keys_dir_fd, "tsa.key", &tsa_key, err);
+	if (status == PLI_OK)
+		status = keyfile_read(keys_dir_fd, "seal.pem", &seal_cert, err);
+	if (status == PLI_OK)
+		status = keyfile_read(keys_dir_fd, "seal.key", &seal_key, err);
+	if (status == PLI_OK)
+		status = token_maker_new(tsa.p, tsa_key.p, &h->tsa, err);
+	if (status == PLI_OK)
+		status = sealer_new(seal_cert.p, seal_key.p, &h->sealer, err);
+	return status;
+}
+
+/* The newest head in memory, for answers to leaves that are known already. */
+static enum pli_status load_newest(struct keeper_heads *h, struct err *err)
+{
+	struct head_reader reader;
+	struct head_record record;
+	struct keeper_head head;
+	enum pli_status status;
+
+	if (!h->store.heads)
+		return PLI_OK;
+	head_reader_init(&reader, h->store.heads_fd, h->store.last_offset);
+	status = head_reader_next(&reader, &record, err);
+	if (status == PLI_OK && !head_of_record(&record, &head))
+		status = err_set(err, PLI_CONFLICT, "the newest token in journal/heads is damaged");
+	if (status == PLI_OK) {
+		buf_add(&h->checkpoint, head.checkpoint, head.checkpoint_n);
+		buf_add(&h->token, head.token, head.token_n);
+		h->gen_time_us = head.gen_time_us;
+	}
+	head_reader_fini(&reader);
+	return status;
+}
+
+static enum pli_status open_tree(struct keeper_heads *h, int keys_dir_fd, int journal_dir_fd, struct err *err)
+{
+	enum pli_status status = counter_open(keys_dir_fd, &h->counter, err);
+
+	if (status != PLI_OK)
+		return status == PLI_ABSENT ? PLI_CONFLICT : status;
+	h->counter_open = true;
+	status = head_store_open(journal_dir_fd, h->origin, h->log_secret + 32, &h->counter, &h->store, err);
+	return status == PLI_OK ? load_newest(h, err) : status;
+}
+
+enum pli_status keeper_heads_new(int keys_dir_fd, int journal_dir_fd, const char *origin, struct keeper_link *link,
+				 void (*fatal)(void *arg, const struct err *err), void *arg, struct keeper_heads **heads_r,
+				 struct err *err)
+{
+	struct keeper_heads *h = mem_alloc(sizeof(*h));
+	enum pli_status status;
+
+	h->origin = origin;
+	h->link = link;
+	h->fatal = fatal;
+	h->arg = arg;
+	h->last = &h->first;
+	h->store.heads_fd = h->store.leaves_fd = h->store.index_fd = -1;
+	pthread_mutex_init(&h->lock, NULL);
+	pthread_cond_init(&h->queued, NULL);
+	status = read_signing_keys(h, keys_dir_fd, err);
+	if (status == PLI_OK)
+		status = open_tree(h, keys_dir_fd, journal_dir_fd, err);
+	if (status == PLI_CONFLICT && h->tsa && h->sealer) {
+		h->status.refusing = true;
+		snprintf(h->status.reason, sizeof(h->status.reason), "%.255s", err->text);
+		status = PLI_OK;
+	}
+	status_update(h);
+	if (status == PLI_OK && pthread_create(&h->thread, NULL, run, h) != 0)
+		status = err_set(err, PLI_BUG, "the keeper cannot start a thread");
+	h->started = status == PLI_OK;
+	if (status != PLI_OK) {
+		keeper_heads_free(h);
+		return status;
+	}
+	*heads_r = h;
+	return PLI_OK;
+}
+
+void keeper_heads_free(struct keeper_heads *heads)
+{
+	struct keeper_heads *h = heads;
+
+	if (!h)
+		return;
+	pthread_mutex_lock(&h->lock);
+	h->stopping = true;
+	pthread_cond_signal(&h->queued);
+	pthread_mutex_unlock(&h->lock);
+	if (h->started)
+		pthread_join(h->thread, NULL);
+	/* A broken disk is not touched again. */
+	h->store.sound = h->store.sound && !h->broken;
+	head_store_close(&h->store);
+	if (h->counter_open)
+		counter_close(&h->counter);
+	token_maker_free(h->tsa);
+	sealer_free(h->sealer);
+	buf_free(&h->checkpoint);
+	buf_free(&h->token);
+	buf_free(&h->leaves);
+	buf_free(&h->answer);
+	pthread_cond_destroy(&h->queued);
+	pthread_mutex_destroy(&h->lock);
+	mem_wipe(h->log_secret, sizeof(h->log_secret));
+	mem_free(h);
+}

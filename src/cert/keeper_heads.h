@@ -1,0 +1,31 @@
+/* The keeper's tree as a service: one thread that makes groups durable and signs their heads, so that wrapping never waits for a disk.
+ * Appends that have queued up meanwhile become one group with one head; each is answered. */
+#ifndef PLI_KEEPER_HEADS_H
+#define PLI_KEEPER_HEADS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "keeper.h"
+#include "status.h"
+
+struct keeper_heads;
+struct keeper_link;
+
+/* Opens keys (log.key, tsa.pem, tsa.key, counter) and tree; starts the thread.  Descriptors and link are borrowed.  An older or damaged
+ * tree is no fault here: the service runs and refuses.  fatal(arg) is called from the thread when the disk is broken. */
+MUST enum pli_status keeper_heads_new(int keys_dir_fd, int journal_dir_fd, const char *origin, struct keeper_link *link,
+				      void (*fatal)(void *arg, const struct err *err), void *arg, struct keeper_heads **heads_r,
+				      struct err *err);
+/* Finishes what is queued, then stops. */
+void keeper_heads_free(struct keeper_heads *heads);
+
+/* Answered on the link later.  leaves: count × 32 bytes, copied. */
+void keeper_heads_append(struct keeper_heads *heads, uint64_t generation, uint64_t id, uint64_t first, const uint8_t *leaves, size_t count);
+void keeper_heads_list(struct keeper_heads *heads, uint64_t generation, uint64_t id, uint64_t since, uint32_t limit);
+/* Seals a manifest that names a checkpoint (size, root) of this tree: checked, then passed to `seal` on the service's thread. */
+void keeper_heads_seal(struct keeper_heads *heads, uint64_t generation, uint64_t id, const void *manifest, size_t n);
+
+void keeper_heads_status(struct keeper_heads *heads, struct keeper_status *status_r);
+
+#endif

@@ -1,0 +1,394 @@
+/* The keeper's main thread: reads requests, wraps and unwraps, hands the rest to its threads; see keeper_main.h. */
+#include <errno.h>
+#include <inttypes.h>
+#include <openssl/crypto.h>
+#include <poll.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "pool.h"
+
+#include "keeper.h"
+#include "keeper_frame.h"
+#include "keeper_heads.h"
+#include "keeper_link.h"
+#include "keeper_password.h"
+#include "kek_store.h"
+
+#include "keeper_main.h"
+
+#define SWEEP_MS (3600 * 1000)
+#define MANIFEST_TOTAL_MAX (16u << 20)
+#define KEY_MAX_BYTES 128
+
+/* A request of several frames. */
+struct partial {
+	enum keeper_verb verb;
+	bool open, refused;
+	uint64_t id, first;
+	size_t count;
+	struct buf data;	/* answers so far, leaves, or manifest */
+};
+
+struct server {
+	const struct keeper_config *config;
+	struct keeper_link link;
+	struct kek_store *keks;
+	struct keeper_heads *heads;
+	struct keeper_passwords *passwords;
+	struct keeper_request request;
+	struct partial partial;
+	struct buf out;
+	int wake_fd;		/* readable: the heads' thread met a broken disk */
+	struct err fatal;
+	atomic_bool broken;	/* fatal is filled */
+	int64_t swept_day;
+};
+
+static void disk_broken(void *arg, const struct err *err)
+{
+	struct server *s = arg;
+
+	s->fatal = *err;
+	atomic_store(&s->broken, true);
+	eventfd_write(s->wake_fd, 1);
+}
+
+static void partial_reset(struct partial *p)
+{
+	buf_free(&p->data);
+	*p = (struct partial){ 0 };
+	buf_init_secret(&p->data);
+}
+
+/* ---- requests of one frame ---- */
+
+static enum pli_status kek_make(struct server *s, const struct keeper_request *r, struct err *err)
+{
+	char kid[64];
+	enum pli_status status = kek_store_make(s->keks, (enum kek_purpose)r->purpose, &r->entity, r->period, kid, err);
+	size_t start;
+
+	if (status != PLI_OK)
+		return status;
+	start = keeper_frame_begin(&s->out, KEEPER_KEK_MAKE | FRAME_ANSWER, r->id);
+	buf_u8(&s->out, PLI_OK);
+	buf_blob(&s->out, kid, strlen(kid));
+	keeper_frame_end(&s->out, start, 0, 0);
+	return PLI_OK;
+}
+
+static void answer_status(struct server *s, const struct keeper_request *r)
+{
+	struct keeper_status status;
+	size_t start;
+
+	keeper_heads_status(s->heads, &status);
+	start = keeper_frame_begin(&s->out, KEEPER_STATUS | FRAME_ANSWER, r->id);
+	buf_u8(&s->out, PLI_OK);
+	buf_u64(&s->out, status.size);
+	buf_add(&s->out, status.root, 32);
+	buf_u64(&s->out, status.counter_size);
+	buf_add(&s->out, status.counter_root, 32);
+	buf_u64(&s->out, status.counter_generation);
+	buf_u8(&s->out, status.refusing);
+	buf_blob(&s->out, status.reason, strlen(status.reason));
+	keeper_frame_end(&s->out, start, 0, 0);
+}
+
+/* ---- requests of several frames ---- */
+
+static enum pli_status wrap_item(struct server *s, bool wrap, const struct keeper_item *i, struct err *err)
+{
+	uint8_t key[KEY_MAX_BYTES];
+	enum pli_status status;
+	size_t n;
+
+	if (wrap) {
+		n = i->key_n + KEK_WRAPPED_EXTRA;
+		status = kek_store_wrap(s->keks, i->kid, i->kid_n, i->aad, i->aad_n, i->key, i->key_n, key, err);
+	} else {
+		n = i->key_n - KEK_WRAPPED_EXTRA;
+		status = kek_store_unwrap(s->keks, i->kid, i->kid_n, i->aad, i->aad_n, i->key, i->key_n, key, err);
+	}
+	if (status != PLI_OK)
+		return status;
+	buf_u8(&s->partial.data, (uint8_t)n);
+	buf_add(&s->partial.data, key, n);
+	mem_wipe(key, n);
+	return PLI_OK;
+}
+
+static enum pli_status wraps(struct server *s, const struct keeper_request *r, struct err *err)
+{
+	struct partial *p = &s->partial;
+	enum pli_status status = PLI_OK;
+	size_t start;
+
+	p->count += r->count;
+	if (p->count > FRAME_WRAPS_MAX)
+		return err_set(err, PLI_LIMIT, "at most %d keys in one request", FRAME_WRAPS_MAX);
+	for (unsigned i = 0; i < r->count && status == PLI_OK; i++)
+		status = wrap_item(s, r->verb == KEEPER_WRAP, &r->items[i], err);
+	if (status != PLI_OK || r->more)
+		return status;
+	start = keeper_frame_begin(&s->out, (uint8_t)r->verb | FRAME_ANSWER, r->id);
+	buf_u8(&s->out, PLI_OK);
+	buf_add(&s->out, p->data.p, p->data.n);
+	keeper_frame_end(&s->out, start, 0, (uint16_t)p->count);
+	return PLI_OK;
+}
+
+static enum pli_status append(struct server *s, const struct keeper_request *r, struct err *err)
+{
+	struct partial *p = &s->partial;
+
+	if (!p->count)
+		p->first = r->first;
+	if (r->first != p->first + p->count)
+		return err_set(err, PLI_INPUT, "leaves of one request do not follow each other");
+	p->count += r->count;
+	if (p->count > FRAME_LEAVES_MAX)
+		return err_set(err, PLI_LIMIT, "at most %d leaves in one request", FRAME_LEAVES_MAX);
+	buf_add(&p->data, r->leaves, (size_t)r->count * 32);
+	if (!r->more)
+		keeper_heads_append(s->heads, s->link.generation, r->id, p->first, (const uint8_t *)p->data.p, p->count);
+	return PLI_OK;
+}
+
+static enum pli_status seal(struct server *s, const struct keeper_request *r, struct err *err)
+{
+	struct partial *p = &s->partial;
+
+	if (p->data.n + r->manifest_n > MANIFEST_TOTAL_MAX)
+		return err_set(err, PLI_LIMIT, "manifest is too large");
+	buf_add(&p->data, r->manifest, r->manifest_n);
+	if (!r->more)
+		keeper_heads_seal(s->heads, s->link.generation, r->id, p->data.p, p->data.n);
+	return PLI_OK;
+}
+
+static void refuse(struct server *s, const struct keeper_request *r, enum pli_status status, const struct err *err)
+{
+	keeper_frame_refuse(&s->out, (uint8_t)r->verb, r->id, status, err);
+}
+
+/* One frame of WRAP, UNWRAP, APPEND or SEAL; the keeper answers once, after the last. */
+static void continued(struct server *s, const struct keeper_request *r)
+{
+	struct partial *p = &s->partial;
+	enum pli_status status = PLI_OK;
+	struct err err = { 0 };
+
+	if (!p->open) {
+		buf_reset(&p->data);
+		*p = (struct partial){ .open = true, .verb = r->verb, .id = r->id, .data = p->data };
+	}
+	if (!p->refused) {
+		if (r->verb == KEEPER_APPEND)
+			status = append(s, r, &err);
+		else if (r->verb == KEEPER_SEAL)
+			status = seal(s, r, &err);
+		else
+			status = wraps(s, r, &err);
+		if (status != PLI_OK) {
+			p->refused = true;
+			refuse(s, r, status, &err);
+		}
+	}
+	p->open = r->more;
+	/* Larger than usual: not kept. */
+	if (!p->open && p->data.cap > 64u << 10)
+		partial_reset(p);
+}
+
+static void handle(struct server *s, const struct keeper_request *r)
+{
+	enum pli_status status = PLI_OK;
+	struct err err = { 0 };
+
+	switch (r->verb) {
+	case KEEPER_WRAP:
+	case KEEPER_UNWRAP:
+	case KEEPER_APPEND:
+	case KEEPER_SEAL:
+		continued(s, r);
+		break;
+	case KEEPER_KEK_MAKE:
+		status = kek_make(s, r, &err);
+		break;
+	case KEEPER_PASSWORD_MAKE:
+	case KEEPER_PASSWORD_CHECK:
+		status = keeper_passwords_push(s->passwords, s->link.generation, r, &err);
+		break;
+	case KEEPER_HEADS_SINCE:
+		keeper_heads_list(s->heads, s->link.generation, r->id, r->size, r->limit);
+		break;
+	case KEEPER_STATUS:
+		answer_status(s, r);
+		break;
+	}
+	if (status != PLI_OK)
+		refuse(s, r, status, &err);
+}
+
+/* Every whole frame in the link's buffer; false: this peer does not speak our language. */
+static bool frames(struct server *s)
+{
+	struct buf *in = &s->link.in;
+	size_t at = 0, used;
+	struct keeper_frame frame;
+	bool ok = true;
+
+	while (ok) {
+		struct err err = { 0 };
+
+		if (keeper_frame_next((const uint8_t *)in->p + at, in->n - at, &frame, &used, &err) != PLI_OK)
+			return false;
+		if (!used)
+			break;
+		at += used;
+		if (keeper_request_parse(&frame, &s->request, &err) != PLI_OK)
+			keeper_frame_refuse(&s->out, frame.verb & 0x7f, frame.id, PLI_INPUT, &err);
+		else if (s->partial.open && (s->partial.id != frame.id || s->partial.verb != s->request.verb))
+			ok = false;
+		else
+			handle(s, &s->request);
+	}
+	if (at == in->n)
+		buf_reset(in);	/* wipes */
+	else
+		buf_shift(in, at);
+	if (!in->n && in->cap > 256u << 10) {
+		buf_free(in);
+		buf_init_secret(in);
+	}
+	return ok;
+}
+
+static void flush(struct server *s)
+{
+	if (s->out.n)
+		keeper_link_send(&s->link, s->link.generation, s->out.p, s->out.n);
+	if (s->out.cap > 256u << 10) {
+		buf_free(&s->out);
+		buf_init_secret(&s->out);
+	}
+	buf_reset(&s->out);
+}
+
+/* A new link from the parent; false when the parent is gone. */
+static bool take_link(struct server *s)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	char byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space) };
+	struct cmsghdr *c;
+	ssize_t got;
+	int fd;
+
+	do
+		got = recvmsg(s->config->control_fd, &msg, MSG_CMSG_CLOEXEC);
+	while (got < 0 && errno == EINTR);
+	if (got <= 0)
+		return false;
+	c = CMSG_FIRSTHDR(&msg);
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
+		return true;
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	partial_reset(&s->partial);
+	keeper_link_renew(&s->link, fd);
+	return true;
+}
+
+/* Once a day: staging keys that nothing can need any more. */
+static enum pli_status sweep(struct server *s, struct err *err)
+{
+	int64_t today = clock_day(clock_now_us());
+	unsigned count;
+
+	if (today == s->swept_day)
+		return PLI_OK;
+	s->swept_day = today;
+	return kek_store_sweep(s->keks, today, &count, err);
+}
+
+static enum pli_status loop(struct server *s, struct err *err)
+{
+	for (;;) {
+		struct pollfd fds[3] = {
+			{ .fd = s->wake_fd, .events = POLLIN },
+			{ .fd = s->config->control_fd, .events = POLLIN },
+			{ .fd = s->link.fd, .events = POLLIN },
+		};
+
+		if (s->link.fd < 0 && s->config->control_fd < 0)
+			return PLI_OK;
+		if (poll(fds, 3, SWEEP_MS) < 0 && errno != EINTR)
+			return err_errno(err, "the keeper cannot wait");
+		if (atomic_load(&s->broken)) {
+			*err = s->fatal;
+			return PLI_IO;
+		}
+		if (fds[1].revents) {
+			if (!take_link(s))
+				return PLI_OK;
+			continue;
+		}
+		if (fds[2].revents && (!keeper_link_read(&s->link) || !frames(s))) {
+			partial_reset(&s->partial);
+			keeper_link_renew(&s->link, -1);
+		}
+		flush(s);
+		if (sweep(s, err) == PLI_IO)
+			return PLI_IO;
+	}
+}
+
+enum pli_status keeper_serve(const struct keeper_config *config, struct err *err)
+{
+	struct server *s = mem_alloc(sizeof(*s));
+	enum pli_status status = PLI_OK;
+
+	/* No configuration file is looked for: the keeper may not see one. */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	s->config = config;
+	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	keeper_link_init(&s->link, config->link_fd);
+	buf_init_secret(&s->out);
+	partial_reset(&s->partial);
+	if (s->wake_fd < 0 || sodium_init() < 0)
+		status = err_set(err, PLI_BUG, "the keeper cannot start");
+	if (status == PLI_OK)
+		status = kek_store_open(config->keys_dir_fd, &s->keks, err);
+	if (status == PLI_OK)
+		status = keeper_passwords_new(config->keys_dir_fd, &s->link, &s->passwords, err);
+	if (status == PLI_OK)
+		status = keeper_heads_new(config->keys_dir_fd, config->journal_dir_fd, config->origin, &s->link, disk_broken, s, &s->heads, err);
+	if (status == PLI_OK && config->ready_fd >= 0 && write(config->ready_fd, "+", 1) != 1)
+		status = err_errno(err, "the keeper cannot say that it is ready");
+	if (status == PLI_OK)
+		status = loop(s, err);
+	keeper_heads_free(s->heads);
+	keeper_passwords_free(s->passwords);
+	kek_store_close(s->keks);
+	keeper_link_fini(&s->link);
+	buf_free(&s->out);
+	buf_free(&s->partial.data);
+	if (s->wake_fd >= 0)
+		close(s->wake_fd);
+	mem_wipe(s, sizeof(*s));
+	mem_free(s);
+	return status;
+}

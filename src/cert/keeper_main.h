@@ -1,0 +1,25 @@
+/* The keeper's body: the process that holds the keys.  It answers a closed list of typed frames (keeper_frame.h) and refuses what it
+ * cannot parse; it needs no network, no exec, and only the two directories given as descriptors.
+ *
+ * Calls used after start, for the process's seccomp list: read recvmsg sendto poll · openat pread64 pwrite64 write fdatasync fsync ftruncate
+ * fallocate fstat/newfstatat renameat(2) mkdirat unlinkat close lseek getdents64 fcntl · clone/clone3 futex mmap munmap mprotect madvise brk
+ * rt_sig* set_robust_list rseq exit exit_group getrandom clock_gettime clock_nanosleep gettid getpid prctl sched_yield. */
+#ifndef PLI_KEEPER_MAIN_H
+#define PLI_KEEPER_MAIN_H
+
+#include "status.h"
+
+struct keeper_config {
+	int link_fd;		/* SOCK_STREAM socketpair to front; -1: waits for one on control_fd.  Owned */
+	int control_fd;		/* SOCK_STREAM or SOCK_SEQPACKET: one byte with SCM_RIGHTS gives a new link_fd; -1: none.  Borrowed */
+	int keys_dir_fd;	/* borrowed */
+	int journal_dir_fd;	/* borrowed */
+	const char *origin;
+	int ready_fd;		/* one byte is written when requests are served; -1: none.  Borrowed */
+};
+/* Serves until the link ends and no control_fd can give another, or until control_fd ends: PLI_OK.  A broken disk is PLI_IO: the caller
+ * ends the process at once, without further work.  An older or damaged tree is not an error: the keeper serves STATUS, WRAP and UNWRAP,
+ * PASSWORD_*, KEK_MAKE and refuses to sign. */
+MUST enum pli_status keeper_serve(const struct keeper_config *config, struct err *err);
+
+#endif

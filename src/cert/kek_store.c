@@ -1,0 +1,304 @@
+/* See kek_store.h. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "pool.h"
+#include "text.h"
+
+#include "cipher.h"
+
+#include "keyfile.h"
+
+#include "kek_store.h"
+
+#define KID_MAX 63
+#define SLOTS 1024		/* keys kept ready; about 1.5 KiB each in use */
+#define STAGE_DAYS 14		/* an upload lives 7 days, from its last change at most 7 more */
+#define NONCE 12
+#define TAG 16
+
+/* A key made ready in both directions, so that a wrap costs no key schedule. */
+struct kek {
+	char kid[KID_MAX + 1];
+	EVP_CIPHER_CTX *seal, *open;
+};
+
+struct kek_store {
+	int dir_fd;
+	uint8_t root[32];
+	EVP_CIPHER *gcm;
+	struct kek slots[SLOTS];	/* by hash of the kid; a newcomer takes the place */
+};
+
+enum pli_status kek_store_open(int keys_dir_fd, struct kek_store **store_r, struct err *err)
+{
+	struct kek_store *s = mem_alloc(sizeof(*s));
+	AUTO_BUF root = { .secret = 1 };
+	enum pli_status status;
+
+	s->dir_fd = -1;
+	status = keyfile_read(keys_dir_fd, "root.kek", &root, err);
+	if (status == PLI_OK && root.n != 32)
+		status = err_set(err, PLI_CONFLICT, "keys/root.kek is damaged");
+	if (status == PLI_OK) {
+		memcpy(s->root, root.p, 32);
+		s->dir_fd = openat(keys_dir_fd, "kek", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (s->dir_fd < 0)
+			status = err_errno(err, "cannot open keys/kek");
+	}
+	s->gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+	if (status == PLI_OK && !s->gcm)
+		status = err_set(err, PLI_BUG, "AES-256-GCM is not available");
+	if (status != PLI_OK) {
+		kek_store_close(s);
+		return status;
+	}
+	*store_r = s;
+	return PLI_OK;
+}
+
+static void forget(struct kek *k)
+{
+	EVP_CIPHER_CTX_free(k->seal);	/* both cleanse the key schedule */
+	EVP_CIPHER_CTX_free(k->open);
+	memset(k, 0, sizeof(*k));
+}
+
+void kek_store_close(struct kek_store *store)
+{
+	if (!store)
+		return;
+	for (size_t i = 0; i < SLOTS; i++)
+		forget(&store->slots[i]);
+	if (store->dir_fd >= 0)
+		close(store->dir_fd);
+	EVP_CIPHER_free(store->gcm);
+	mem_wipe(store, sizeof(*store));
+	mem_free(store);
+}
+
+static struct kek *slot_of(struct kek_store *s, const uint8_t *kid, size_t n)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ kid[i]) * 16777619u;
+	return &s->slots[h % SLOTS];
+}
+
+/* Our kids only: no separator, no dot, nothing that a path could mean. */
+static bool kid_valid(const uint8_t *kid, size_t n)
+{
+	if (!n || n > KID_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!((kid[i] >= 'a' && kid[i] <= 'z') || (kid[i] >= '0' && kid[i] <= '9') || kid[i] == '-'))
+			return false;
+	return kid[0] != '-';
+}
+
+static void file_aad(const char *kid, struct buf *aad)
+{
+	buf_str(aad, "pli/kek/1");
+	buf_u8(aad, 0);
+	buf_str(aad, kid);
+}
+
+static enum pli_status make_ready(struct kek_store *s, struct kek *k, const char *kid, const uint8_t key[32], struct err *err)
+{
+	forget(k);
+	k->seal = EVP_CIPHER_CTX_new();
+	k->open = EVP_CIPHER_CTX_new();
+	if (!k->seal || !k->open || EVP_EncryptInit_ex2(k->seal, s->gcm, key, NULL, NULL) != 1 ||
+	    EVP_DecryptInit_ex2(k->open, s->gcm, key, NULL, NULL) != 1) {
+		forget(k);
+		return err_set(err, PLI_BUG, "a key-encrypting key cannot be made ready");
+	}
+	snprintf(k->kid, sizeof(k->kid), "%s", kid);
+	return PLI_OK;
+}
+
+static enum pli_status find(struct kek_store *s, const void *kid, size_t kid_n, struct kek **kek_r, struct err *err)
+{
+	struct kek *k = slot_of(s, kid, kid_n);
+	AUTO_BUF file = { 0 }, aad = { 0 }, key = { .secret = 1 };
+	char name[KID_MAX + 1];
+	enum pli_status status;
+
+	*kek_r = k;
+	if (!kid_valid(kid, kid_n))
+		return err_set(err, PLI_INPUT, "not a key id");
+	if (k->seal && strlen(k->kid) == kid_n && memcmp(k->kid, kid, kid_n) == 0)
+		return PLI_OK;
+	memcpy(name, kid, kid_n);
+	name[kid_n] = 0;
+	status = keyfile_read(s->dir_fd, name, &file, err);
+	if (status == PLI_ABSENT)
+		return err_set(err, PLI_ABSENT, "key %s is not there: never made, or destroyed", name);
+	if (status != PLI_OK)
+		return status;
+	file_aad(name, &aad);
+	status = cipher_open(s->root, aad.p, aad.n, file.p, file.n, &key, err);
+	if (status != PLI_OK || key.n != 32)
+		return err_set(err, PLI_CONFLICT, "keys/kek/%s is damaged", name);
+	return make_ready(s, k, name, (const uint8_t *)key.p, err);
+}
+
+static enum pli_status name_of(enum kek_purpose purpose, const struct uuid *entity, int64_t period, char kid_r[64], struct err *err)
+{
+	char hex[33];
+	struct clock_parts day;
+
+	hex_encode(hex, entity->b, sizeof(entity->b));
+	switch (purpose) {
+	case KEK_STAGE:
+		if (period < clock_day(clock_now_us()) - STAGE_DAYS)
+			return err_set(err, PLI_GONE, "the staging keys of that day are destroyed");
+		if (period < 0 || period > INT64_C(100) * 366 + 20000)
+			break;
+		clock_local(period * DAY_US, "UTC", &day);
+		snprintf(kid_r, 64, "stage-%s-%04d%02d%02d", hex, day.year, day.month, day.day);
+		return PLI_OK;
+	case KEK_LETTER:
+		if (period < 1970 * 12 || period >= 9999 * 12)
+			break;
+		snprintf(kid_r, 64, "letter-%s-%04d%02d", hex, (int)(period / 12), (int)(period % 12 + 1));
+		return PLI_OK;
+	case KEK_META:
+		if (period != 0)
+			break;
+		snprintf(kid_r, 64, "meta-%s", hex);
+		return PLI_OK;
+	}
+	return err_set(err, PLI_INPUT, "no key has that purpose and period");
+}
+
+enum pli_status kek_store_make(struct kek_store *store, enum kek_purpose purpose, const struct uuid *entity, int64_t period,
+			       char kid_r[64], struct err *err)
+{
+	enum pli_status status = name_of(purpose, entity, period, kid_r, err);
+	AUTO_BUF aad = { 0 }, file = { 0 };
+	uint8_t key[32];
+	struct kek *k;
+
+	if (status != PLI_OK)
+		return status;
+	status = find(store, kid_r, strlen(kid_r), &k, err);
+	if (status != PLI_ABSENT)
+		return status;
+	mem_random(key, sizeof(key));
+	file_aad(kid_r, &aad);
+	status = cipher_seal(store->root, aad.p, aad.n, key, sizeof(key), &file, err);
+	/* In one step, so that a kill leaves no half key under that name. */
+	if (status == PLI_OK)
+		status = keyfile_replace(store->dir_fd, kid_r, 0600, file.p, file.n, err);
+	if (status == PLI_OK)
+		status = make_ready(store, k, kid_r, key, err);
+	mem_wipe(key, sizeof(key));
+	return status;
+}
+
+static bool feed_aad(EVP_CIPHER_CTX *ctx, const void *kid, size_t kid_n, const void *aad, size_t aad_n)
+{
+	uint8_t length = (uint8_t)kid_n;
+	int n;
+
+	return EVP_CipherUpdate(ctx, NULL, &n, &length, 1) == 1 && EVP_CipherUpdate(ctx, NULL, &n, kid, (int)kid_n) == 1 &&
+	       (!aad_n || EVP_CipherUpdate(ctx, NULL, &n, aad, (int)aad_n) == 1);
+}
+
+enum pli_status kek_store_wrap(struct kek_store *store, const void *kid, size_t kid_n, const void *aad, size_t aad_n,
+			       const void *key, size_t n, uint8_t *out_r, struct err *err)
+{
+	struct kek *k;
+	enum pli_status status = find(store, kid, kid_n, &k, err);
+	int len, rest;
+
+	if (status != PLI_OK)
+		return status;
+	mem_random(out_r, NONCE);
+	if (EVP_EncryptInit_ex2(k->seal, NULL, NULL, out_r, NULL) != 1 || !feed_aad(k->seal, kid, kid_n, aad, aad_n) ||
+	    EVP_EncryptUpdate(k->seal, out_r + NONCE, &len, key, (int)n) != 1 ||
+	    EVP_EncryptFinal_ex(k->seal, out_r + NONCE + len, &rest) != 1 ||
+	    EVP_CIPHER_CTX_ctrl(k->seal, EVP_CTRL_AEAD_GET_TAG, TAG, out_r + NONCE + n) != 1)
+		return err_set(err, PLI_BUG, "a key could not be wrapped");
+	return PLI_OK;
+}
+
+enum pli_status kek_store_unwrap(struct kek_store *store, const void *kid, size_t kid_n, const void *aad, size_t aad_n,
+				 const void *wrapped, size_t n, uint8_t *out_r, struct err *err)
+{
+	const uint8_t *w = wrapped;
+	size_t key_n = n - NONCE - TAG;
+	enum pli_status status;
+	struct kek *k;
+	uint8_t tag[TAG];
+	int len, rest;
+
+	if (n < NONCE + TAG + 1)
+		return err_set(err, PLI_INPUT, "wrapped key is too short");
+	status = find(store, kid, kid_n, &k, err);
+	if (status != PLI_OK)
+		return status;
+	memcpy(tag, w + NONCE + key_n, TAG);
+	if (EVP_DecryptInit_ex2(k->open, NULL, NULL, w, NULL) != 1 || !feed_aad(k->open, kid, kid_n, aad, aad_n) ||
+	    EVP_DecryptUpdate(k->open, out_r, &len, w + NONCE, (int)key_n) != 1 ||
+	    EVP_CIPHER_CTX_ctrl(k->open, EVP_CTRL_AEAD_SET_TAG, TAG, tag) != 1 ||
+	    EVP_DecryptFinal_ex(k->open, out_r + len, &rest) != 1) {
+		mem_wipe(out_r, key_n);
+		return err_set(err, PLI_INPUT, "wrapped key does not open: changed, or from another place");
+	}
+	return PLI_OK;
+}
+
+/* Day of "stage-<32 hex>-YYYYMMDD", or -1. */
+static int64_t stage_day(const char *name)
+{
+	char date[11];
+	int64_t t_us;
+
+	if (strlen(name) != 6 + 32 + 1 + 8 || !str_starts(name, "stage-"))
+		return -1;
+	snprintf(date, sizeof(date), "%.4s-%.2s-%.2s", name + 39, name + 43, name + 45);
+	return clock_parse(date, &t_us) ? clock_day(t_us - 1) : -1;
+}
+
+enum pli_status kek_store_sweep(struct kek_store *store, int64_t today, unsigned *count_r, struct err *err)
+{
+	int fd = openat(store->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+	unsigned count = 0;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return err_errno(err, "cannot read keys/kek");
+	}
+	while ((entry = readdir(dir))) {
+		int64_t day = stage_day(entry->d_name);
+		struct kek *k;
+
+		if (day < 0 || today - day <= STAGE_DAYS)
+			continue;
+		k = slot_of(store, (const uint8_t *)entry->d_name, strlen(entry->d_name));
+		if (str_eq(k->kid, entry->d_name))
+			forget(k);
+		if (unlinkat(store->dir_fd, entry->d_name, 0) == 0)
+			count++;
+	}
+	closedir(dir);
+	if (count && fsync(store->dir_fd) != 0)
+		return err_errno(err, "cannot sync keys/kek");
+	*count_r = count;
+	return PLI_OK;
+}

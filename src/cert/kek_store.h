@@ -1,0 +1,37 @@
+/* Key-encrypting keys: made, kept and used at the keeper only.
+ *
+ * keys/kek/<kid> = nonce 12 ‖ key 32 ‖ tag 16, AES-256-GCM under keys/root.kek, AAD "pli/kek/1" ‖ 00 ‖ kid.
+ * kid = <purpose>-<entity, 32 hex digits>[-<period>]: stage-…-20261121 (UTC day), letter-…-202612 (UTC month), meta-….
+ * What they wrap: nonce 12 ‖ key ‖ tag 16, AAD = u8 length of kid ‖ kid ‖ the caller's, so that nothing wrapped can change places. */
+#ifndef PLI_KEK_STORE_H
+#define PLI_KEK_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+#include "uuid.h"
+
+enum kek_purpose { KEK_STAGE = 1, KEK_LETTER, KEK_META };
+
+#define KEK_WRAPPED_EXTRA 28
+
+struct kek_store;	/* one thread at a time */
+/* Opens keys/root.kek and keys/kek below keys_dir_fd (borrowed only for the call). */
+MUST enum pli_status kek_store_open(int keys_dir_fd, struct kek_store **store_r, struct err *err);
+void kek_store_close(struct kek_store *store);	/* wipes */
+
+/* The kid of these three; makes the key when there is none, durable on return.  period: UTC day since 1970 (stage), year·12 + month - 1
+ * (letter), 0 (meta).  PLI_INPUT for a period out of range, PLI_GONE for a staging key whose day is over for good. */
+MUST enum pli_status kek_store_make(struct kek_store *store, enum kek_purpose purpose, const struct uuid *entity, int64_t period,
+				    char kid_r[64], struct err *err);
+/* out_r holds n + 28 bytes.  PLI_ABSENT: no such key (never made, or destroyed). */
+MUST enum pli_status kek_store_wrap(struct kek_store *store, const void *kid, size_t kid_n, const void *aad, size_t aad_n,
+				    const void *key, size_t n, uint8_t *out_r, struct err *err);
+/* out_r holds n - 28 bytes.  PLI_INPUT: does not open here. */
+MUST enum pli_status kek_store_unwrap(struct kek_store *store, const void *kid, size_t kid_n, const void *aad, size_t aad_n,
+				      const void *wrapped, size_t n, uint8_t *out_r, struct err *err);
+/* Destroys staging keys whose uploads have all expired: 14 days after their day.  *count_r: how many. */
+MUST enum pli_status kek_store_sweep(struct kek_store *store, int64_t today, unsigned *count_r, struct err *err);
+
+#endif

@@ -1,0 +1,103 @@
+/* See keyfile.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "buf.h"
+
+#include "keyfile.h"
+
+static enum pli_status fault(struct err *err, const char *what, const char *name)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "%s %.100s", what, name);
+	return err_errno(err, text);
+}
+
+enum pli_status keyfile_read(int dir_fd, const char *name, struct buf *out, struct err *err)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	enum pli_status status = PLI_OK;
+	struct stat st;
+	ssize_t got = 1;
+
+	if (fd < 0)
+		return errno == ENOENT ? err_set(err, PLI_ABSENT, "file %.100s is not there", name) : fault(err, "cannot open", name);
+	if (fstat(fd, &st) != 0) {
+		status = fault(err, "cannot examine", name);
+	} else if (!S_ISREG(st.st_mode) || st.st_size > KEYFILE_MAX_BYTES) {
+		status = err_set(err, PLI_LIMIT, "file %.100s is not a regular file of at most %d bytes", name, KEYFILE_MAX_BYTES);
+	} else {
+		char *p = buf_reserve(out, (size_t)st.st_size);
+		size_t n = 0;
+
+		while (n < (size_t)st.st_size && (got = read(fd, p + n, (size_t)st.st_size - n)) > 0)
+			n += (size_t)got;
+		if (got < 0)
+			status = fault(err, "cannot read", name);
+		else
+			out->n += n;
+		if (out->p)
+			out->p[out->n] = 0;
+	}
+	close(fd);
+	return status;
+}
+
+static enum pli_status write_all(int fd, const char *name, const void *p, size_t n, struct err *err)
+{
+	const char *s = p;
+
+	while (n) {
+		ssize_t put = write(fd, s, n);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return fault(err, "cannot write", name);
+		s += put;
+		n -= (size_t)put;
+	}
+	return fsync(fd) == 0 ? PLI_OK : fault(err, "cannot sync", name);
+}
+
+static enum pli_status put(int dir_fd, const char *name, mode_t mode, int flags, const void *p, size_t n, struct err *err)
+{
+	int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, mode);
+	enum pli_status status;
+
+	if (fd < 0)
+		return errno == EEXIST ? err_set(err, PLI_CONFLICT, "file %.100s exists already", name) : fault(err, "cannot make", name);
+	/* The process's umask must not make it narrower or wider. */
+	status = fchmod(fd, mode) == 0 ? write_all(fd, name, p, n, err) : fault(err, "cannot set the mode of", name);
+	close(fd);
+	if (status != PLI_OK)
+		unlinkat(dir_fd, name, 0);
+	return status;
+}
+
+enum pli_status keyfile_create(int dir_fd, const char *name, mode_t mode, const void *p, size_t n, struct err *err)
+{
+	enum pli_status status = put(dir_fd, name, mode, O_EXCL, p, n, err);
+
+	if (status == PLI_OK && fsync(dir_fd) != 0)
+		status = fault(err, "cannot sync the directory of", name);
+	return status;
+}
+
+enum pli_status keyfile_replace(int dir_fd, const char *name, mode_t mode, const void *p, size_t n, struct err *err)
+{
+	enum pli_status status;
+	char temporary[128];
+
+	snprintf(temporary, sizeof(temporary), "%.100s.new", name);
+	status = put(dir_fd, temporary, mode, O_TRUNC, p, n, err);
+	if (status != PLI_OK)
+		return status;
+	if (renameat(dir_fd, temporary, dir_fd, name) != 0 || fsync(dir_fd) != 0)
+		return fault(err, "cannot put in place", name);
+	return PLI_OK;
+}

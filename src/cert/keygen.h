@@ -1,0 +1,25 @@
+/* Making an instance's keys, once.
+ *
+ * keys/    root.key (evidence root, P-256) seal.pem seal.key tsa.pem tsa.key mail.pem mail.key (P-256) log.key (Ed25519)
+ *          root.kek pepper (32 random bytes each) counter kek/ · tls-ca.key
+ * public/  root.pem seal.pem tsa.pem log.pub (PEM SubjectPublicKeyInfo)
+ * journal/ heads (empty)
+ * tls/     ca.pem cert.pem (server certificate, then the CA) key.pem
+ * Keys are PEM PKCS#8, 0600; nothing that exists is ever overwritten. */
+#ifndef PLI_KEYGEN_H
+#define PLI_KEYGEN_H
+
+#include <stdint.h>
+
+#include "status.h"
+
+/* mail_from: address that the mail certificate names.  PLI_CONFLICT when a file exists, PLI_IO, PLI_FULL. */
+MUST enum pli_status keygen_init(int keys_dir_fd, int public_dir_fd, int journal_dir_fd, const char *origin, const char *mail_from,
+				 struct err *err);
+/* A private authority, constrained to host, localhost and 127.0.0.1, and a server certificate for these. host: DNS name or IP literal. */
+MUST enum pli_status keygen_tls(int keys_dir_fd, int tls_dir_fd, const char *host, struct err *err);
+
+/* SHA-256 of DER: of a PEM certificate, or of a PEM SubjectPublicKeyInfo. */
+MUST enum pli_status keygen_fingerprint(const char *pem, uint8_t digest_r[32], struct err *err);
+
+#endif

@@ -1,0 +1,25 @@
+/* The instance's seal: detached CAdES-BES (ETSI EN 319 122-1: signing-certificate-v2), CMS SignedData in DER, P-256 and SHA-256,
+ * signing certificate inside. */
+#ifndef PLI_SEAL_H
+#define PLI_SEAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+struct buf;
+
+#define SEAL_MAX_BYTES 65536
+
+struct sealer;		/* one thread at a time */
+MUST enum pli_status sealer_new(const char *cert_pem, const char *key_pem, struct sealer **sealer_r, struct err *err);
+void sealer_free(struct sealer *sealer);
+MUST enum pli_status seal_make(struct sealer *sealer, const void *data, size_t n, struct buf *p7s_out, struct err *err);
+
+/* Exactly one signer, its certificate equal to seal_pem, CAdES attributes, chain to root_pem at at_us (0: now), signature over data.
+ * PLI_INPUT (malformed), PLI_CONFLICT (does not hold). */
+MUST enum pli_status seal_verify(const void *p7s, size_t p7s_n, const void *data, size_t n, const char *root_pem, const char *seal_pem,
+				 int64_t at_us, struct err *err);
+
+#endif

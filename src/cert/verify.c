@@ -1,0 +1,355 @@
+/* Offline verification of a proof bundle: the checks of verify.sh, in the same order, on the bytes of the container. */
+#include <string.h>
+
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "pool.h"
+#include "text.h"
+#include "zip.h"
+#include "asic.h"
+#include "bundle_facts.h"
+#include "checkpoint.h"
+#include "keygen.h"
+#include "receipt.h"
+#include "seal.h"
+#include "token.h"
+
+#include "bundle.h"
+
+#define UNPACKED_MAX_BYTES ((size_t)512 << 20)
+
+struct verify {
+	const struct bundle_verify_options *options;
+	struct pool *pool;
+	const uint8_t *zip;
+	size_t zip_n;
+	struct bundle_facts facts;
+	const char *root_pem, *seal_pem, *tsa_pem, *log_pub;
+};
+
+static const char *text_of(struct verify *v, const char *name)
+{
+	const struct zip_file *file = facts_file(&v->facts, name);
+
+	return pool_strn(v->pool, (const char *)file->p, file->n);
+}
+
+/* ------------------------------------------------------------------------------- container and manifest */
+
+/* ETSI EN 319 162-1 A.1: the media type stands, stored, at the beginning. */
+static bool mimetype_first(const uint8_t *p, size_t n)
+{
+	static const char name[] = "mimetype" ASIC_MIMETYPE;
+
+	return n > 30 + sizeof(name) && p[8] == 0 && p[9] == 0 && p[26] == 8 && p[27] == 0 && p[28] == 0 &&
+	       p[29] == 0 && memcmp(p + 30, name, sizeof(name) - 1) == 0;
+}
+
+static enum pli_status check_files(struct verify *v, struct err *err)
+{
+	struct zip_file *files;
+	const struct zip_file *mimetype;
+	size_t count;
+	enum pli_status status = zip_read_open(v->pool, v->zip, v->zip_n, UNPACKED_MAX_BYTES, &files, &count, err);
+
+	if (status != PLI_OK)
+		return facts_failed(err, "files", NULL);
+	status = facts_files(v->pool, files, count, &v->facts, err);
+	if (status != PLI_OK)
+		return status;
+	mimetype = facts_file(&v->facts, "mimetype");
+	if (!mimetype_first(v->zip, v->zip_n) || mimetype->n != strlen(ASIC_MIMETYPE))
+		return err_set(err, PLI_CONFLICT, "files: mimetype is not the first file, stored, with the right content");
+	v->root_pem = text_of(v, "root.pem");
+	v->seal_pem = text_of(v, "seal.pem");
+	v->tsa_pem = text_of(v, "tsa.pem");
+	v->log_pub = text_of(v, "log.pub");
+	return PLI_OK;
+}
+
+/* Says which file makes the manifest differ from the one these files demand. */
+static enum pli_status manifest_difference(struct verify *v, const struct zip_file *stated, const struct buf *wanted,
+					   struct err *err)
+{
+	struct asic_manifest is, must;
+	enum pli_status status = asic_manifest_parse(v->pool, stated->p, stated->n, &is, err);
+
+	if (status != PLI_OK)
+		return PLI_CONFLICT;
+	if (asic_manifest_parse(v->pool, wanted->p, wanted->n, &must, err) != PLI_OK)
+		return err_set(err, PLI_CONFLICT, "manifest: cannot be written for these files");
+	for (size_t i = 0; i < is.count && i < must.count; i++) {
+		if (strcmp(is.references[i].name, must.references[i].name) != 0)
+			return err_set(err, PLI_CONFLICT, "manifest: lists %s where %s must be", is.references[i].name,
+				       must.references[i].name);
+		if (memcmp(is.references[i].sha256, must.references[i].sha256, 32) != 0)
+			return err_set(err, PLI_CONFLICT, "manifest: %s is not the file that was sealed",
+				       must.references[i].name);
+	}
+	if (is.count != must.count)
+		return err_set(err, PLI_CONFLICT, "manifest: lists %zu files where %zu must be", is.count, must.count);
+	return err_set(err, PLI_CONFLICT, "manifest: names another checkpoint");
+}
+
+static enum pli_status check_manifest(struct verify *v, struct err *err)
+{
+	const struct zip_file *stated = facts_file(&v->facts, ASIC_MANIFEST_NAME);
+	enum pli_status status = facts_checkpoint(&v->facts, err);
+	AUTO_BUF wanted;
+
+	buf_init(&wanted);
+	if (status != PLI_OK)
+		return status;
+	bundle_manifest_of(&v->facts, &wanted);
+	if (stated->n == wanted.n && memcmp(stated->p, wanted.p, wanted.n) == 0)
+		return PLI_OK;
+	return manifest_difference(v, stated, &wanted, err);
+}
+
+/* --------------------------------------------------------------------------------------- certificates */
+
+static X509 *certificate_read(const char *pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+
+	BIO_free(bio);
+	return cert;
+}
+
+/* The file is exactly what openssl writes for the one thing in it: nothing before, behind or beside. */
+static bool pem_exact(const struct zip_file *file, bool certificate)
+{
+	BIO *in = BIO_new_mem_buf(file->p, (int)file->n), *out = BIO_new(BIO_s_mem());
+	X509 *cert = in && certificate ? PEM_read_bio_X509(in, NULL, NULL, NULL) : NULL;
+	EVP_PKEY *key = in && !certificate ? PEM_read_bio_PUBKEY(in, NULL, NULL, NULL) : NULL;
+	char *again = NULL;
+	long n = 0;
+	bool same = false;
+
+	if (out && ((cert && PEM_write_bio_X509(out, cert)) || (key && PEM_write_bio_PUBKEY(out, key)))) {
+		n = BIO_get_mem_data(out, &again);
+		same = n > 0 && (size_t)n == file->n && memcmp(again, file->p, file->n) == 0;
+	}
+	X509_free(cert);
+	EVP_PKEY_free(key);
+	BIO_free(in);
+	BIO_free(out);
+	return same;
+}
+
+/* A key of the house made for something else (mail, time-stamping) must not seal. */
+static bool seal_usage(const char *pem)
+{
+	X509 *cert = certificate_read(pem);
+	bool fit = cert && !(X509_get_extension_flags(cert) & (EXFLAG_CA | EXFLAG_XKUSAGE | EXFLAG_INVALID)) &&
+		   (X509_get_extension_flags(cert) & EXFLAG_KUSAGE) &&
+		   (X509_get_key_usage(cert) & KU_NON_REPUDIATION);
+
+	X509_free(cert);
+	return fit;
+}
+
+static enum pli_status pinned_check(const char *what, const char *name, const char *own, const char *pinned,
+				    struct err *err)
+{
+	uint8_t a[32], b[32];
+
+	if (!pinned)
+		return PLI_OK;
+	if (keygen_fingerprint(pinned, b, err) != PLI_OK)
+		return err_set(err, PLI_INPUT, "certificates: the %s given to compare cannot be read", what);
+	if (keygen_fingerprint(own, a, err) != PLI_OK || memcmp(a, b, 32) != 0)
+		return err_set(err, PLI_CONFLICT, "certificates: %s is not the %s given", name, what);
+	return PLI_OK;
+}
+
+static enum pli_status check_certificates(struct verify *v, struct err *err)
+{
+	static const char *const names[] = { "root.pem", "seal.pem", "tsa.pem", "log.pub" };
+	enum pli_status status;
+
+	for (int i = 0; i < 4; i++)
+		if (!pem_exact(facts_file(&v->facts, names[i]), i < 3))
+			return err_set(err, PLI_CONFLICT, "certificates: %s is not one plain PEM object", names[i]);
+	if (!seal_usage(v->seal_pem))
+		return err_set(err, PLI_CONFLICT, "certificates: seal.pem is not made for seals");
+	status = pinned_check("root", "root.pem", v->root_pem, v->options->root_pem, err);
+	if (status == PLI_OK)
+		status = pinned_check("log key", "log.pub", v->log_pub, v->options->log_pub_pem, err);
+	return status;
+}
+
+/* ------------------------------------------------------------------------------ token, seal, checkpoint */
+
+static enum pli_status check_timestamp(struct verify *v, struct err *err)
+{
+	const struct zip_file *der = facts_file(&v->facts, "checkpoint.tst");
+	const struct zip_file *text = facts_file(&v->facts, "checkpoint.txt");
+	struct token_verifier *verifier = NULL;
+	struct token_info info;
+	enum pli_status status = token_verifier_new(v->root_pem, v->tsa_pem, &verifier, err);
+
+	if (status == PLI_OK)
+		status = token_verify(verifier, der->p, der->n, text->p, text->n, &info, err);
+	token_verifier_free(verifier);
+	if (status != PLI_OK)
+		return facts_failed(err, "timestamp", NULL);
+	v->facts.token_us = info.gen_time_us;
+	return PLI_OK;
+}
+
+static enum pli_status check_seal(struct verify *v, struct err *err)
+{
+	const struct zip_file *p7s = facts_file(&v->facts, ASIC_SIGNATURE_NAME);
+	const struct zip_file *manifest = facts_file(&v->facts, ASIC_MANIFEST_NAME);
+
+	if (seal_verify(p7s->p, p7s->n, manifest->p, manifest->n, v->root_pem, v->seal_pem, v->facts.token_us, err) !=
+	    PLI_OK)
+		return facts_failed(err, "seal", NULL);
+	return PLI_OK;
+}
+
+static enum pli_status check_checkpoint(struct verify *v, struct err *err)
+{
+	const struct zip_file *text = facts_file(&v->facts, "checkpoint.txt");
+	struct checkpoint c;
+	uint8_t key[32];
+
+	if (checkpoint_public_key(v->log_pub, strlen(v->log_pub), key, err) != PLI_OK ||
+	    checkpoint_verify((const char *)text->p, text->n, v->facts.origin, key, &c, err) != PLI_OK)
+		return facts_failed(err, "checkpoint", NULL);
+	return PLI_OK;
+}
+
+/* --------------------------------------------------------------------------------------------- receipt */
+
+static enum pli_status check_content(struct verify *v, struct err *err)
+{
+	enum pli_status status = facts_content(&v->facts, err);
+
+	return status == PLI_OK ? facts_sheets(&v->facts, err) : status;
+}
+
+static enum pli_status check_entries(struct verify *v, struct err *err)
+{
+	return facts_entries(&v->facts, err);
+}
+
+static enum pli_status check_chains(struct verify *v, struct err *err)
+{
+	return facts_chains(&v->facts, err);
+}
+
+static enum pli_status check_bindings(struct verify *v, struct err *err)
+{
+	return facts_bindings(&v->facts, err);
+}
+
+static void line_at(const char *p, size_t n, unsigned number, char *out, size_t cap)
+{
+	const char *end = p + n, *eol;
+
+	while (--number > 0 && p < end && (eol = memchr(p, '\n', (size_t)(end - p))))
+		p = eol + 1;
+	eol = p < end ? memchr(p, ':', (size_t)(end - p)) : NULL;
+	snprintf(out, cap, "%.*s", eol ? (int)(eol - p) : 0, p < end ? p : "");
+}
+
+static enum pli_status check_receipt(struct verify *v, struct err *err)
+{
+	const struct zip_file *file = facts_file(&v->facts, "receipt.txt");
+	enum pli_status status = receipt_stamps(&v->facts, (const char *)file->p, file->n, err);
+	unsigned number = 1;
+	char key[24];
+	AUTO_BUF wanted;
+
+	buf_init(&wanted);
+	if (status == PLI_OK)
+		status = facts_times(&v->facts, err);
+	if (status != PLI_OK)
+		return status;
+	receipt_write(&v->facts, &wanted);
+	if (file->n == wanted.n && memcmp(file->p, wanted.p, wanted.n) == 0)
+		return PLI_OK;
+	for (size_t i = 0; i < file->n && i < wanted.n && file->p[i] == (uint8_t)wanted.p[i]; i++)
+		number += file->p[i] == '\n';
+	line_at(wanted.p, wanted.n, number, key, sizeof(key));
+	return err_set(err, PLI_CONFLICT, "receipt: line %u (%s) is not what follows from the other files", number, key);
+}
+
+/* ------------------------------------------------------------------------------------------------ order */
+
+/* In the order of verify.sh. */
+static const struct step {
+	const char *said;
+	enum pli_status (*check)(struct verify *v, struct err *err);
+} steps[] = {
+	{ "files: those of a proof bundle, none more", check_files },
+	{ "manifest: lists every file with its digest", check_manifest },
+	{ "certificates: well formed, made for their purpose", check_certificates },
+	{ "timestamp: token over the checkpoint by tsa.pem, under root.pem", check_timestamp },
+	{ "seal: signature over the manifest by seal.pem, under root.pem", check_seal },
+	{ "checkpoint: signed by log.pub", check_checkpoint },
+	{ "content: list of parts and sheets", check_content },
+	{ "entries: each in the tree of the checkpoint at its number", check_entries },
+	{ "chains: complete from their first entry", check_chains },
+	{ "binding: deposit entries bind sheets and content", check_bindings },
+	{ "receipt: says what follows from the other files", check_receipt },
+};
+
+static void say(struct verify *v, bool ok, const char *line)
+{
+	if (v->options->say)
+		v->options->say(v->options->arg, ok, line);
+}
+
+static void say_key(struct verify *v, const char *what, const char *pem, bool pinned)
+{
+	uint8_t digest[32];
+	char hex[65];
+	struct err err;
+
+	if (keygen_fingerprint(pem, digest, &err) != PLI_OK)
+		return;
+	hex_encode(hex, digest, 32);
+	say(v, true, pool_fmt(v->pool, pinned ? "%s: sha256 %s, the one given" :
+						"%s: sha256 %s, TO BE COMPARED with a copy from elsewhere",
+			      what, hex));
+}
+
+static void say_result(struct verify *v)
+{
+	char t[25];
+
+	say_key(v, "root", v->root_pem, v->options->root_pem != NULL);
+	say_key(v, "log key", v->log_pub, v->options->log_pub_pem != NULL);
+	say(v, true, pool_fmt(v->pool, "time: all of this was there on %s (token of the service)",
+			      clock_rfc3339(t, v->facts.token_us)));
+}
+
+enum pli_status bundle_verify(const void *zip, size_t n, const struct bundle_verify_options *options, struct err *err)
+{
+	AUTO_POOL pool = pool_new();
+	struct verify v = { .options = options, .pool = pool, .zip = zip, .zip_n = n };
+	struct err own;
+
+	err = err ? err : &own;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		enum pli_status status = steps[i].check(&v, err);
+
+		if (status != PLI_OK) {
+			say(&v, false, err->text);
+			return status;
+		}
+		say(&v, true, steps[i].said);
+	}
+	say_result(&v);
+	return PLI_OK;
+}

@@ -1,0 +1,611 @@
+#!/bin/sh
+# Verifies a Pli proof bundle, unzipped, without Pli: needs a POSIX shell and tools, and openssl 3 or newer.
+#
+#   sh verify.sh [FOLDER] [--root FILE] [--log-key FILE]
+#
+# FOLDER    the unzipped bundle (without it: where this script lies)
+# --root    the service's root certificate, --log-key the public key of its journal, both obtained elsewhere
+#           (VERIFY.md says where).  Without them the copies inside are used and their digests are printed:
+#           compare these with a source you trust, or the result only shows that the bundle agrees with itself.
+#
+# One line a check.  VERIFIED as the last line and status 0: all checks passed.  Otherwise the last line begins with
+# FAIL and names the check, status 1 (64: wrong arguments, 69: a tool is missing).
+# A forger could have changed this script, too: use a copy that you trust.
+set -uf
+umask 077
+LC_ALL=C; export LC_ALL
+unset CDPATH IFS
+OPENSSL_CONF=/dev/null; export OPENSSL_CONF
+
+usage() { echo "usage: sh verify.sh [FOLDER] [--root FILE] [--log-key FILE]" >&2; exit 64; }
+fail() { printf 'FAIL %s\n' "$*"; exit 1; }
+pass() { printf 'ok   %s\n' "$*"; }
+absolute() { case $1 in /*) printf '%s' "$1" ;; *) printf '%s/%s' "$PWD" "$1" ;; esac; }
+
+folder='' root='' log_key=''
+while [ $# -gt 0 ]; do
+	case $1 in
+	--root) [ $# -gt 1 ] || usage; root=$(absolute "$2"); shift ;;
+	--log-key) [ $# -gt 1 ] || usage; log_key=$(absolute "$2"); shift ;;
+	-*) usage ;;
+	*) [ -z "$folder" ] || usage; folder=$(absolute "$1") ;;
+	esac
+	shift
+done
+[ -n "$folder" ] || case $0 in */*) folder=$(absolute "${0%/*}") ;; *) folder=$PWD ;; esac
+for tool in openssl awk sed grep find sort cmp od tr dd tail wc cat xargs; do
+	command -v $tool >/dev/null || { echo "FAIL tools: $tool is not here"; exit 69; }
+done
+T=$(absolute "${TMPDIR:-/tmp}")/pli-verify.$$
+mkdir "$T" || { echo "FAIL tools: $T cannot be made"; exit 69; }
+trap 'rm -rf "$T"' 0
+trap 'exit 1' 1 2 15
+cd "$folder" 2>/dev/null || fail "files: there is no folder $folder"
+# No certificate but those named below is trusted.
+SSL_CERT_DIR=$T/none SSL_CERT_FILE=$T/none; export SSL_CERT_DIR SSL_CERT_FILE
+
+sha256_der() { openssl dgst -sha256 -r | sed 's/ .*//'; }	# of standard input
+# Digests of the files named on standard input, one a line: "HEX NAME".  Names hold no blanks and no quotes.
+sha256_names() { xargs openssl dgst -sha256 -r | sed 's/ \*/ /'; }
+
+AWK_CODES='
+	BEGIN {
+		B64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+		HEX = "0123456789abcdef"
+	}
+	function hex_value(c) { return index(HEX, c) - 1 }
+	# 64 hexadecimal digits as 44 characters of base64
+	function to_base64(hex,   i, v, out) {
+		hex = hex "00"
+		for (i = 1; i <= 64; i += 3) {
+			v = hex_value(substr(hex, i, 1)) * 256 + hex_value(substr(hex, i + 1, 1)) * 16 + \
+				hex_value(substr(hex, i + 2, 1))
+			out = out substr(B64, int(v / 64) + 1, 1) substr(B64, v % 64 + 1, 1)
+		}
+		return substr(out, 1, 43) "="
+	}
+	# ... and back; "" when it is not exactly that
+	function from_base64(text,   i, v, out) {
+		if (length(text) != 44 || text !~ /^[A-Za-z0-9+\/]*=$/)
+			return ""
+		text = substr(text, 1, 43) "A"
+		for (i = 1; i <= 44; i += 2) {
+			v = (index(B64, substr(text, i, 1)) - 1) * 64 + index(B64, substr(text, i + 1, 1)) - 1
+			out = out substr(HEX, int(v / 256) + 1, 1) substr(HEX, int(v / 16) % 16 + 1, 1) substr(HEX, v % 16 + 1, 1)
+		}
+		if (substr(out, 65) != "00")
+			return ""
+		return substr(out, 1, 64)
+	}
+	# milliseconds since 1970 of 2026-11-21T20:34:35.123Z; "" when it is not of this form
+	function milliseconds(t,   y, m, d) {
+		if (t !~ /^[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9][0-9][0-9]Z$/)
+			return ""
+		# some awks take 010 for eight: no number may begin with a zero
+		y = ("1" substr(t, 1, 4)) - 10000; m = ("1" substr(t, 6, 2)) - 100; d = ("1" substr(t, 9, 2)) - 100
+		if (m < 3) { y--; m += 12 }
+		d += 365 * y + int(y / 4) - int(y / 100) + int(y / 400) + int((153 * (m - 3) + 2) / 5) - 719469
+		return ((d * 24 + ("1" substr(t, 12, 2)) - 100) * 60 + ("1" substr(t, 15, 2)) - 100) * 60000 + \
+			(("1" substr(t, 18, 2)) - 100) * 1000 + ("1" substr(t, 21, 3)) - 1000
+	}'
+
+# ------------------------------------------------------------------------------------------------- files
+manifest=META-INF/ASiCManifest.xml
+signature=META-INF/signature.p7s
+find . ! -type f ! -type d -print >"$T/odd"
+[ ! -s "$T/odd" ] || fail "files: $(sed -n '1s|^\./||p' "$T/odd") is neither a file nor a folder"
+find . -type d -print | sort >"$T/folders"
+printf '.\n./META-INF\n./journal\n' | cmp -s - "$T/folders" || fail "files: the folders must be META-INF and journal"
+[ -s $manifest ] || fail "files: $manifest is missing"
+find . -type f -print | sed 's|^\./||' >"$T/have"
+sed -n 's|^<DataObjectReference URI="\([A-Za-z0-9._/-]*\)">.*$|\1|p' $manifest >"$T/listed"
+{ cat "$T/listed"; printf '%s\n' mimetype $manifest $signature; } >"$T/must"
+awk 'NR == FNR { have[$0]++; next } !have[$0] { print; exit }' "$T/have" "$T/must" >"$T/missing"
+awk 'NR == FNR { must[$0]++; next } --must[$0] < 0 { print; exit }' "$T/must" "$T/have" >"$T/extra"
+[ ! -s "$T/missing" ] || fail "files: $(sed -n 1p "$T/missing") is missing"
+[ ! -s "$T/extra" ] || fail "files: $(sed -n 1p "$T/extra") does not belong here"
+# The names, and their order, are those that a bundle with so many sheets and entries has.
+awk '
+	/^sheet-[0-9]*\.json$/ { sheets++ }
+	/^sheet\.json$/ { own++ }
+	/^journal\/[0-9]*\.json$/ { entries++ }
+	END {
+		print "receipt.txt"; print "manifest.json"
+		if (own) { print "sheet.json"; print "sheet.salt" }
+		else for (i = 1; i <= sheets; i++) printf "sheet-%03d.json\nsheet-%03d.salt\n", i, i
+		for (i = 1; i <= entries; i++) printf "journal/%03d.json\njournal/%03d.tlog-proof\n", i, i
+		print "checkpoint.txt"; print "checkpoint.tst"; print "root.pem"; print "seal.pem"; print "tsa.pem"
+		print "log.pub"; print "VERIFY.md"; print "verify.sh"
+	}' "$T/listed" >"$T/names"
+cmp -s "$T/names" "$T/listed" || fail "manifest: does not list the files of a bundle in their order"
+grep_names() { grep -E "$1" "$T/names"; }
+grep_names '^journal.*json$' >"$T/entries"
+grep_names '^sheet.*json$' >"$T/sheets"
+[ -s "$T/entries" ] && [ -s "$T/sheets" ] || fail "files: no entry or no sheet"
+printf %s 'application/vnd.etsi.asic-e+zip' | cmp -s - mimetype || fail "files: mimetype is not that of a bundle"
+pass "files: those of a proof bundle, none more"
+
+# ----------------------------------------------------------------------------------------------- manifest
+origin=$(sed -n 1p checkpoint.txt)
+size=$(sed -n 2p checkpoint.txt)
+case $size in ''|0*|*[!0-9]*|?????????????????*) fail "checkpoint: line 2 of checkpoint.txt is not a size" ;; esac
+tree_root=$(awk "$AWK_CODES"' NR == 3 { print from_base64($0) }' checkpoint.txt)
+[ -n "$tree_root" ] || fail "checkpoint: line 3 of checkpoint.txt is not a hash"
+sha256_names <"$T/names" >"$T/digests"
+awk -v size="$size" -v root="$tree_root" "$AWK_CODES"'
+	BEGIN {
+		print "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
+		print "<ASiCManifest xmlns=\"http://uri.etsi.org/02918/v1.2.1#\" xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\">"
+		print "<!-- checkpoint " size " " root " -->"
+		print "<SigReference URI=\"META-INF/signature.p7s\" MimeType=\"application/pkcs7-signature\"/>"
+	}
+	{
+		print "<DataObjectReference URI=\"" $2 "\"><ds:DigestMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/>" \
+			"<ds:DigestValue>" to_base64($1) "</ds:DigestValue></DataObjectReference>"
+	}
+	END { print "</ASiCManifest>" }' "$T/digests" >"$T/manifest"
+if ! cmp -s "$T/manifest" $manifest; then
+	name=$(awk '
+		NR == FNR { line[FNR] = $0; next }
+		(line[FNR] "") != ($0 "") { if (split($0, a, "\"") > 2 && FNR > 4) print a[2]; exit }' $manifest "$T/manifest")
+	[ -z "$name" ] || fail "manifest: $name is not the file that was sealed"
+	fail "manifest: is not what these files demand"
+fi
+# Text is text: no control characters that a reader or this script could trip over.
+{ grep_names '(json|salt|proof)$'; echo checkpoint.txt; echo receipt.txt; } >"$T/texts"
+[ "$(xargs cat <"$T/texts" | tr -d '\012\040-\176\200-\377' | wc -c)" -eq 0 ] ||
+	fail "manifest: a text file holds control characters"
+[ "$(grep_names '(json|salt)$' | xargs cat | wc -l)" -eq 0 ] || fail "manifest: a JSON or salt file holds a line feed"
+pass "manifest: lists every file with its digest"
+
+# ------------------------------------------------------------------------------------------- certificates
+for name in root seal tsa; do
+	openssl x509 -in $name.pem -outform PEM 2>/dev/null | cmp -s - $name.pem ||
+		fail "certificates: $name.pem is not one plain PEM object"
+done
+openssl pkey -pubin -in log.pub -pubout 2>/dev/null | cmp -s - log.pub ||
+	fail "certificates: log.pub is not one plain PEM object"
+openssl x509 -in seal.pem -noout -text >"$T/seal.txt" 2>/dev/null
+sed -n '/X509v3 Key Usage/{n;p;}' "$T/seal.txt" | grep -q 'Non Repudiation' &&
+	! grep -q -e 'X509v3 Extended Key Usage' -e 'CA:TRUE' "$T/seal.txt" ||
+	fail "certificates: seal.pem is not made for seals"
+root_digest=$(openssl x509 -in root.pem -outform DER | sha256_der)
+key_digest=$(openssl pkey -pubin -in log.pub -outform DER | sha256_der)
+if [ -n "$root" ]; then
+	openssl x509 -in "$root" -noout 2>/dev/null || fail "certificates: the root given to compare cannot be read"
+	[ "$(openssl x509 -in "$root" -outform DER | sha256_der)" = "$root_digest" ] ||
+		fail "certificates: root.pem is not the root given"
+fi
+if [ -n "$log_key" ]; then
+	openssl pkey -pubin -in "$log_key" -noout 2>/dev/null || fail "certificates: the log key given to compare cannot be read"
+	[ "$(openssl pkey -pubin -in "$log_key" -outform DER | sha256_der)" = "$key_digest" ] ||
+		fail "certificates: log.pub is not the log key given"
+fi
+pass "certificates: well formed, made for their purpose"
+
+# ---------------------------------------------------------------------------------------------- timestamp
+at=$(openssl asn1parse -inform DER -in checkpoint.tst 2>/dev/null |
+	awk '/:id-smime-ct-TSTInfo/ { seen = 1 } seen && /OCTET STRING/ { sub(/:.*/, ""); print $1; exit }')
+case $at in ''|*[!0-9]*) fail "timestamp: checkpoint.tst is not a token" ;; esac
+token_time=$(openssl asn1parse -inform DER -in checkpoint.tst -strparse "$at" 2>/dev/null | awk '
+	/GENERALIZEDTIME/ {
+		sub(/.*:/, "")
+		if ($0 !~ /^[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9](\.[0-9]*)?Z$/) exit
+		printf "%s-%s-%sT%s:%s:%s.%sZ\n", substr($0, 1, 4), substr($0, 5, 2), substr($0, 7, 2), substr($0, 9, 2), \
+			substr($0, 11, 2), substr($0, 13, 2), substr(substr($0, 16, length($0) - 16) "000", 1, 3)
+		exit
+	}')
+token_s=$(echo "$token_time" | awk "$AWK_CODES"' milliseconds($0) != "" { printf "%.0f\n", int(milliseconds($0) / 1000) }')
+case $token_s in ''|*[!0-9]*) fail "timestamp: checkpoint.tst has no time" ;; esac
+openssl ts -verify -in checkpoint.tst -token_in -data checkpoint.txt -CAfile root.pem -untrusted tsa.pem \
+	-attime "$token_s" >"$T/out" 2>&1 && grep -q '^Verification: OK' "$T/out" ||
+	fail "timestamp: checkpoint.tst is not a valid token over checkpoint.txt"
+openssl pkcs7 -inform DER -in checkpoint.tst -print_certs >"$T/out" 2>/dev/null && ! grep -q BEGIN "$T/out" ||
+	fail "timestamp: checkpoint.tst brings certificates of its own"
+pass "timestamp: token over the checkpoint by tsa.pem, under root.pem"
+
+# --------------------------------------------------------------------------------------------------- seal
+openssl cms -verify -cades -binary -inform DER -in $signature -content $manifest -CAfile root.pem -purpose any \
+	-attime "$token_s" -signer "$T/signer.pem" -out /dev/null >"$T/out" 2>&1 ||
+	fail "seal: the signature over $manifest does not hold"
+cmp -s "$T/signer.pem" seal.pem || fail "seal: not by the seal certificate alone"
+openssl pkcs7 -inform DER -in $signature -print_certs 2>/dev/null | sed -n '/^-----BEGIN/,/^-----END/p' |
+	cmp -s - seal.pem || fail "seal: not by the seal certificate alone"
+pass "seal: signature over the manifest by seal.pem, under root.pem"
+
+# --------------------------------------------------------------------------------------------- checkpoint
+[ -n "$origin" ] && [ -z "$(sed -n 4p checkpoint.txt)" ] || fail "checkpoint: checkpoint.txt is not a signed note"
+openssl pkey -pubin -in log.pub -outform DER >"$T/log.der"
+[ "$(wc -c <"$T/log.der")" -eq 44 ] || fail "checkpoint: log.pub is not an Ed25519 key"
+key_id=$({ printf '%s\n' "$origin"; printf '\001'; tail -c 32 "$T/log.der"; } | sha256_der | sed 's/^\(........\).*/\1/')
+sed -n '1,3p' checkpoint.txt >"$T/note"
+sed -n '5,$p' checkpoint.txt >"$T/lines"
+found=0
+while read -r dash name text rest; do
+	[ "$dash" = '—' ] && [ -n "$text" ] && [ -z "$rest" ] || fail "checkpoint: a signature line is malformed"
+	[ "$name" = "$origin" ] || continue
+	printf '%s' "$text" | openssl base64 -d -A >"$T/sig" 2>/dev/null
+	[ "$(wc -c <"$T/sig")" -eq 68 ] || continue
+	[ "$(dd if="$T/sig" bs=1 count=4 2>/dev/null | od -An -v -tx1 | tr -d ' \n')" = "$key_id" ] || continue
+	tail -c 64 "$T/sig" >"$T/sig64"
+	found=$((found + 1))
+done <"$T/lines"
+[ $found -eq 1 ] || fail "checkpoint: no signature by log.pub on checkpoint.txt"
+openssl pkeyutl -verify -pubin -inkey log.pub -rawin -in "$T/note" -sigfile "$T/sig64" >"$T/out" 2>&1 ||
+	fail "checkpoint: the signature on checkpoint.txt does not hold"
+pass "checkpoint: signed by log.pub"
+
+# --------------------------------------------------------------- JSON files as lines "FILE TAB PATH TAB VALUE"
+# Canonical JSON only: members in order, no white space, escapes as they stand.
+{ cat "$T/sheets" "$T/entries"; echo manifest.json; } | xargs awk '
+	function bad() { print FILENAME; failed = 1; exit 1 }
+	function string(   raw) {
+		if (!match(s, /^"([^"\\]|\\["\\bfnrt]|\\u00[01][0-9a-f])*"/)) bad()
+		raw = substr(s, 2, RLENGTH - 2)
+		s = substr(s, RLENGTH + 1)
+		return raw
+	}
+	function take(c) {
+		if (substr(s, 1, 1) != c) bad()
+		s = substr(s, 2)
+	}
+	function value(path,   c, k, last, n) {
+		c = substr(s, 1, 1)
+		if (c == "{" || c == "[") {
+			take(c)
+			if (substr(s, 1, 1) == (c == "{" ? "}" : "]")) { take(substr(s, 1, 1)); return }
+			for (n = 1; !failed; n++) {
+				k = n
+				if (c == "{") {
+					k = string()
+					if (k !~ /^[A-Za-z0-9_.-]+$/ || (n > 1 && (k "") <= (last ""))) bad()
+					last = k
+					take(":")
+				}
+				value(path "/" k)
+				if (substr(s, 1, 1) == (c == "{" ? "}" : "]")) { take(substr(s, 1, 1)); return }
+				take(",")
+			}
+		} else if (c == "\"") {
+			print FILENAME "\t" path "\t\"" string()
+		} else {
+			if (!match(s, /^(-?[1-9][0-9]*|0|true|false)/)) bad()
+			print FILENAME "\t" path "\t" substr(s, 1, RLENGTH)
+			s = substr(s, RLENGTH + 1)
+		}
+	}
+	{ s = $0; value(""); if (s != "" || FNR != 1) bad() }
+	END { if (failed) exit 1 }' >"$T/flat" || fail "content: $(sed -n '$p' "$T/flat") is not canonical JSON"
+
+# ------------------------------------------------------------------------- leaf hashes and inclusion proofs
+mkdir "$T/n"
+while read -r name; do	# none of these files ends in a line feed, and read says so
+	IFS= read -r text <"$name" || printf '\000%s' "$text" >"$T/n/${name##*/}"
+done <"$T/entries"
+digest_nodes() { (cd "$T/n" && ls | xargs openssl dgst -sha256 -r) | sed 's/ \*/ /; s/\.json$//'; }	# "HEX NNN"
+digest_nodes >"$T/leaves"
+cp "$T/leaves" "$T/hashes"
+# Which hash is put on which side, round by round (RFC 9162, 2.1.3.2): "ROUND NNN l|r HEX".
+sed 's/json$/tlog-proof/' "$T/entries" | xargs awk -v size="$size" "$AWK_CODES"'
+	function bad(why) { print "FAIL proof: " name ": " why; failed = 1; exit 1 }
+	FILENAME == "checkpoint.txt" { checkpoint[++lines] = $0; next }
+	FNR == 1 {
+		if (name && at != lines) bad("cut")
+		name = FILENAME; n = name; sub(/^journal\//, "", n); sub(/\.tlog-proof$/, "", n)
+		at = -1; round = 0
+		if ($0 != "c2sp.org/tlog-proof@v1") bad("not a proof")
+		next
+	}
+	FNR == 2 {
+		if ($0 !~ /^index (0|[1-9][0-9]*)$/) bad("no index")
+		fn = substr($0, 7) + 0; sn = size - 1
+		if (fn > sn) bad("the index is outside the tree")
+		print "index", n, substr($0, 7)
+		next
+	}
+	at < 0 && $0 != "" {
+		hash = from_base64($0)
+		if (hash == "" || sn == 0) bad("a hash too many, or something that is none")
+		round++
+		if (fn % 2 || fn == sn) {
+			print round, n, "l", hash
+			while (fn % 2 == 0 && fn != 0) { fn = int(fn / 2); sn = int(sn / 2) }
+		} else
+			print round, n, "r", hash
+		fn = int(fn / 2); sn = int(sn / 2)
+		next
+	}
+	at < 0 { if (sn != 0) bad("a hash is missing"); at = 0; next }
+	{ at++; if (($0 "") != (checkpoint[at] "")) bad("another checkpoint than checkpoint.txt") }
+	END { if (!failed && at != lines) bad("cut"); if (failed) exit 1 }' checkpoint.txt >"$T/plan" ||
+	fail "$(sed -n 's/^FAIL //p' "$T/plan")"
+rounds=$(awk '$1 + 0 > most { most = $1 + 0 } END { print most + 0 }' "$T/plan")
+round=0
+while [ $round -lt "$rounds" ]; do
+	round=$((round + 1))
+	rm -rf "$T/n"; mkdir "$T/n"
+	# Entries that meet on their way share what is above: each node is hashed once.
+	awk -v round=$round -v same="$T/same" '
+		BEGIN {
+			for (i = 0; i < 256; i++) octal[sprintf("%02x", i)] = sprintf("\\%03o", i)
+		}
+		function octals(hex,   i, out) {
+			for (i = 1; i < 128; i += 2) out = out octal[substr(hex, i, 2)]
+			return out
+		}
+		NR == FNR { hash[$2] = $1; next }
+		$1 == round {
+			node = $3 == "l" ? $4 hash[$2] : hash[$2] $4
+			if (!(node in first)) {
+				first[node] = $2
+				print $2, "\\001" octals(node)
+			}
+			print $2, first[node] >same
+		}
+	' "$T/hashes" "$T/plan" >"$T/nodes"
+	while read -r name bytes; do printf "$bytes" >"$T/n/$name"; done <"$T/nodes"
+	digest_nodes >"$T/round"
+	awk '
+		FILENAME ~ /round$/ { new[$2] = $1; next }
+		FILENAME ~ /same$/ { is[$1] = new[$2]; next }
+		{ print ($2 in is ? is[$2] : $1), $2 }' "$T/round" "$T/same" "$T/hashes" >"$T/next"
+	mv "$T/next" "$T/hashes"
+done
+awk -v root="$tree_root" '($1 "") != (root "") { print $2; exit }' "$T/hashes" >"$T/out"
+[ ! -s "$T/out" ] || fail "proof: journal/$(cat "$T/out").json is not in the tree of the checkpoint"
+
+# ----------------------------------------------------------------------------------------- sheets' digests
+rm -rf "$T/n"; mkdir "$T/n"
+while read -r name; do
+	IFS= read -r salt <"${name%.json}.salt" || IFS= read -r text <"$name" || printf '%s%s' "$salt" "$text" >"$T/n/$name"
+done <"$T/sheets"
+digest_nodes >"$T/sheet-digests"
+
+# ---------------------------------------------- what all of this says together, and the receipt that follows
+kind=sender
+[ ! -e sheet.json ] || kind=recipient
+{
+	printf 'kind\t%s\norigin\t%s\nsize\t%s\nroot\t%s\ntime\t%s\n' "$kind" "$origin" "$size" "$tree_root" "$token_time"
+	sed -n 's/^\([0-9a-f]*\) manifest\.json$/manifest	\1/p' "$T/digests"
+	sed 's/^\(.*\) \(.*\)$/leaf	\2	\1/' "$T/leaves"
+	sed 's/^\(.*\) \(.*\)$/sheet	\2	\1/' "$T/sheet-digests"
+	sed -n 's/^index \(.*\) \(.*\)$/index	\1	\2/p' "$T/plan"
+	awk '/^Entry: / { print "stamp\t" ++n "\t" substr($0, length($0) - 23) }' receipt.txt
+	grep_names '\.salt$' | xargs awk '{ print "salt\t" FILENAME "\t" $0 }'
+} >"$T/known"
+awk -F'\t' -v out="$T/receipt" "$AWK_CODES"'
+	function bad(why) { print "FAIL " why; failed = 1; exit 1 }
+	function pass(what) { print "ok   " what }
+	# the raw member; "" when absent (naming it would make it be there)
+	function member(file, path) { return (file, path) in json ? json[file, path] : "" }
+	# a text member; "" when absent
+	function text(file, path,   raw, i, c, out_) {
+		if (!((file, path) in json)) return ""
+		raw = json[file, path]
+		if (substr(raw, 1, 1) != "\"") bad("content: " file ": " path " is not text")
+		raw = substr(raw, 2)
+		while ((i = index(raw, "\\")) > 0) {
+			c = substr(raw, i + 1, 1)
+			if (c != "\\" && c != "\"") bad("content: " file ": " path " holds control characters")
+			out_ = out_ substr(raw, 1, i - 1) c
+			raw = substr(raw, i + 2)
+		}
+		return out_ raw
+	}
+	function number(file, path) {
+		if (json[file, path] !~ /^(0|[1-9][0-9]*)$/ || length(json[file, path]) > 16)
+			bad("content: " file ": " path " is not a number")
+		return json[file, path]
+	}
+	function digest(file, path,   d) {
+		d = text(file, path)
+		if (length(d) != 64 || d !~ /^[0-9a-f]*$/) bad("content: " file ": " path " is not a digest")
+		return d
+	}
+	function known_members(file, list,   i, n, a, ok) {
+		n = split(list, a, " ")
+		for (i = 1; i <= n; i++) ok[a[i]] = 1
+		n = split(members[file], a, " ")
+		for (i = 1; i <= n; i++) if (!(a[i] in ok)) bad("content: " file ": unknown member " a[i])
+	}
+	function line(key, value) { print key ":" (value == "" ? "" : " " value) >out }
+
+	NR == FNR {
+		if ($1 ~ /^(leaf|index|sheet|stamp|salt)$/) known[$1, $2] = $3
+		else known[$1] = $2
+		if ($1 == "stamp") stamps++
+		next
+	}
+	{
+		if (($1, $2) in json) bad("content: " $1 ": " $2 " stands twice")
+		json[$1, $2] = $3
+		members[$1] = members[$1] " " ($1 == "manifest.json" ? "" : ($1 ~ /^journal/ && $2 ~ /^\/[dh]\// ? "" : $2))
+		if ($2 == "/v") {
+			if ($3 != "1") bad("content: " $1 " is of another version")
+			if ($1 ~ /^sheet/) sheet[++sheets] = $1
+			if ($1 ~ /^journal/) { entry[++entries] = $1; nnn[entries] = substr($1, 9, length($1) - 13) }
+		}
+		if ($1 == "manifest.json" && $2 ~ /^\/parts\/[0-9]*\/n$/) parts++
+	}
+
+	function check_content(   i, f, p, k, n, names) {
+		f = "manifest.json"
+		number(f, "/message/size"); digest(f, "/message/sha256")
+		manifest_members = 3 + 5 * parts
+		for (i = 1; i <= parts; i++) {
+			p = "/parts/" i
+			if (number(f, p "/n") != i) bad("content: part " i " is out of order")
+			number(f, p "/size"); digest(f, p "/sha256")
+			if (!((f, p "/name") in json) || !((f, p "/type") in json)) bad("content: part " i " is incomplete")
+			text(f, p "/name"); text(f, p "/type")
+		}
+		for (i in json) if (i ~ /^manifest\.json/) manifest_members--
+		if (manifest_members != 0) bad("content: manifest.json has members that do not belong there")
+		if (!((f, "/v") in json)) bad("content: manifest.json has no version")
+		for (i = 1; i <= sheets; i++) {
+			f = sheet[i]
+			known_members(f, "/class /entity/name /entity/siren /manifest /mode /password /recipient/address" \
+				" /recipient/kind /recipient/name /sender/address /sender/level /sender/method /sender/name /subject /v")
+			p = known["salt", substr(f, 1, length(f) - 5) ".salt"]
+			if (length(p) != 64 || p !~ /^[0-9a-f]*$/) bad("sheet: the salt of " f " is not 64 hexadecimal digits")
+			if (digest(f, "/manifest") != known["manifest"])
+				bad("sheet: " f " speaks of another content than manifest.json")
+			if (text(f, "/recipient/address") == "" || text(f, "/recipient/kind") !~ /^(to|cc|bcc)$/ || \
+			    !((f, "/subject") in json) || number(f, "/sender/level") > 4)
+				bad("sheet: " f " lacks a member")
+			n = split(members[f], names, " ")
+			for (k = 1; k <= n; k++) if (names[k] !~ /(level|v)$/) text(f, names[k])
+		}
+		pass("content: list of parts and sheets")
+	}
+	function check_entries(   i, f, letter, last) {
+		for (i = 1; i <= entries; i++) {
+			f = entry[i]
+			known_members(f, "/act/lvl /act/m /act/s /ch /corr /ent /etsi /ev /ip /log /prev /r /salt /seq /t /tls /v")
+			if (text(f, "/log") != known["origin"]) bad("entry: " f " is of another journal than checkpoint.txt")
+			if (i == 1) letter = text(f, "/corr")
+			if (text(f, "/corr") != letter || length(letter) != 36) bad("entry: " f " is of another letter")
+			if ((number(f, "/seq") "") != (known["index", nnn[i]] "")) bad("entry: " f " has another number than its proof")
+			if (i > 1 && number(f, "/seq") + 0 <= last) bad("entry: " f " is out of order")
+			last = number(f, "/seq") + 0
+			number(f, "/act/lvl")
+			if (milliseconds(text(f, "/t")) == "" || text(f, "/ev") == "" || text(f, "/act/m") == "")
+				bad("entry: " f " lacks a member")
+		}
+		pass("entries: each in the tree of the checkpoint at its number")
+	}
+	function check_chains(   i, f, r, found, first) {
+		for (i = 1; i <= entries; i++) {
+			f = entry[i]
+			r = text(f, "/r")
+			if (known["kind"] == "recipient" && r == "") bad("chain: " f " is not the recipient\047s")
+			first = !(r in newest)
+			if (first && ((f, "/prev") in json)) bad("chain: the entry before " f " is missing")
+			if (!first && text(f, "/prev") != newest[r]) bad("chain: " f " does not follow the entry before it")
+			if (r != "" && first != (text(f, "/ev") == "consigned"))
+				bad("chain: " f ": a recipient\047s entries begin with one consigned")
+			if (first) chains++
+			newest[r] = known["leaf", nnn[i]]
+			if (text(f, "/ev") == (known["kind"] == "sender" ? "deposit.accepted" : "consigned") && \
+			    (r == "") == (known["kind"] == "sender")) { deposit = i; found++ }
+		}
+		if (chains != sheets + (known["kind"] == "sender")) bad("chain: " chains " chains of entries for " sheets " sheets")
+		if (found != 1) bad("chain: " found + 0 " deposit entries where one must be")
+		pass("chains: complete from their first entry")
+	}
+	function check_binding(   i, j, f, a, b, n, rank, last, of, count) {
+		n = split("/class /entity/name /entity/siren /mode /password /sender/address /sender/method /sender/name" \
+			" /sender/level /subject", of, " ")
+		rank["to"] = 1; rank["cc"] = 2; rank["bcc"] = 3
+		for (i = 1; i <= sheets; i++) {
+			for (j = 1; j <= n; j++) {
+				a = member(sheet[1], of[j]); b = member(sheet[i], of[j])
+				if ((a "") != (b "")) bad("binding: " sheet[i] " contradicts the first")
+			}
+			a = text(sheet[i], "/recipient/kind")
+			if (rank[a] < last) bad("binding: sheet " i ": not in the order to, cc, bcc")
+			last = rank[a]; count[a]++
+			free[known["sheet", known["kind"] == "sender" ? substr(sheet[i], 1, length(sheet[i]) - 5) : "sheet"]]++
+		}
+		for (i = 1; i <= entries; i++) {
+			f = entry[i]
+			if (text(f, "/ev") != "consigned") continue
+			if (digest(f, "/h/manifest") != known["manifest"]) bad("binding: " f " binds another manifest.json")
+			if (free[digest(f, "/h/sheet")]-- < 1) bad("binding: " f " binds a sheet that is not here")
+		}
+		f = entry[deposit]
+		if (known["kind"] == "sender") {
+			if (digest(f, "/h/manifest") != known["manifest"]) bad("binding: the deposit entry binds another manifest.json")
+			for (a in rank)
+				if (((f, "/d/" a) in json ? number(f, "/d/" a) : 0) != count[a] + 0)
+					bad("binding: the deposit entry counts other " a " recipients")
+			if (text(f, "/d/class") != text(sheet[1], "/class") || text(f, "/d/mode") != text(sheet[1], "/mode"))
+				bad("binding: the deposit entry has another class or mode than the sheets")
+			a = text(sheet[1], "/password")
+			if (text(f, "/d/pw") != a && !(a == "none" && !((f, "/d/pw") in json)))
+				bad("binding: the deposit entry has another password grade than the sheets")
+			if (text(f, "/act/m") != text(sheet[1], "/sender/method") || \
+			    number(f, "/act/lvl") != number(sheet[1], "/sender/level"))
+				bad("binding: the deposit entry names another method or level than the sheets")
+		}
+		pass("binding: deposit entries bind sheets and content")
+	}
+	function check_times(   i, t, s, last) {
+		if (stamps != entries) bad("receipt: " stamps + 0 " Entry lines for " entries " entries")
+		for (i = 1; i <= entries; i++) {
+			t = milliseconds(text(entry[i], "/t")); s = milliseconds(known["stamp", i])
+			if (s == "") bad("receipt: Entry line " i " has no stamp")
+			if (t < last) bad("time: " entry[i] " is older than the entry before it")
+			if (s > milliseconds(known["time"]) + 300000) bad("time: " entry[i] " is said to be stamped after the token")
+			if (t > s + 300000) bad("time: " entry[i] " is stamped before it was written")
+			last = t
+		}
+	}
+	function write_receipt(   i, f, s, p) {
+		s = sheet[1]; f = entry[deposit]
+		line("Pli-Receipt", "1")
+		line("Kind", known["kind"])
+		line("Number", sprintf("%.0f", number(f, "/seq") + 1))
+		line("Letter", text(f, "/corr"))
+		line("Origin", known["origin"])
+		line("Date", text(f, "/t"))
+		line("Horodatage", known["stamp", deposit])
+		line("Sender-Name", text(s, "/sender/name"))
+		line("Sender-Address", text(s, "/sender/address"))
+		line("Sender-Entity", text(s, "/entity/name"))
+		line("Sender-SIREN", text(s, "/entity/siren"))
+		line("Sender-Method", text(s, "/sender/method"))
+		line("Sender-Level", number(s, "/sender/level"))
+		for (i = 1; i <= sheets; i++) {
+			p = text(sheet[i], "/recipient/name")
+			line("Recipient", text(sheet[i], "/recipient/kind") ", " text(sheet[i], "/recipient/address") (p == "" ? "" : ", " p))
+		}
+		line("Subject", text(s, "/subject"))
+		line("Class", text(s, "/class"))
+		line("Mode", text(s, "/mode"))
+		line("Password", text(s, "/password"))
+		f = "manifest.json"
+		line("Message", number(f, "/message/size") " bytes, sha256 " digest(f, "/message/sha256"))
+		for (i = 1; i <= parts; i++) {
+			p = "/parts/" i
+			line("Part", i ", " number(f, p "/size") " bytes, sha256 " digest(f, p "/sha256") ", " text(f, p "/type") ", " text(f, p "/name"))
+		}
+		for (i = 1; i <= entries; i++)
+			line("Entry", sprintf("%.0f", number(entry[i], "/seq") + 1) ", sha256 " known["leaf", nnn[i]] ", " \
+				text(entry[i], "/ev") ", " text(entry[i], "/t") ", stamped " known["stamp", i])
+		line("Checkpoint-Size", known["size"])
+		line("Checkpoint-Root", known["root"])
+		line("Checkpoint-Time", known["time"])
+	}
+	END {
+		if (failed) exit 1
+		check_content(); check_entries(); check_chains(); check_binding(); check_times(); write_receipt()
+	}' "$T/known" "$T/flat" || exit 1
+cat >>"$T/receipt" <<'LIMITS'
+Not-Established: who held the sender's or the recipient's account or mailbox, beyond the stated level; level 1 means access to a secret link or token, by whoever had it
+Not-Established: that a letter was read or understood; handover means that it was opened by the link of that address
+Not-Established: the content itself, which is not in this file; whoever shows it must show bytes with the stated digests
+Not-Established: the time by an outside clock; dates and stamps are those of the service, and the token shows that the entries were there at Checkpoint-Time at the latest
+Not-Established: a qualified registered delivery service (Regulation (EU) 910/2014, article 44)
+Non-etabli: qui tenait le compte ou la boîte de l'expéditeur ou du destinataire, au-delà du niveau indiqué ; niveau 1 : accès à un lien ou jeton secret, par quiconque l'avait
+Non-etabli: qu'une lettre a été lue ou comprise ; handover : ouverte par le lien de cette adresse
+Non-etabli: le contenu, absent de ce fichier ; qui le produit doit produire des octets ayant les empreintes indiquées
+Non-etabli: l'heure d'une horloge extérieure ; dates et horodatages sont ceux du service, et le jeton montre que les entrées existaient au plus tard à Checkpoint-Time
+Non-etabli: un service d'envoi recommandé électronique qualifié (règlement (UE) 910/2014, article 44)
+LIMITS
+if ! cmp -s "$T/receipt" receipt.txt; then
+	fail "receipt: $(awk '
+		NR == FNR { line[FNR] = $0; n = FNR; next }
+		(line[FNR] "") != ($0 "") { sub(/:.*/, ""); print "line " FNR " (" $0 ")"; said = 1; exit }
+		END { if (!said) print "a line too many" }' receipt.txt "$T/receipt") is not what follows from the other files"
+fi
+pass "receipt: says what follows from the other files"
+
+# ------------------------------------------------------------------------------------------------- result
+compare='TO BE COMPARED with a copy from elsewhere'
+[ -n "$root" ] && given='the one given' || given=$compare
+pass "root: sha256 $root_digest, $given"
+[ -n "$log_key" ] && given='the one given' || given=$compare
+pass "log key: sha256 $key_digest, $given"
+pass "time: all of this was there on $token_time (token of the service)"
+echo VERIFIED
