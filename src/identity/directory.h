@@ -1,0 +1,76 @@
+/* The directory: entities and accounts, their metadata keys, API tokens.  Everything here blocks (database, keeper). */
+#ifndef PLI_DIRECTORY_H
+#define PLI_DIRECTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "principal.h"
+#include "status.h"
+#include "uuid.h"
+
+struct buf;
+struct db;
+struct db_tx;
+struct directory;
+struct journal;
+struct journal_actor;
+struct keeper;
+struct pool;
+
+/* instance_key: 32 bytes for look-up HMACs (kept wrapped in the instance table, unwrapped at start). */
+MUST enum pli_status directory_open(struct db *db, struct keeper *keeper, struct journal *journal,
+				    struct directory **directory_r, struct err *err);
+void directory_close(struct directory *directory);	/* wipes keys */
+/* HMAC(instance key, purpose ‖ 0 ‖ bytes). */
+void directory_mac(struct directory *directory, const char *purpose, const void *p, size_t n, uint8_t mac_r[32]);
+/* Metadata key of an entity, from the cache or unwrapped by the keeper; valid until directory_close. */
+MUST enum pli_status directory_meta_key(struct directory *directory, const struct uuid *entity, const uint8_t **key_r, struct err *err);
+/* kid of a KEK, from the kek table's cache or made by the keeper. purpose stage|letter; period day|month. */
+MUST enum pli_status directory_kek(struct directory *directory, const char *purpose, const struct uuid *entity, int64_t period,
+				   char kid_r[64], struct err *err);
+
+/* Entities. siren: nine digits or NULL. PLI_CONFLICT when the name exists. */
+MUST enum pli_status directory_entity_add(struct directory *d, const struct journal_actor *by, const char *name, const char *siren,
+					  struct uuid *entity_r, struct err *err);
+struct directory_entity {
+	struct uuid entity;
+	const char *name, *siren, *state;
+	int64_t created_us;
+};
+MUST enum pli_status directory_entity_get(struct directory *d, struct pool *pool, const struct uuid *entity, struct directory_entity *entity_r, struct err *err);
+MUST enum pli_status directory_entity_find(struct directory *d, struct pool *pool, const char *name_or_id, struct directory_entity *entity_r, struct err *err);
+
+/* Accounts.  password NULL: none (set-up link later).  8 to 256 characters, not on the list of common ones. E-mail unique per instance. */
+struct directory_account {
+	struct uuid entity, account;
+	const char *name, *email, *state;
+	enum role role;
+	bool instance_admin;
+	int64_t created_us;
+};
+MUST enum pli_status directory_account_add(struct directory *d, const struct journal_actor *by, const struct uuid *entity,
+					   const char *email, const char *name, enum role role, bool instance_admin,
+					   const char *password, struct uuid *account_r, struct err *err);
+MUST enum pli_status directory_account_find(struct directory *d, struct pool *pool, const char *email, struct directory_account *account_r, struct err *err);
+MUST enum pli_status directory_account_disable(struct directory *d, const struct journal_actor *by, const char *email, struct err *err);
+MUST enum pli_status directory_account_password(struct directory *d, const struct journal_actor *by, const char *email, const char *password, struct err *err);
+typedef enum pli_status directory_account_fn(void *arg, const struct directory_account *account, struct err *err);
+MUST enum pli_status directory_account_each(struct directory *d, directory_account_fn *fn, void *arg, struct err *err);
+
+/* API tokens: "pli_" + 43 base64url characters + checksum; shown once, SHA-256 stored. days 1..3650. */
+MUST enum pli_status directory_token_add(struct directory *d, const struct journal_actor *by, const char *email, const char *name,
+					 unsigned days, struct pool *pool, const char **token_r, struct err *err);
+struct directory_token {
+	struct uuid token;
+	const char *email, *name;
+	int64_t created_us, expires_us, revoked_us;
+};
+typedef enum pli_status directory_token_fn(void *arg, const struct directory_token *token, struct err *err);
+MUST enum pli_status directory_token_each(struct directory *d, directory_token_fn *fn, void *arg, struct err *err);
+MUST enum pli_status directory_token_revoke(struct directory *d, const struct journal_actor *by, const char *id, struct err *err);
+/* Who holds this bearer token.  PLI_UNAUTH for unknown, expired, revoked, disabled account (one text for all). Cached briefly in
+ * memory, dropped at once on revoke, disable and role change. */
+MUST enum pli_status directory_token_principal(struct directory *d, struct pool *pool, const char *token, struct principal *principal_r, struct err *err);
+
+#endif

@@ -1,0 +1,41 @@
+/* Inside of the delivery, for office/delivery*.c only: where a link leads. */
+#ifndef PLI_DELIVERY_OWN_H
+#define PLI_DELIVERY_OWN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "letter_own.h"
+#include "link.h"
+
+#include "delivery.h"
+
+struct db_conn;
+
+#define DELIVERY_TRIES_MAX 10
+#define DELIVERY_RENEWALS_MAX 3
+#define DELIVERY_SESSION_US (INT64_C(12) * 3600 * SECOND_US)
+
+struct delivery_place {
+	struct uuid entity, letter_id, recipient;
+	unsigned n;
+	bool retired;
+	struct letter *letter;
+	struct letter_keys keys;
+	const char *state;		/* of the recipient */
+	unsigned tries;
+	bool locked;
+	unsigned renewals;
+	int64_t renewal_day;
+	uint8_t token_hash[32];
+};
+/* Loads all of it on conn.  PLI_ABSENT for what is no link. */
+MUST enum pli_status delivery_place(struct office *office, struct db_conn *conn, struct pool *pool, const char *token,
+				    struct delivery_place *place_r, struct err *err);
+/* The same on a reader of its own. */
+MUST enum pli_status delivery_place_read(struct office *office, struct pool *pool, const char *token,
+					 struct delivery_place *place_r, struct err *err);
+/* PLI_GONE (type link-replaced or letter-expired), PLI_LOCKED, or PLI_OK. */
+MUST enum pli_status delivery_place_open(const struct delivery_place *place, int64_t now_us, struct err *err);
+
+#endif

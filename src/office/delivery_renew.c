@@ -1,0 +1,121 @@
+/* The way out of a lock: a new link, mailed to the recipient's own address, three a day. */
+#include <string.h>
+
+#include "actor.h"
+#include "clock.h"
+#include "pool.h"
+
+#include "db.h"
+#include "keywrap.h"
+
+#include "journal.h"
+#include "keeper.h"
+
+#include "delivery_own.h"
+#include "office_own.h"
+
+static const char LINK_RETIRE[] = "UPDATE link SET retired = $1 WHERE entity = $2 AND letter = $3 AND n = $4 AND retired IS NULL AND token_hash = $5";
+static const char LINK_ADD[] = "INSERT INTO link (token_hash, entity, letter, n, retired) VALUES ($1, $2, $3, $4, NULL)";
+static const char RECIPIENT_RENEW[] =
+	"UPDATE recipient SET token = $1, tries = 0, locked = NULL, "
+	"renewals = CASE WHEN renewal_day = $2 THEN renewals + 1 ELSE 1 END, renewal_day = $2 "
+	"WHERE entity = $3 AND letter = $4 AND n = $5 AND locked IS NOT NULL AND (renewal_day <> $2 OR renewals < $6)";
+static const char SENDS_GET[] = "SELECT MAX(send) FROM notice WHERE entity = $1 AND letter = $2 AND n = $3";
+static const char NOTICE_ADD[] =
+	"INSERT INTO notice (entity, notice, letter, n, kind, send, created, due, lease, tries, gate) "
+	"VALUES ($1, $2, $3, $4, 'renew', $5, $6, $6, NULL, 0, NULL)";
+static const char NOTICE_GATE[] = "UPDATE notice SET gate = $1 WHERE entity = $2 AND notice = $3";
+
+struct renewal {
+	struct office *office;
+	const struct delivery_place *place;
+	const struct journal_actor *actor;
+	struct keywrap_item item;
+	uint8_t hash[32];
+	struct uuid notice;
+	bool too_many;
+};
+
+static enum pli_status gate_fill(struct db_tx *tx, uint64_t seq, int64_t t_us, void *arg, struct err *err)
+{
+	const struct renewal *r = arg;
+
+	(void)t_us;
+	return db_run(tx->conn, NULL, err, NOTICE_GATE, "iuu", (int64_t)seq + 1, &r->place->entity, &r->notice);
+}
+
+static enum pli_status notice_add(struct renewal *r, struct db_tx *tx, int64_t now_us, struct err *err)
+{
+	const struct delivery_place *p = r->place;
+	AUTO_ROWS rows = { 0 };
+	enum pli_status st = db_query(tx->conn, &rows, err, SENDS_GET, "uui", &p->entity, &p->letter_id, (int64_t)p->n);
+
+	if (st == PLI_OK)
+		st = db_next(&rows, err);
+	if (st != PLI_OK)
+		return st;
+	return db_run(tx->conn, NULL, err, NOTICE_ADD, "uuuiii", &p->entity, &r->notice, &p->letter_id, (int64_t)p->n,
+		      db_int(&rows, 0) + 1, now_us);
+}
+
+static enum pli_status renew_fn(struct db_tx *tx, void *arg, struct err *err)
+{
+	struct renewal *r = arg;
+	const struct delivery_place *p = r->place;
+	int64_t now_us = clock_now_us(), changed;
+	enum pli_status st = db_run(tx->conn, &changed, err, RECIPIENT_RENEW, "biuuii", r->item.out, r->item.out_n,
+				    clock_day(now_us), &p->entity, &p->letter_id, (int64_t)p->n, (int64_t)DELIVERY_RENEWALS_MAX);
+
+	r->too_many = st == PLI_OK && changed == 0;
+	if (st != PLI_OK || r->too_many)
+		return st;
+	st = db_run(tx->conn, NULL, err, LINK_RETIRE, "iuuib", now_us, &p->entity, &p->letter_id, (int64_t)p->n,
+		    p->token_hash, (size_t)32);
+	if (st == PLI_OK)
+		st = db_run(tx->conn, NULL, err, LINK_ADD, "buui", r->hash, (size_t)32, &p->entity, &p->letter_id, (int64_t)p->n);
+	if (st == PLI_OK)
+		st = notice_add(r, tx, now_us, err);
+	if (st != PLI_OK)
+		return st;
+	return journal_add(r->office->parts.journal, tx,
+			   &(struct journal_event){ .ev = "link.renewed", .actor = r->actor, .entity = &p->entity,
+						    .letter = &p->letter_id, .recipient = &p->recipient,
+						    .numbered = gate_fill, .arg = r },
+			   err);
+}
+
+enum pli_status delivery_renew(struct office *office, struct pool *pool, const char *token, const struct journal_actor *actor,
+			       struct err *err)
+{
+	struct delivery_place place;
+	struct renewal r = { .office = office, .place = &place, .actor = actor };
+	struct keywrap keywrap;
+	uint8_t fresh[LINK_BYTES], aad[META_AAD_MAX];
+	enum pli_status st = delivery_place_read(office, pool, token, &place, err);
+
+	if (st == PLI_OK)
+		st = delivery_place_open(&place, clock_now_us(), err);
+	if (st == PLI_OK)
+		return err_set(err, PLI_CONFLICT, "The link is not locked.");
+	if (st != PLI_LOCKED)
+		return st;
+	st = office_room(office, OFFICE_RESERVE_READ, err);
+	if (st != PLI_OK)
+		return st;
+	mem_random(fresh, sizeof fresh);
+	link_hash(fresh, r.hash);
+	r.item = (struct keywrap_item){ .kid = place.keys.kid, .aad = aad, .in = fresh, .in_n = sizeof fresh };
+	r.item.aad_n = meta_aad(aad, LINK_PLACE(&place.entity, &place.letter_id, place.n));
+	keeper_keywrap(office->parts.keeper, &keywrap);
+	st = keywrap.wrap(keywrap.arg, &r.item, 1, err);
+	mem_wipe(fresh, sizeof fresh);
+	if (st != PLI_OK)
+		return st;
+	uuid_make(&r.notice);
+	st = db_write(office->parts.db, renew_fn, &r, err);
+	if (st == PLI_OK && r.too_many)
+		return err_field(err, PLI_RATE, "too-many-links", "", "Three links were sent today already; try again tomorrow.");
+	if (st == PLI_OK)
+		office_notices_due(office);
+	return st;
+}

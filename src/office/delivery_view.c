@@ -1,0 +1,115 @@
+/* What a recipient sees once he has opened: the letter without anybody's hidden copy, its message, its documents. */
+#include <string.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "pool.h"
+#include "text.h"
+
+#include "stream.h"
+
+#include "cipher.h"
+#include "db.h"
+#include "object.h"
+
+#include "delivery_own.h"
+#include "office_own.h"
+
+static const char SESSION_GET[] = "SELECT entity, letter, n, expires FROM reading_session WHERE session_hash = $1";
+
+static enum pli_status no_session(struct err *err)
+{
+	return err_set(err, PLI_UNAUTH, "Open the letter first.");
+}
+
+static enum pli_status session_check(struct db_conn *conn, const struct delivery_place *place, const uint8_t session[32], struct err *err)
+{
+	AUTO_ROWS rows = { 0 };
+	struct uuid entity, letter;
+	enum pli_status st = db_query(conn, &rows, err, SESSION_GET, "b", session, (size_t)32);
+
+	if (st == PLI_OK)
+		st = db_next(&rows, err);
+	if (st == PLI_ABSENT)
+		return no_session(err);
+	if (st != PLI_OK)
+		return st;
+	if (!db_uuid(&rows, 0, &entity) || !db_uuid(&rows, 1, &letter) || !uuid_same(&entity, &place->entity) ||
+	    !uuid_same(&letter, &place->letter_id) || db_int(&rows, 2) != (int64_t)place->n || db_int(&rows, 3) < clock_now_us())
+		return no_session(err);
+	return PLI_OK;
+}
+
+static void wipe_view(void *arg)
+{
+	struct delivery_view *view = arg;
+
+	mem_wipe(view->letter_key, sizeof view->letter_key);
+}
+
+static enum pli_status message_read(struct office *office, struct pool *pool, const struct delivery_place *place,
+				    struct delivery_view *view, struct err *err)
+{
+	struct buf *plain = POOL_NEW(pool, struct buf);
+	struct istream *is = NULL;
+	enum pli_status st = PLI_OK;
+	size_t n = 1;
+
+	buf_init_secret(plain);
+	pool_cleanup(pool, (void (*)(void *))buf_free, plain);
+	if (place->keys.message)
+		st = meta_open(view->letter_key, MESSAGE_PLACE(&place->entity, &place->letter_id), place->keys.message,
+			       place->keys.message_n, plain, err);
+	else if (place->keys.has_object)
+		st = object_read(office->parts.objects, &place->entity, &place->letter_id, &place->keys.message_object,
+				 view->letter_key, 0, &is, err);
+	while (st == PLI_OK && is && n > 0) {
+		st = istream_read(is, buf_reserve(plain, 65536), 65536, &n, err);
+		if (st == PLI_OK)
+			plain->n += n;
+	}
+	istream_close(is);
+	if (st != PLI_OK)
+		return st;
+	buf_ch(plain, '\0');
+	view->message = plain->p;
+	view->message_n = plain->n - 1;
+	return PLI_OK;
+}
+
+enum pli_status delivery_view(struct office *office, struct pool *pool, const char *token, const char *cookie,
+			      struct delivery_view *view_r, struct err *err)
+{
+	struct delivery_place place;
+	struct db_conn *conn;
+	uint8_t value[32];
+	enum pli_status st;
+
+	if (!base32_decode(value, sizeof value, cookie, strlen(cookie)))
+		return no_session(err);
+	cipher_sha256(value, sizeof value, view_r->session);
+	mem_wipe(value, sizeof value);
+	conn = db_reader_take(office->parts.db);
+	st = db_snapshot(conn, err);
+	if (st == PLI_OK)
+		st = delivery_place(office, conn, pool, token, &place, err);
+	if (st == PLI_OK)
+		st = delivery_place_open(&place, clock_now_us(), err);
+	if (st == PLI_OK)
+		st = session_check(conn, &place, view_r->session, err);
+	db_reader_give(office->parts.db, conn);
+	if (st != PLI_OK)
+		return st;
+	pool_cleanup(pool, wipe_view, view_r);
+	st = letter_key_unwrap(office, place.letter, &place.keys, view_r->letter_key, err);
+	if (st == PLI_OK)
+		st = message_read(office, pool, &place, view_r, err);
+	if (st != PLI_OK)
+		return st;
+	letter_narrow(place.letter, place.n);
+	view_r->letter = place.letter;
+	for (unsigned i = 0; i < place.letter->recipient_count; i++)
+		if (place.letter->recipients[i].n == place.n)
+			view_r->me = i;
+	return PLI_OK;
+}

@@ -1,0 +1,457 @@
+/* The deposit, in the order of the path of a letter: envelope, policy, trust, keys, one transaction, answer. */
+#include <string.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "jsonw.h"
+#include "pool.h"
+#include "settings.h"
+#include "text.h"
+
+#include "stream.h"
+
+#include "cipher.h"
+#include "db.h"
+#include "keywrap.h"
+#include "object.h"
+
+#include "keeper.h"
+
+#include "directory.h"
+
+#include "verdict.h"
+
+#include "deposit_own.h"
+#include "link.h"
+#include "office_own.h"
+
+#define WRAP_MAX 256
+/* Staged parts of a request that never came to its commit. */
+#define STAGING_US DAY_US
+
+static const char UPLOAD_GET[] = "SELECT state, sealed FROM upload "
+				 "WHERE entity = $1 AND upload = $2 AND account = $3";
+
+/* ---- staging ---- */
+
+enum pli_status deposit_stage_open(struct office *office, const struct principal *who, struct ostream **os_r,
+				   struct deposit_part *part_r, struct err *err)
+{
+	struct object_stage_options options = {
+		.entity = &who->entity, .account = &who->account, .limit_bytes = DEPOSIT_PART_MAX,
+		.reserve_bytes = office->parts.settings->reserve_deposit_bytes, .expires_us = clock_now_us() + STAGING_US,
+	};
+	enum pli_status st = principal_may(who, RIGHT_DEPOSIT, NULL, NULL, err);
+
+	if (st == PLI_OK)
+		st = office_room(office, OFFICE_RESERVE_DEPOSIT, err);
+	if (st == PLI_OK)
+		st = object_stage(office->parts.objects, &options, os_r, &part_r->object, err);
+	return st;
+}
+
+enum pli_status deposit_stage_close(struct ostream *os, struct deposit_part *part_r, struct err *err)
+{
+	struct object_info info;
+	enum pli_status st = ostream_finish(os, err);
+
+	if (st != PLI_OK)
+		return st;
+	object_staged_info(os, &info);
+	part_r->object = info.object;
+	part_r->size = info.size;
+	part_r->crc32 = info.crc32;
+	memcpy(part_r->sha256, info.sha256, 32);
+	return PLI_OK;
+}
+
+void deposit_stage_discard(struct office *office, const struct principal *who, const struct deposit_part *parts, unsigned count)
+{
+	/* What cannot be removed now is removed by the sweep. */
+	for (unsigned i = 0; i < count; i++)
+		(void)!object_discard(office->parts.objects, &who->entity, &parts[i].object, NULL);
+}
+
+/* ---- uploads become parts ---- */
+
+static enum pli_status upload_take(struct deposit_work *w, struct db_conn *conn, const struct uuid *id, struct letter_part *part,
+				   struct err *err)
+{
+	AUTO_ROWS rows = { 0 };
+	const char *texts[PART_TEXTS], *state;
+	const void *sealed;
+	size_t sealed_n;
+	struct object_info info;
+	enum pli_status st = db_query(conn, &rows, err, UPLOAD_GET, "uuu", &w->who->entity, id, &w->who->account);
+
+	if (st == PLI_OK)
+		st = db_next(&rows, err);
+	if (st == PLI_ABSENT)
+		return err_field(err, PLI_INVALID, "unknown-upload", "uploads", "There is no upload with that id.");
+	if (st != PLI_OK)
+		return st;
+	state = db_text(&rows, 0);
+	if (!str_eq(state, "open"))
+		return err_field(err, PLI_CONFLICT, "upload-used", "uploads", "An upload already belongs to another letter.");
+	sealed = db_blob(&rows, 1, &sealed_n);
+	st = meta_open_texts(w->pool, w->who->meta_key, UPLOAD_PLACE(&w->who->entity, id), sealed, sealed_n, texts, PART_TEXTS, err);
+	if (st == PLI_OK)
+		st = object_find(w->office->parts.objects, &w->who->entity, id, &info, err);
+	if (st == PLI_CONFLICT)
+		return err_field(err, PLI_INVALID, "upload-incomplete", "uploads", "An upload is not complete yet.");
+	if (st == PLI_ABSENT)
+		return err_field(err, PLI_INVALID, "unknown-upload", "uploads", "There is no upload with that id.");
+	if (st != PLI_OK)
+		return st;
+	part->object = *id;
+	part->size = info.size;
+	part->crc32 = info.crc32;
+	memcpy(part->sha256, info.sha256, 32);
+	part->name = texts[PART_NAME];
+	part->type = texts[PART_TYPE];
+	return PLI_OK;
+}
+
+static enum pli_status uploads_take(struct deposit_work *w, struct err *err)
+{
+	struct letter *l = &w->letter;
+	struct db_conn *conn;
+	enum pli_status st = PLI_OK;
+
+	if (!w->upload_count)
+		return PLI_OK;
+	conn = db_reader_take(w->office->parts.db);
+	for (unsigned i = 0; st == PLI_OK && i < w->upload_count; i++) {
+		l->parts[l->part_count].n = l->part_count + 1;
+		st = upload_take(w, conn, &w->uploads[i], &l->parts[l->part_count], err);
+		l->part_count++;
+	}
+	db_reader_give(w->office->parts.db, conn);
+	return st;
+}
+
+/* ---- 2 and 3: policy and trust ---- */
+
+static enum pli_status verdict(struct deposit_work *w, struct err *err)
+{
+	struct verdict_facts facts = { .class_ = w->letter.class_, .recipients = w->letter.recipient_count,
+				       .parts = w->letter.part_count, .bytes = w->letter.message_size,
+				       .sender_level = w->who->level, .level_asked = 0 };
+	struct verdict_result result;
+
+	for (unsigned i = 0; i < w->letter.part_count; i++)
+		facts.bytes += w->letter.parts[i].size;
+	verdict_give(&facts, &result);
+	if (result.verdict != VERDICT_ACCEPT)
+		return err_field(err, PLI_DENIED, result.reason, "", "The rules of this server do not let this letter pass.");
+	return PLI_OK;
+}
+
+/* ---- 4: keys, and everything sealed ---- */
+
+static struct deposit_bytes kept(struct deposit_work *w, struct buf *scratch)
+{
+	struct deposit_bytes b = { pool_dup(w->pool, scratch->p, scratch->n), scratch->n };
+
+	buf_reset(scratch);
+	return b;
+}
+
+/* Letter key and link tokens, in as few round trips as the link to the keeper allows. */
+static enum pli_status keys_wrap(struct deposit_work *w, struct err *err)
+{
+	const struct letter *l = &w->letter;
+	unsigned count = l->recipient_count + 1;
+	struct keywrap_item *items = POOL_ARRAY(w->pool, struct keywrap_item, count);
+	uint8_t (*aads)[META_AAD_MAX] = pool_alloc(w->pool, (size_t)count * META_AAD_MAX);
+	struct keywrap keywrap;
+	enum pli_status st = PLI_OK;
+
+	keeper_keywrap(w->office->parts.keeper, &keywrap);
+	for (unsigned i = 0; i < count; i++) {
+		const struct meta_place *place = i ? LINK_PLACE(&l->entity, &l->letter, i) : LETTER_KEY_PLACE(&l->entity, &l->letter);
+		items[i] = (struct keywrap_item){ .kid = w->kid, .aad = aads[i], .in_n = 32 };
+		items[i].in = i ? w->recipients[i - 1].token : w->letter_key;
+		items[i].aad_n = meta_aad(aads[i], place);
+	}
+	for (unsigned from = 0; st == PLI_OK && from < count; from += WRAP_MAX)
+		st = keywrap.wrap(keywrap.arg, items + from, count - from < WRAP_MAX ? count - from : WRAP_MAX, err);
+	if (st != PLI_OK)
+		return st;
+	w->wrapped_key = (struct deposit_bytes){ items[0].out, items[0].out_n };
+	for (unsigned i = 1; i < count; i++)
+		w->recipients[i - 1].wrapped_token = (struct deposit_bytes){ items[i].out, items[i].out_n };
+	return PLI_OK;
+}
+
+static enum pli_status keys_make(struct deposit_work *w, struct err *err)
+{
+	unsigned count = w->letter.recipient_count;
+	enum pli_status st = directory_kek(w->office->parts.directory, "letter", &w->who->entity,
+					   clock_month(w->letter.expires_us), w->kid, err);
+
+	if (st != PLI_OK)
+		return st;
+	w->recipients = POOL_ARRAY(w->pool, struct deposit_recipient, count);
+	mem_random(w->letter_key, sizeof(w->letter_key));
+	for (unsigned i = 0; i < count; i++) {
+		struct deposit_recipient *d = &w->recipients[i];
+		mem_random(d->token, sizeof(d->token));
+		mem_random(d->salt, sizeof(d->salt));
+		link_hash(d->token, d->token_hash);
+		uuid_make(&d->notice);
+	}
+	st = keys_wrap(w, err);
+	for (unsigned i = 0; i < count; i++)
+		mem_wipe(w->recipients[i].token, sizeof(w->recipients[i].token));
+	return st;
+}
+
+static enum pli_status recipients_seal(struct deposit_work *w, struct buf *scratch, struct err *err)
+{
+	struct letter *l = &w->letter;
+	const uint8_t *key = w->who->meta_key;
+	enum pli_status st = PLI_OK;
+
+	for (unsigned i = 0; st == PLI_OK && i < l->recipient_count; i++) {
+		const struct letter_recipient *r = &l->recipients[i];
+		struct deposit_recipient *d = &w->recipients[i];
+		const char *texts[RECIPIENT_TEXTS] = { [RECIPIENT_NAME] = r->name, [RECIPIENT_ADDRESS] = r->address };
+		AUTO_BUF sheet;
+		size_t n;
+
+		st = meta_seal_texts(key, RECIPIENT_PLACE(&l->entity, &l->letter, r->n), texts, RECIPIENT_TEXTS, scratch, err);
+		if (st != PLI_OK)
+			return st;
+		d->sealed = kept(w, scratch);
+		d->sheet = letter_sheet_write(w->pool, l, r, &n);
+		buf_init_secret(&sheet);
+		buf_add(&sheet, d->salt, sizeof(d->salt));
+		buf_add(&sheet, d->sheet, n);
+		st = meta_seal(key, SHEET_PLACE(&l->entity, &l->letter, r->n), sheet.p, sheet.n, scratch, err);
+		d->sealed_sheet = kept(w, scratch);
+	}
+	return st;
+}
+
+static enum pli_status parts_seal(struct deposit_work *w, struct buf *scratch, struct err *err)
+{
+	struct letter *l = &w->letter;
+	enum pli_status st = PLI_OK;
+
+	w->parts_sealed = POOL_ARRAY(w->pool, struct deposit_bytes, l->part_count + 1);
+	for (unsigned i = 0; st == PLI_OK && i < l->part_count; i++) {
+		const char *texts[PART_TEXTS] = { [PART_NAME] = l->parts[i].name, [PART_TYPE] = l->parts[i].type };
+		st = meta_seal_texts(w->who->meta_key, PART_PLACE(&l->entity, &l->letter, l->parts[i].n), texts, PART_TEXTS,
+				     scratch, err);
+		w->parts_sealed[i] = kept(w, scratch);
+	}
+	return st;
+}
+
+static enum pli_status letter_seal(struct deposit_work *w, struct buf *scratch, struct err *err)
+{
+	const struct letter *l = &w->letter;
+	char level[12];
+	const char *texts[LETTER_TEXTS] = {
+		[LETTER_SUBJECT] = l->subject, [LETTER_SENDER_NAME] = l->sender_name, [LETTER_SENDER_EMAIL] = l->sender_email,
+		[LETTER_SENDER_METHOD] = l->sender_method, [LETTER_SENDER_LEVEL] = level,
+		[LETTER_ENTITY_NAME] = l->entity_name, [LETTER_SIREN] = l->siren,
+	};
+	enum pli_status st;
+
+	snprintf(level, sizeof(level), "%d", l->sender_level);
+	st = meta_seal_texts(w->who->meta_key, LETTER_PLACE(&l->entity, &l->letter), texts, LETTER_TEXTS, scratch, err);
+	w->sealed = kept(w, scratch);
+	if (st == PLI_OK && w->message_n && !w->has_message_object) {
+		st = meta_seal(w->letter_key, MESSAGE_PLACE(&l->entity, &l->letter), w->message, w->message_n, scratch, err);
+		w->message_sealed = kept(w, scratch);
+	}
+	return st;
+}
+
+/* The keeper hashes the password slowly, in threads of its own; the hash lies under the letter key. */
+static enum pli_status password_seal(struct deposit_work *w, struct buf *scratch, struct err *err)
+{
+	const struct letter *l = &w->letter;
+	char hash[128];
+	enum pli_status st;
+
+	if (!w->password)
+		return PLI_OK;
+	st = keeper_password_make(w->office->parts.keeper, "letter", w->password, hash, err);
+	if (st == PLI_OK)
+		st = meta_seal(w->letter_key, PASSWORD_PLACE(&l->entity, &l->letter), hash, strlen(hash), scratch, err);
+	w->password_sealed = kept(w, scratch);
+	mem_wipe(hash, sizeof(hash));
+	return st;
+}
+
+static enum pli_status all_seal(struct deposit_work *w, struct err *err)
+{
+	AUTO_BUF scratch;
+	enum pli_status st;
+
+	buf_init(&scratch);
+	st = letter_seal(w, &scratch, err);
+	if (st == PLI_OK)
+		st = recipients_seal(w, &scratch, err);
+	if (st == PLI_OK)
+		st = parts_seal(w, &scratch, err);
+	if (st == PLI_OK)
+		st = password_seal(w, &scratch, err);
+	return st;
+}
+
+/* The texts that the journal's entries carry. */
+static void entries_prepare(struct deposit_work *w)
+{
+	const struct letter *l = &w->letter;
+	AUTO_BUF json;
+	struct jsonw j;
+
+	buf_init(&json);
+	jsonw_init(&j, &json, true);
+	jsonw_object(&j, NULL);
+	if (w->book.of_kind[ADDRESS_BCC])
+		jsonw_int(&j, "bcc", w->book.of_kind[ADDRESS_BCC]);
+	jsonw_int(&j, "cc", w->book.of_kind[ADDRESS_CC]);
+	jsonw_str(&j, "class", l->class_);
+	jsonw_time(&j, "expires", l->expires_us);
+	jsonw_str(&j, "mode", l->mode);
+	jsonw_str(&j, "pw", l->password);
+	jsonw_int(&j, "to", w->book.of_kind[ADDRESS_TO]);
+	jsonw_object_end(&j);
+	w->accepted_d = pool_strn(w->pool, json.p, json.n);
+	buf_reset(&json);
+	jsonw_init(&j, &json, true);
+	jsonw_object(&j, NULL);
+	jsonw_hex(&j, "manifest", l->manifest, 32);
+	jsonw_object_end(&j);
+	w->manifest_h = pool_strn(w->pool, json.p, json.n);
+	w->shown = letter_shown(w->pool, l, l->sender_name);
+}
+
+/* ---- objects ---- */
+
+/* A message that is too long for the row becomes an object like any part. */
+static enum pli_status message_stage(struct deposit_work *w, struct err *err)
+{
+	struct object_stage_options options = {
+		.entity = &w->who->entity, .account = &w->who->account, .limit_bytes = DEPOSIT_MESSAGE_MAX,
+		.reserve_bytes = w->office->parts.settings->reserve_deposit_bytes, .expires_us = clock_now_us() + STAGING_US,
+	};
+	struct ostream *os = NULL;
+	enum pli_status st;
+
+	if (w->message_n <= LETTER_MESSAGE_INLINE_BYTES)
+		return PLI_OK;
+	st = object_stage(w->office->parts.objects, &options, &os, &w->message_object, err);
+	if (st != PLI_OK)
+		return st;
+	st = ostream_write(os, w->message, w->message_n, err);
+	if (st == PLI_OK)
+		st = ostream_finish(os, err);
+	ostream_close(os);
+	w->has_message_object = st == PLI_OK;
+	return st;
+}
+
+static enum pli_status objects_prepare(struct deposit_work *w, struct err *err)
+{
+	const struct letter *l = &w->letter;
+	unsigned count = 0;
+	struct uuid *ids = POOL_ARRAY(w->pool, struct uuid, l->part_count + 1);
+
+	for (unsigned i = 0; i < l->part_count; i++)
+		ids[count++] = l->parts[i].object;
+	if (w->has_message_object)
+		ids[count++] = w->message_object;
+	if (!count)
+		return PLI_OK;
+	return object_commit_prepare(w->office->parts.objects, w->pool, &w->who->entity, &l->letter, w->letter_key, ids, count,
+				     &w->objects, err);
+}
+
+/* ---- the path ---- */
+
+static enum pli_status refused_late(struct deposit_work *w, enum pli_status st)
+{
+	if (w->has_message_object && st != PLI_OK && st != PLI_UNCERTAIN)
+		(void)!object_discard(w->office->parts.objects, &w->who->entity, &w->message_object, NULL);
+	return st;
+}
+
+static enum pli_status confirmed(enum pli_status st, struct err *err)
+{
+	if (st != PLI_UNCERTAIN)
+		return st;
+	err_field(err, st, "uncertain", "", "The letter is stored, its proof is not confirmed yet.");
+	if (err)
+		err->retry_after_s = 5;
+	return err_hint(err, "Repeat the request with the same Idempotency-Key to get the answer.");
+}
+
+/* Steps 2 to 6 of a deposit whose envelope is good and whose key is new. */
+static enum pli_status proceed(struct deposit_work *w, struct err *err)
+{
+	enum pli_status st = uploads_take(w, err);
+
+	if (st == PLI_OK)
+		st = verdict(w, err);
+	if (st == PLI_OK)
+		st = message_stage(w, err);
+	if (st == PLI_OK) {
+		letter_manifest(&w->letter, w->letter.manifest);
+		st = keys_make(w, err);
+	}
+	if (st == PLI_OK)
+		st = objects_prepare(w, err);
+	if (st == PLI_OK)
+		st = all_seal(w, err);
+	if (st == PLI_OK) {
+		entries_prepare(w);
+		st = confirmed(db_write(w->office->parts.db, deposit_write, w, err), err);
+	}
+	mem_wipe(w->letter_key, sizeof(w->letter_key));
+	return refused_late(w, st);
+}
+
+static void password_wipe(struct deposit_work *w)
+{
+	if (w->password)
+		mem_wipe((void *)(uintptr_t)w->password, strlen(w->password));
+}
+
+enum pli_status deposit_commit(struct office *office, const struct principal *who, const struct journal_actor *actor,
+			       struct pool *pool, const struct deposit *deposit, struct uuid *letter_r, struct buf *body_out,
+			       struct err *err)
+{
+	struct deposit_work *w = POOL_NEW(pool, struct deposit_work);
+	bool replayed = false;
+	enum pli_status st = principal_may(who, RIGHT_DEPOSIT, NULL, NULL, err);
+
+	*w = (struct deposit_work){ .office = office, .who = who, .actor = actor, .pool = pool, .deposit = deposit };
+	if (st == PLI_OK)
+		st = deposit_envelope(w, err);
+	if (st == PLI_OK)
+		st = deposit_once_begin(w, &replayed, letter_r, body_out, err);
+	if (st == PLI_OK && replayed)
+		deposit_stage_discard(office, who, deposit->parts, deposit->part_count);
+	if (st != PLI_OK || replayed) {
+		password_wipe(w);
+		return st;
+	}
+	st = office_room(office, OFFICE_RESERVE_DEPOSIT, err);
+	if (st == PLI_OK)
+		st = proceed(w, err);
+	deposit_once_end(w);
+	password_wipe(w);
+	if (st != PLI_OK)
+		return st;
+	*letter_r = w->letter.letter;
+	buf_reset(body_out);
+	letter_json(&w->letter, body_out);
+	office_notices_due(office);
+	return PLI_OK;
+}

@@ -1,0 +1,84 @@
+/* A deposit under way, for deposit*.c only.  Everything lives in the request's pool; nothing of it outlives the call. */
+#ifndef PLI_DEPOSIT_OWN_H
+#define PLI_DEPOSIT_OWN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "journal.h"
+
+#include "address_book.h"
+
+#include "deposit.h"
+#include "letter_own.h"
+
+struct db_conn;
+struct db_tx;
+struct object_commit;
+struct office;
+
+struct deposit_bytes {
+	const void *p;
+	size_t n;
+};
+/* What a recipient needs beside his struct letter_recipient, ready to be inserted. */
+struct deposit_recipient {
+	uint8_t token[32];		/* wiped once wrapped */
+	uint8_t token_hash[32];
+	uint8_t salt[32];
+	const char *sheet;
+	struct deposit_bytes wrapped_token, sealed, sealed_sheet;
+	struct uuid notice;
+};
+struct deposit_once {			/* idempotency */
+	bool used;
+	uint8_t key_mac[32], fingerprint[32];
+	struct uuid account;
+	const char *route;
+};
+
+struct deposit_work {
+	struct office *office;
+	const struct principal *who;
+	const struct journal_actor *actor;
+	struct pool *pool;
+	const struct deposit *deposit;
+
+	/* 1: the envelope */
+	struct letter letter;			/* as the 201 shows it */
+	struct address_book book;
+	const char *message;
+	size_t message_n;
+	const char *password;			/* in its hashed form; NULL: none */
+	bool expires_given;
+	struct deposit_once once;
+	const struct uuid *uploads;		/* the last upload_count of the letter's parts */
+	unsigned upload_count;
+
+	/* 4: keys and sealed values */
+	char kid[64];
+	uint8_t letter_key[32];
+	struct deposit_bytes wrapped_key, sealed, message_sealed, password_sealed;
+	bool has_message_object;
+	struct uuid message_object;
+	struct deposit_recipient *recipients;	/* letter.recipient_count */
+	struct deposit_bytes *parts_sealed;	/* letter.part_count */
+	struct object_commit *objects;		/* NULL: no objects */
+	const char *accepted_d, *manifest_h, *shown;
+};
+
+/* deposit_envelope.c: what was asked, checked without writing anything. */
+MUST enum pli_status deposit_envelope(struct deposit_work *w, struct err *err);
+
+/* deposit_once.c.  begin: PLI_OK go on (until deposit_once_end the key is taken); PLI_ABSENT never; PLI_CONFLICT running;
+ * *replayed_r: body_out and letter_r are those of the first time. */
+MUST enum pli_status deposit_once_begin(struct deposit_work *w, bool *replayed_r, struct uuid *letter_r,
+					struct buf *body_out, struct err *err);
+void deposit_once_end(struct deposit_work *w);
+/* Inside the transaction: keeps the answer. */
+MUST enum pli_status deposit_once_keep(struct db_tx *tx, struct deposit_work *w, int64_t now_us, struct err *err);
+
+/* deposit_write.c: the one transaction. */
+enum pli_status deposit_write(struct db_tx *tx, void *work, struct err *err);
+
+#endif

@@ -1,0 +1,147 @@
+/* The one transaction of a deposit.  All sealing is done before; the writer thread only inserts.
+ *
+ * Entries are queued in this order: draft.created, deposit.accepted (document chain), consigned for each recipient in
+ * To, Cc, Bcc order.  The letter's row, its notices and the kept answer are written when deposit.accepted has its number. */
+#include <string.h>
+
+#include "db.h"
+#include "object.h"
+
+#include "journal.h"
+
+#include "deposit_own.h"
+#include "office_own.h"
+
+static const char LETTER_ADD[] =
+	"INSERT INTO letter (entity, letter, account, number, created, expires, state, mode, class, password, password_hash, kid, "
+	"letter_key, manifest, recipients, opened, settled, failures, sealed, message, message_object, message_size, message_sha256) "
+	"VALUES ($1, $2, $3, $4, $5, $6, 'created', $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, 0, $15, $16, $17, $18, $19)";
+static const char RECIPIENT_ADD[] =
+	"INSERT INTO recipient (entity, letter, n, recipient, kind, state, sends, tries, renewals, renewal_day, token, sealed, sheet) "
+	"VALUES ($1, $2, $3, $4, $5, 'pending', 0, 0, 0, 0, $6, $7, $8)";
+static const char LINK_ADD[] = "INSERT INTO link (token_hash, entity, letter, n) VALUES ($1, $2, $3, $4)";
+static const char PART_ADD[] = "INSERT INTO part (entity, letter, n, object, size, sha256, crc32, sealed) "
+			       "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+static const char NOTICE_ADD[] =
+	"INSERT INTO notice (entity, notice, letter, n, kind, send, created, due, tries, gate) "
+	"VALUES ($1, $2, $3, $4, 'first', 1, $5, $5, 0, $6)";
+static const char UPLOAD_USE[] = "UPDATE upload SET state = 'used' WHERE entity = $1 AND upload = $2 AND state = 'open'";
+
+static enum pli_status letter_insert(struct db_tx *tx, struct deposit_work *w, struct err *err)
+{
+	const struct letter *l = &w->letter;
+
+	return db_run(tx->conn, NULL, err, LETTER_ADD, "uuuiiitttbtbbibbuib", &l->entity, &l->letter, &l->account,
+		      (int64_t)l->number, l->created_us, l->expires_us, l->mode, l->class_, l->password, w->password_sealed.p,
+		      w->password_sealed.n, w->kid, w->wrapped_key.p, w->wrapped_key.n, l->manifest, (size_t)32,
+		      (int64_t)l->recipient_count, w->sealed.p, w->sealed.n, w->message_sealed.p, w->message_sealed.n,
+		      w->has_message_object ? &w->message_object : NULL, (int64_t)l->message_size, l->message_sha256, (size_t)32);
+}
+
+static enum pli_status notices_insert(struct db_tx *tx, struct deposit_work *w, int64_t t_us, struct err *err)
+{
+	const struct letter *l = &w->letter;
+	enum pli_status st = PLI_OK;
+
+	for (unsigned i = 0; st == PLI_OK && i < l->recipient_count; i++)
+		st = db_run(tx->conn, NULL, err, NOTICE_ADD, "uuuiii", &l->entity, &w->recipients[i].notice, &l->letter,
+			    (int64_t)l->recipients[i].n, t_us, (int64_t)l->number);
+	return st;
+}
+
+/* deposit.accepted has its number: the letter's. */
+static enum pli_status accepted_numbered(struct db_tx *tx, uint64_t seq, int64_t t_us, void *arg, struct err *err)
+{
+	struct deposit_work *w = arg;
+	enum pli_status st;
+
+	w->letter.number = seq + 1;
+	st = letter_insert(tx, w, err);
+	if (st == PLI_OK)
+		st = notices_insert(tx, w, t_us, err);
+	if (st == PLI_OK && w->once.used)
+		st = deposit_once_keep(tx, w, t_us, err);
+	return st;
+}
+
+static enum pli_status recipients_insert(struct db_tx *tx, struct deposit_work *w, struct err *err)
+{
+	const struct letter *l = &w->letter;
+	enum pli_status st = PLI_OK;
+
+	for (unsigned i = 0; st == PLI_OK && i < l->recipient_count; i++) {
+		const struct letter_recipient *r = &l->recipients[i];
+		const struct deposit_recipient *d = &w->recipients[i];
+		st = db_run(tx->conn, NULL, err, RECIPIENT_ADD, "uuiutbbb", &l->entity, &l->letter, (int64_t)r->n, &r->recipient,
+			    r->kind, d->wrapped_token.p, d->wrapped_token.n, d->sealed.p, d->sealed.n, d->sealed_sheet.p,
+			    d->sealed_sheet.n);
+		if (st == PLI_OK)
+			st = db_run(tx->conn, NULL, err, LINK_ADD, "buui", d->token_hash, (size_t)32, &l->entity, &l->letter,
+				    (int64_t)r->n);
+	}
+	return st;
+}
+
+static enum pli_status parts_insert(struct db_tx *tx, struct deposit_work *w, struct err *err)
+{
+	const struct letter *l = &w->letter;
+	enum pli_status st = PLI_OK;
+
+	for (unsigned i = 0; st == PLI_OK && i < l->part_count; i++) {
+		const struct letter_part *p = &l->parts[i];
+		st = db_run(tx->conn, NULL, err, PART_ADD, "uuiuibib", &l->entity, &l->letter, (int64_t)p->n, &p->object,
+			    (int64_t)p->size, p->sha256, (size_t)32, (int64_t)p->crc32, w->parts_sealed[i].p, w->parts_sealed[i].n);
+	}
+	for (unsigned i = 0; st == PLI_OK && i < w->upload_count; i++) {
+		int64_t changed;
+		st = db_run(tx->conn, &changed, err, UPLOAD_USE, "uu", &l->entity, &w->uploads[i]);
+		if (st == PLI_OK && changed != 1)
+			st = err_field(err, PLI_CONFLICT, "upload-used", "uploads",
+				       "An upload was used by another letter or removed meanwhile.");
+	}
+	return st;
+}
+
+static enum pli_status entries_add(struct db_tx *tx, struct deposit_work *w, struct err *err)
+{
+	const struct letter *l = &w->letter;
+	struct journal *journal = w->office->parts.journal;
+	struct journal_event created = { .ev = "draft.created", .actor = w->actor, .entity = &l->entity, .letter = &l->letter,
+					 .shown_json = w->shown, .meta_key = w->who->meta_key };
+	struct journal_event accepted = created;
+	struct journal_actor system = { .method = "system", .channel = "system" };
+	enum pli_status st = journal_add(journal, tx, &created, err);
+
+	accepted.ev = "deposit.accepted";
+	accepted.d_json = w->accepted_d;
+	accepted.h_json = w->manifest_h;
+	accepted.numbered = accepted_numbered;
+	accepted.arg = w;
+	if (st == PLI_OK)
+		st = journal_add(journal, tx, &accepted, err);
+	for (unsigned i = 0; st == PLI_OK && i < l->recipient_count; i++) {
+		struct journal_event consigned = {
+			.ev = "consigned", .actor = &system, .entity = &l->entity, .letter = &l->letter,
+			.recipient = &l->recipients[i].recipient, .h_json = w->manifest_h, .shown_json = w->recipients[i].sheet,
+			.sheet_salt = w->recipients[i].salt, .shown_elsewhere = true, .meta_key = w->who->meta_key,
+		};
+		st = journal_add(journal, tx, &consigned, err);
+	}
+	return st;
+}
+
+enum pli_status deposit_write(struct db_tx *tx, void *work, struct err *err)
+{
+	struct deposit_work *w = work;
+	enum pli_status st = PLI_OK;
+
+	if (w->objects)
+		st = object_commit_apply(tx, w->objects, err);
+	if (st == PLI_OK)
+		st = recipients_insert(tx, w, err);
+	if (st == PLI_OK)
+		st = parts_insert(tx, w, err);
+	if (st == PLI_OK)
+		st = entries_add(tx, w, err);
+	return st;
+}

@@ -1,0 +1,81 @@
+/* Letters as their sender's side sees them: list, sheet, resend, unlock (B15, B26–B30). */
+#ifndef PLI_LETTER_H
+#define PLI_LETTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "principal.h"
+#include "status.h"
+#include "uuid.h"
+
+struct buf;
+struct journal_actor;
+struct office;
+struct pool;
+
+struct letter_recipient {
+	unsigned n;
+	struct uuid recipient;
+	const char *name, *address, *kind, *state;
+	int64_t first_sent_us, last_sent_us, read_us;	/* 0 = none */
+	unsigned sends;
+};
+struct letter_part {
+	unsigned n;
+	const char *name, *type;
+	uint64_t size;
+	uint8_t sha256[32];
+	uint32_t crc32;
+	struct uuid object;
+};
+struct letter {
+	struct uuid entity, letter, account;
+	uint64_t number;
+	const char *subject, *state, *mode, *class_, *password;	/* password: none | gate */
+	const char *sender_name, *sender_email, *sender_method, *entity_name, *siren;
+	int sender_level;
+	int64_t created_us, sent_us, expires_us;
+	struct letter_recipient *recipients;
+	unsigned recipient_count;
+	struct letter_part *parts;
+	unsigned part_count;
+	uint64_t message_size;
+	uint8_t message_sha256[32], manifest[32];
+};
+/* By id text.  PLI_ABSENT / PLI_DENIED as principal_may says. */
+MUST enum pli_status letter_get(struct office *office, const struct principal *who, struct pool *pool, const char *id,
+				struct letter **letter_r, struct err *err);
+/* The API's JSON of one letter. */
+void letter_json(const struct letter *letter, struct buf *out);
+/* {letters:[…], next} newest first; state NULL = any; cursor NULL = from the newest. */
+MUST enum pli_status letter_list(struct office *office, const struct principal *who, struct pool *pool, const char *state,
+				 const char *cursor, unsigned limit, struct buf *json_out, struct err *err);
+/* Notices again: to the addresses given or to all (NULL); also to those who have read; links stay valid (B28). */
+MUST enum pli_status letter_resend(struct office *office, const struct principal *who, const struct journal_actor *actor, struct pool *pool,
+				   const char *id, const char *const *addresses, struct err *err);
+/* Operator or sender: ten new tries for a locked recipient. */
+MUST enum pli_status letter_unlock(struct office *office, const struct journal_actor *actor, const char *id, const char *address, struct err *err);
+
+/* For journal_verify: the recipient's deposit entry binds `sheet_digest`; PLI_CONFLICT when the sheet kept with the recipient is another
+ * one, or no longer says what the letter's and the recipient's rows say.  A recipient whose rows were purged passes.  conn: a reader,
+ * borrowed. */
+struct db_conn;
+MUST enum pli_status letter_sheet_check(struct office *office, struct db_conn *conn, const struct uuid *entity, const struct uuid *letter,
+					const struct uuid *recipient, const uint8_t sheet_digest[32], struct err *err);
+
+/* Journal for principals: {entries:[…], next}, or CSV of ten columns (B32–B36). */
+struct letter_journal_query {
+	const char *letter, *type, *state, *user, *from, *to, *cursor;	/* texts as given, NULL = any */
+	unsigned limit;
+	const char *lang;		/* fr | en */
+	bool csv;
+};
+MUST enum pli_status letter_journal(struct office *office, const struct principal *who, struct pool *pool,
+				    const struct letter_journal_query *query, struct buf *out, struct err *err);
+
+/* Proof bundle: the sender's (recipient NULL) or a recipient's.  Waits at most 2 s for a checkpoint over all events before the request. */
+MUST enum pli_status letter_proof(struct office *office, const struct principal *who, struct pool *pool, const char *id,
+				  const char *recipient_address, struct buf *out, struct err *err);
+
+#endif

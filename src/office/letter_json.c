@@ -1,0 +1,134 @@
+/* A letter as JSON: the API's answer, the sheet of a recipient, the manifest. */
+#include <string.h>
+
+#include "buf.h"
+#include "jsonw.h"
+#include "pool.h"
+#include "text.h"
+
+#include "cipher.h"
+
+#include "bundle.h"
+
+#include "letter_own.h"
+
+static void recipients_json(const struct letter *letter, struct jsonw *w)
+{
+	jsonw_array(w, "recipients");
+	for (unsigned i = 0; i < letter->recipient_count; i++) {
+		const struct letter_recipient *r = &letter->recipients[i];
+		jsonw_object(w, NULL);
+		jsonw_str(w, "address", r->address);
+		jsonw_str(w, "kind", r->kind);
+		jsonw_str(w, "state", r->state);
+		jsonw_time(w, "first_sent", r->first_sent_us);
+		jsonw_time(w, "last_sent", r->last_sent_us);
+		jsonw_int(w, "sends", r->sends);
+		jsonw_bool(w, "read", r->read_us != 0);
+		jsonw_time(w, "read_at", r->read_us);
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
+}
+
+static void parts_json(const struct letter *letter, struct jsonw *w)
+{
+	jsonw_array(w, "parts");
+	for (unsigned i = 0; i < letter->part_count; i++) {
+		const struct letter_part *p = &letter->parts[i];
+		jsonw_object(w, NULL);
+		jsonw_int(w, "n", p->n);
+		jsonw_str(w, "name", p->name);
+		jsonw_str(w, "type", p->type);
+		jsonw_int(w, "size", (int64_t)p->size);
+		jsonw_hex(w, "sha256", p->sha256, 32);
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
+}
+
+void letter_json(const struct letter *letter, struct buf *out)
+{
+	struct jsonw w;
+	char id[37], link[80];
+
+	uuid_format(id, &letter->letter);
+	jsonw_init(&w, out, false);
+	jsonw_object(&w, NULL);
+	jsonw_str(&w, "id", id);
+	jsonw_int(&w, "number", (int64_t)letter->number);
+	jsonw_str(&w, "entity", letter->entity_name);
+	jsonw_array(&w, "entities");
+	jsonw_object(&w, NULL);
+	jsonw_str(&w, "name", letter->entity_name);
+	jsonw_str(&w, "siren", letter->siren);
+	jsonw_str(&w, "role", "editor");
+	jsonw_object_end(&w);
+	jsonw_array_end(&w);
+	jsonw_str(&w, "subject", letter->subject);
+	jsonw_str(&w, "state", letter->state);
+	jsonw_time(&w, "created", letter->created_us);
+	jsonw_time(&w, "sent", letter->sent_us);
+	jsonw_time(&w, "expires", letter->expires_us);
+	jsonw_bool(&w, "has_password", !str_eq(letter->password, "none"));
+	jsonw_str(&w, "mode", letter->mode);
+	recipients_json(letter, &w);
+	parts_json(letter, &w);
+	jsonw_object(&w, "links");
+	snprintf(link, sizeof(link), "/api/v1/letters/%s", id);
+	jsonw_str(&w, "self", link);
+	snprintf(link, sizeof(link), "/api/v1/letters/%s/proof", id);
+	jsonw_str(&w, "proof", link);
+	jsonw_object_end(&w);
+	jsonw_object_end(&w);
+}
+
+void letter_manifest(const struct letter *letter, uint8_t digest_r[32])
+{
+	AUTO_POOL pool = pool_new();
+	AUTO_BUF json;
+	struct bundle_part *parts = POOL_ARRAY(pool, struct bundle_part, letter->part_count + 1);
+
+	for (unsigned i = 0; i < letter->part_count; i++) {
+		const struct letter_part *p = &letter->parts[i];
+		parts[i] = (struct bundle_part){ .n = p->n, .name = p->name, .type = p->type, .size = p->size };
+		memcpy(parts[i].sha256, p->sha256, 32);
+	}
+	buf_init(&json);
+	bundle_manifest_write(letter->message_size, letter->message_sha256, parts, letter->part_count, &json);
+	cipher_sha256(json.p, json.n, digest_r);
+}
+
+const char *letter_sheet_write(struct pool *pool, const struct letter *letter, const struct letter_recipient *recipient,
+			       size_t *n_r)
+{
+	AUTO_BUF json;
+	const struct bundle_sheet sheet = {
+		.class_ = letter->class_, .mode = letter->mode, .password = letter->password,
+		.entity_name = letter->entity_name, .siren = letter->siren, .manifest = letter->manifest,
+		.recipient_address = recipient->address, .recipient_kind = recipient->kind, .recipient_name = recipient->name,
+		.sender_address = letter->sender_email, .sender_method = letter->sender_method,
+		.sender_name = letter->sender_name, .sender_level = letter->sender_level, .subject = letter->subject,
+	};
+
+	buf_init(&json);
+	bundle_sheet_write(&sheet, &json);
+	*n_r = json.n;
+	return pool_strn(pool, json.p, json.n);
+}
+
+const char *letter_shown(struct pool *pool, const struct letter *letter, const char *user)
+{
+	AUTO_BUF json;
+	struct jsonw w;
+
+	buf_init(&json);
+	jsonw_init(&w, &json, true);
+	jsonw_object(&w, NULL);
+	jsonw_str(&w, "document", letter->subject);
+	jsonw_str(&w, "entity", letter->entity_name);
+	jsonw_str(&w, "siren", *letter->siren ? letter->siren : NULL);
+	jsonw_str(&w, "user", user && *user ? user : NULL);
+	jsonw_object_end(&w);
+	return pool_strn(pool, json.p, json.n);
+}

@@ -1,0 +1,75 @@
+/* Letters from the inside, for office/ only: loading, keys, sheets, and what others than the sender may see. */
+#ifndef PLI_LETTER_OWN_H
+#define PLI_LETTER_OWN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "meta.h"
+
+#include "letter.h"
+
+struct db_conn;
+
+/* Places of sealed values: under the entity's metadata key … */
+#define LETTER_PLACE(e, l) (&(struct meta_place){ "letter", (e), (l), 0 })
+#define RECIPIENT_PLACE(e, l, n) (&(struct meta_place){ "recipient", (e), (l), (n) })
+#define SHEET_PLACE(e, l, n) (&(struct meta_place){ "sheet", (e), (l), (n) })	/* salt (32) ‖ canonical sheet */
+#define PART_PLACE(e, l, n) (&(struct meta_place){ "part", (e), (l), (n) })
+#define UPLOAD_PLACE(e, u) (&(struct meta_place){ "upload", (e), (u), 0 })	/* texts as of a part */
+/* … under the letter key … */
+#define MESSAGE_PLACE(e, l) (&(struct meta_place){ "message", (e), (l), 0 })
+#define PASSWORD_PLACE(e, l) (&(struct meta_place){ "letter-password", (e), (l), 0 })
+/* … and, wrapped by the keeper under the letter's kid. */
+#define LETTER_KEY_PLACE(e, l) (&(struct meta_place){ "letter-key", (e), (l), 0 })
+#define LINK_PLACE(e, l, n) (&(struct meta_place){ "link-token", (e), (l), (n) })
+
+/* Order of the sealed texts of a letter, a recipient, a part. */
+enum { LETTER_SUBJECT, LETTER_SENDER_NAME, LETTER_SENDER_EMAIL, LETTER_SENDER_METHOD, LETTER_SENDER_LEVEL, LETTER_ENTITY_NAME,
+       LETTER_SIREN, LETTER_TEXTS };
+enum { RECIPIENT_NAME, RECIPIENT_ADDRESS, RECIPIENT_TEXTS };
+enum { PART_NAME, PART_TYPE, PART_TEXTS };
+
+/* Messages up to this size stand in the letter's row, larger ones are objects. */
+#define LETTER_MESSAGE_INLINE_BYTES 16384
+
+/* What a letter's row holds besides; in the pool of the load. */
+struct letter_keys {
+	const char *kid;
+	const void *letter_key;		/* wrapped */
+	size_t letter_key_n;
+	const void *password_hash;	/* sealed under the letter key; NULL: none */
+	size_t password_hash_n;
+	const void *message;		/* sealed under the letter key; NULL: an object or empty */
+	size_t message_n;
+	bool has_object;
+	struct uuid message_object;
+};
+/* Everything of a letter in three queries on conn (a reader or a transaction's).  keys_r may be NULL.  PLI_ABSENT. */
+MUST enum pli_status letter_load(struct office *office, struct db_conn *conn, struct pool *pool, const struct uuid *entity,
+				 const struct uuid *id, struct letter **letter_r, struct letter_keys *keys_r, struct err *err);
+/* Asks the keeper.  The caller wipes key_r. */
+MUST enum pli_status letter_key_unwrap(struct office *office, const struct letter *letter, const struct letter_keys *keys,
+				       uint8_t key_r[32], struct err *err);
+/* The sheet that recipient n's deposit entry binds; JSON in pool. */
+MUST enum pli_status letter_sheet(struct office *office, struct db_conn *conn, struct pool *pool, const struct uuid *entity,
+				  const struct uuid *letter, unsigned n, uint8_t salt_r[32], const char **json_r,
+				  size_t *json_n_r, struct err *err);
+/* Canonical sheet of one recipient, made when the letter is deposited. */
+const char *letter_sheet_write(struct pool *pool, const struct letter *letter, const struct letter_recipient *recipient,
+			       size_t *n_r);
+/* SHA-256 of the canonical manifest of message and parts. */
+void letter_manifest(const struct letter *letter, uint8_t digest_r[32]);
+/* What a document-chain row shows: {document, entity, siren, user}; user NULL: nobody. */
+const char *letter_shown(struct pool *pool, const struct letter *letter, const char *user);
+
+/* As a viewer sees it who may not know of hidden copies: To and Cc only (and recipient `me`, counted from 1; 0: nobody), state and
+ * time of sending recomputed over To and Cc.  Changes letter, which is the viewer's own copy. */
+void letter_narrow(struct letter *letter, unsigned me);
+/* The letter's state as its recipients' states have it. */
+const char *letter_state_of(const struct letter *letter);
+/* A password in the form that is hashed: NFC, so that keyboards do not matter.  In pool; NULL when it is not valid UTF-8. */
+const char *letter_password_form(struct pool *pool, const char *password);
+
+#endif

@@ -1,0 +1,60 @@
+/* States of a letter as they follow from those of its recipients, and the view without hidden copies. */
+#include <string.h>
+
+#include "text.h"
+
+#include "letter_own.h"
+
+struct tally {
+	unsigned all, pending, opened, failed, not_received;
+};
+
+static struct tally count(const struct letter *letter)
+{
+	struct tally t = { .all = letter->recipient_count };
+
+	for (unsigned i = 0; i < letter->recipient_count; i++) {
+		const char *s = letter->recipients[i].state;
+		t.pending += str_eq(s, "pending");
+		t.opened += str_eq(s, "opened");
+		t.failed += str_eq(s, "failed");
+		t.not_received += str_eq(s, "not_received");
+	}
+	return t;
+}
+
+const char *letter_state_of(const struct letter *letter)
+{
+	struct tally t = count(letter);
+
+	if (t.all && t.opened == t.all)
+		return "received";
+	if (t.opened)
+		return "partly_received";
+	if (t.not_received)
+		return "expired";
+	if (t.pending)
+		return "created";
+	return t.all && t.failed == t.all ? "failed" : "sent";
+}
+
+void letter_narrow(struct letter *letter, unsigned me)
+{
+	struct letter_recipient *r = letter->recipients, own = { 0 };
+	unsigned kept = 0;
+
+	letter->sent_us = 0;
+	for (unsigned i = 0; i < letter->recipient_count; i++) {
+		if (!str_eq(r[i].kind, "bcc"))
+			r[kept++] = r[i];
+		else if (me && r[i].n == me)
+			own = r[i];
+	}
+	letter->recipient_count = kept;
+	letter->state = letter_state_of(letter);
+	for (unsigned i = 0; i < kept && !str_eq(letter->state, "created"); i++)
+		if (r[i].first_sent_us > letter->sent_us)
+			letter->sent_us = r[i].first_sent_us;
+	if (own.n)		/* a hidden copy stands last, where he alone sees it */
+		r[letter->recipient_count++] = own;
+}

@@ -1,0 +1,215 @@
+/* Due notices: leased, rendered with the link the keeper unwraps, given to whoever hands them to the courier. */
+#include <stdio.h>
+#include <string.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "pool.h"
+#include "settings.h"
+#include "text.h"
+
+#include "db.h"
+#include "keywrap.h"
+
+#include "journal.h"
+#include "keeper.h"
+
+#include "letter_own.h"
+#include "link.h"
+#include "office_own.h"
+
+#include "notice.h"
+
+#define LEASE_US (60 * SECOND_US)
+#define LEASE_MAX 256
+
+static const char LEASES_CLEAR[] = "UPDATE notice SET lease = NULL WHERE lease IS NOT NULL AND due IS NOT NULL";
+/* gate: the deposit's entry must lie under a durable head. */
+static const char DUE_GET[] =
+	"SELECT entity, notice, letter, n, kind, send, created FROM notice "
+	"WHERE due <= $1 AND (lease IS NULL OR lease < $1) AND gate <= $2 ORDER BY due, notice LIMIT $3";
+static const char LEASE_SET[] = "UPDATE notice SET lease = $1 WHERE entity = $2 AND notice = $3 AND due IS NOT NULL";
+static const char TOKEN_GET[] = "SELECT token FROM recipient WHERE entity = $1 AND letter = $2 AND n = $3";
+
+/* One notice between the query and the rendered mail. */
+struct due {
+	struct uuid entity, notice, letter;
+	unsigned n, send;
+	const char *kind;
+	int64_t created_us;
+	struct letter *content;
+	struct letter_keys keys;
+	uint8_t aad[META_AAD_MAX];
+};
+
+void notice_on_due(struct office *office, void (*fn)(void *arg), void *arg)
+{
+	pthread_mutex_lock(&office->lock);
+	office->due_fn = fn;
+	office->due_arg = arg;
+	pthread_mutex_unlock(&office->lock);
+}
+
+static enum pli_status reset_fn(struct db_tx *tx, void *arg, struct err *err)
+{
+	(void)arg;
+	return db_run(tx->conn, NULL, err, LEASES_CLEAR, "");
+}
+
+enum pli_status notice_reset(struct office *office, struct err *err)
+{
+	return db_write(office->parts.db, reset_fn, NULL, err);
+}
+
+struct lease {
+	struct due *due;
+	unsigned count;
+	int64_t until_us;
+};
+
+static enum pli_status lease_fn(struct db_tx *tx, void *arg, struct err *err)
+{
+	struct lease *lease = arg;
+	enum pli_status st = PLI_OK;
+
+	for (unsigned i = 0; st == PLI_OK && i < lease->count; i++)
+		st = db_run(tx->conn, NULL, err, LEASE_SET, "iuu", lease->until_us, &lease->due[i].entity, &lease->due[i].notice);
+	return st;
+}
+
+static enum pli_status due_query(struct office *office, struct db_conn *conn, struct pool *pool, unsigned limit, struct due *due,
+				 unsigned *count_r, struct err *err)
+{
+	AUTO_ROWS rows = { 0 };
+	struct journal_head head;
+	enum pli_status st;
+
+	journal_newest_head(office->parts.journal, &head);
+	st = db_query(conn, &rows, err, DUE_GET, "iii", clock_now_us(), (int64_t)head.size, (int64_t)limit);
+	while (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK) {
+		struct due *d = &due[*count_r];
+
+		if (!db_uuid(&rows, 0, &d->entity) || !db_uuid(&rows, 1, &d->notice) || !db_uuid(&rows, 2, &d->letter))
+			return err_set(err, PLI_IO, "A notice's row is damaged.");
+		d->n = (unsigned)db_int(&rows, 3);
+		d->kind = pool_str(pool, db_text(&rows, 4));
+		d->send = (unsigned)db_int(&rows, 5);
+		d->created_us = db_int(&rows, 6);
+		(*count_r)++;
+	}
+	return st == PLI_ABSENT ? PLI_OK : st;
+}
+
+/* Letters of the leased notices (neighbours share one), and the wrapped link of each. */
+static enum pli_status due_load(struct office *office, struct db_conn *conn, struct pool *pool, struct due *due, unsigned count,
+				struct keywrap_item *items, struct err *err)
+{
+	enum pli_status st = PLI_OK;
+
+	for (unsigned i = 0; st == PLI_OK && i < count; i++) {
+		struct due *d = &due[i];
+		AUTO_ROWS rows = { 0 };
+		const void *token;
+
+		if (i && uuid_same(&d->letter, &due[i - 1].letter)) {
+			d->content = due[i - 1].content;
+			d->keys = due[i - 1].keys;
+		} else {
+			st = letter_load(office, conn, pool, &d->entity, &d->letter, &d->content, &d->keys, err);
+		}
+		if (st == PLI_OK)
+			st = db_query(conn, &rows, err, TOKEN_GET, "uui", &d->entity, &d->letter, (int64_t)d->n);
+		if (st == PLI_OK)
+			st = db_next(&rows, err);
+		if (st != PLI_OK)
+			break;
+		items[i] = (struct keywrap_item){ .kid = d->keys.kid, .aad = d->aad };
+		items[i].aad_n = meta_aad(d->aad, LINK_PLACE(&d->entity, &d->letter, d->n));
+		token = db_blob(&rows, 0, &items[i].in_n);
+		items[i].in = pool_dup(pool, token, items[i].in_n);
+	}
+	return st;
+}
+
+static const struct letter_recipient *recipient_of(const struct due *d)
+{
+	for (unsigned i = 0; i < d->content->recipient_count; i++)
+		if (d->content->recipients[i].n == d->n)
+			return &d->content->recipients[i];
+	return NULL;
+}
+
+static void name_file(const struct due *d, char out[96])
+{
+	struct clock_parts p;
+	char hex[33];
+
+	clock_local(d->created_us, "UTC", &p);
+	snprintf(out, 96, "%04d%02d%02dT%02d%02d%02d%03dZ-%s-%u.eml", p.year, p.month, p.day, p.hour, p.minute, p.second,
+		 p.millisecond, hex_encode(hex, d->notice.b, 16), d->send);
+}
+
+static enum pli_status job_render(struct office *office, struct pool *pool, const struct due *d, const uint8_t token[LINK_BYTES],
+				  notice_render *render, void *arg, struct notice_job *job, struct err *err)
+{
+	const struct settings *settings = office->parts.settings;
+	const struct letter_recipient *r = recipient_of(d);
+	struct buf *mail = POOL_NEW(pool, struct buf);
+	char link[LINK_CHARS + 1], hex[33];
+	struct notice_view view;
+	enum pli_status st;
+
+	if (!r)
+		return err_set(err, PLI_IO, "A notice names a recipient that its letter has not.");
+	buf_init_secret(mail);
+	pool_cleanup(pool, (void (*)(void *))buf_free, mail);
+	link_text(link, token);
+	view = (struct notice_view){
+		.sender_name = d->content->sender_name, .entity_name = d->content->entity_name,
+		.recipient_name = r->name, .recipient_address = r->address,
+		.link = pool_fmt(pool, "%s/l/%s", office->parts.base_url, link),
+		.message_id = pool_fmt(pool, "%s.%u@%s", hex_encode(hex, d->notice.b, 16), d->send, settings->host),
+		.from = settings->mail_from ? settings->mail_from : pool_fmt(pool, "no-reply@%s", settings->host),
+		.host = settings->host, .lang = settings->lang, .kind = d->kind,
+		.created_us = d->created_us, .expires_us = d->content->expires_us,
+		.has_password = !str_eq(d->content->password, "none"),
+	};
+	mem_wipe(link, sizeof link);
+	st = render(arg, pool, &view, mail, err);
+	*job = (struct notice_job){ .entity = d->entity, .notice = d->notice, .from = view.from, .to = r->address,
+				    .mail = mail->p, .mail_n = mail->n, .message_id = view.message_id };
+	name_file(d, job->file_name);
+	return st;
+}
+
+enum pli_status notice_lease(struct office *office, struct pool *pool, notice_render *render, void *arg, unsigned limit,
+			     struct notice_job *jobs_r, unsigned *count_r, struct err *err)
+{
+	unsigned most = limit < LEASE_MAX ? limit : LEASE_MAX, count = 0;
+	struct due *due = POOL_ARRAY(pool, struct due, most);
+	struct keywrap_item *items;
+	struct lease lease = { .due = due, .until_us = clock_now_us() + LEASE_US };
+	struct keywrap keywrap;
+	struct db_conn *conn = db_reader_take(office->parts.db);
+	enum pli_status st = due_query(office, conn, pool, most, due, &count, err);
+
+	*count_r = 0;
+	items = POOL_ARRAY(pool, struct keywrap_item, count + 1);
+	if (st == PLI_OK && count)
+		st = due_load(office, conn, pool, due, count, items, err);
+	db_reader_give(office->parts.db, conn);
+	if (st != PLI_OK || count == 0)
+		return st;
+	lease.count = count;
+	st = db_write(office->parts.db, lease_fn, &lease, err);
+	keeper_keywrap(office->parts.keeper, &keywrap);
+	if (st == PLI_OK)
+		st = keywrap.unwrap(keywrap.arg, items, count, err);
+	for (unsigned i = 0; st == PLI_OK && i < count; i++)
+		st = items[i].out_n == LINK_BYTES ? job_render(office, pool, &due[i], items[i].out, render, arg, &jobs_r[i], err)
+						  : err_set(err, PLI_IO, "A link's token has an unknown form.");
+	mem_wipe(items, count * sizeof *items);
+	if (st == PLI_OK)
+		*count_r = count;
+	return st;
+}

@@ -1,0 +1,50 @@
+/* Notices: the one queue.  A due notice is leased, rendered, handed to the courier, and settled (A7, B3, B4, B24).
+ *
+ * A notice can be leased only when the keeper's head covers the letter's deposit.  Notices of one letter settle in To, Cc, Bcc order.
+ * Leases are cleared when front starts; a repeat has the same Message-ID, file name and bytes. */
+#ifndef PLI_NOTICE_H
+#define PLI_NOTICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "status.h"
+#include "uuid.h"
+
+struct buf;
+struct office;
+struct pool;
+
+struct notice_job {
+	struct uuid entity, notice;
+	char file_name[96];		/* for the outbox: sorts by time, names id and send number */
+	const char *from, *to;		/* envelope */
+	const void *mail;		/* rendered message, CRLF lines */
+	size_t mail_n;
+	const char *message_id;
+};
+/* Renderer given by the room above (texts live in web/mail): fills mail from the view. */
+struct notice_view {
+	const char *sender_name, *entity_name, *recipient_name, *recipient_address, *link, *message_id, *from, *host, *lang, *kind;
+	int64_t created_us, expires_us;
+	bool has_password;
+};
+typedef enum pli_status notice_render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail_out, struct err *err);
+
+/* Called once at start: clears leases. */
+MUST enum pli_status notice_reset(struct office *office, struct err *err);
+/* Up to limit due notices, leased until now + 60 s, rendered; jobs live in pool. */
+MUST enum pli_status notice_lease(struct office *office, struct pool *pool, notice_render *render, void *arg, unsigned limit,
+				  struct notice_job *jobs_r, unsigned *count_r, struct err *err);
+/* The courier's answers, one transaction for all: sent (reply = the peer's last line), failed for good, or to be tried again. */
+struct notice_result {
+	struct uuid entity, notice;
+	enum { NOTICE_SENT, NOTICE_FAILED, NOTICE_RETRY } outcome;
+	const char *reply;
+	const char *message_id;
+};
+MUST enum pli_status notice_settle(struct office *office, const struct notice_result *results, unsigned count, struct err *err);
+/* Called (from any thread, must not block) when notices may have become due. */
+void notice_on_due(struct office *office, void (*fn)(void *arg), void *arg);
+
+#endif

@@ -1,0 +1,218 @@
+/* What became of the notices: entries of the recipients' chains, and of the document's once every first notice is settled. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "actor.h"
+#include "buf.h"
+#include "clock.h"
+#include "jsonw.h"
+#include "pool.h"
+#include "text.h"
+
+#include "db.h"
+
+#include "journal.h"
+
+#include "directory.h"
+
+#include "letter_own.h"
+#include "office_own.h"
+
+#include "notice.h"
+
+#define BACKOFF_FIRST_US (60 * SECOND_US)
+#define BACKOFF_MOST_US (4 * 3600 * SECOND_US)
+
+static const char NOTICE_GET[] =
+	"SELECT x.letter, x.n, x.kind, x.send, x.tries, r.recipient, r.state, r.sends FROM notice x "
+	"JOIN recipient r ON r.entity = x.entity AND r.letter = x.letter AND r.n = x.n "
+	"WHERE x.entity = $1 AND x.notice = $2 AND x.due IS NOT NULL";
+static const char NOTICE_DONE[] = "UPDATE notice SET due = NULL, lease = NULL WHERE entity = $1 AND notice = $2";
+static const char NOTICE_AGAIN[] =
+	"UPDATE notice SET due = $1, lease = NULL, tries = tries + 1 WHERE entity = $2 AND notice = $3";
+static const char RECIPIENT_SENT[] =
+	"UPDATE recipient SET first_sent = COALESCE(first_sent, $1), last_sent = $1 WHERE entity = $2 AND letter = $3 AND n = $4";
+static const char RECIPIENT_STATE[] =
+	"UPDATE recipient SET state = $1, sends = sends + $2 WHERE entity = $3 AND letter = $4 AND n = $5";
+static const char LETTER_SETTLED[] =
+	"UPDATE letter SET settled = settled + 1, failures = failures + $1 WHERE entity = $2 AND letter = $3";
+static const char LETTER_COUNTS[] = "SELECT recipients, settled, failures, state FROM letter WHERE entity = $1 AND letter = $2";
+static const char LETTER_STATE[] = "UPDATE letter SET state = $1 WHERE entity = $2 AND letter = $3";
+static const char LETTER_SENT[] = "UPDATE letter SET sent = $1 WHERE entity = $2 AND letter = $3";
+
+static const struct journal_actor SYSTEM = { .method = "system", .channel = "system" };
+
+struct settle {
+	struct office *office;
+	const struct notice_result *results;
+	unsigned count;
+};
+
+/* Where a time of an entry belongs; lives in the transaction's pool. */
+struct stamp {
+	struct uuid entity, letter;
+	unsigned n;
+};
+
+static enum pli_status recipient_stamp(struct db_tx *tx, uint64_t seq, int64_t t_us, void *arg, struct err *err)
+{
+	const struct stamp *s = arg;
+
+	(void)seq;
+	return db_run(tx->conn, NULL, err, RECIPIENT_SENT, "iuui", t_us, &s->entity, &s->letter, (int64_t)s->n);
+}
+
+static enum pli_status letter_stamp(struct db_tx *tx, uint64_t seq, int64_t t_us, void *arg, struct err *err)
+{
+	const struct stamp *s = arg;
+
+	(void)seq;
+	return db_run(tx->conn, NULL, err, LETTER_SENT, "iuu", t_us, &s->entity, &s->letter);
+}
+
+struct settled {
+	struct stamp *stamp;
+	struct uuid recipient;
+	const char *kind, *state;
+	unsigned send, tries, sends;
+};
+
+static enum pli_status settled_get(struct db_tx *tx, const struct notice_result *result, struct settled *s, struct err *err)
+{
+	AUTO_ROWS rows = { 0 };
+	enum pli_status st = db_query(tx->conn, &rows, err, NOTICE_GET, "uu", &result->entity, &result->notice);
+
+	if (st == PLI_OK)
+		st = db_next(&rows, err);
+	if (st != PLI_OK)
+		return st;
+	s->stamp = POOL_NEW(tx->pool, struct stamp);
+	s->stamp->entity = result->entity;
+	if (!db_uuid(&rows, 0, &s->stamp->letter) || !db_uuid(&rows, 5, &s->recipient))
+		return err_set(err, PLI_IO, "A notice's row is damaged.");
+	s->stamp->n = (unsigned)db_int(&rows, 1);
+	s->kind = pool_str(tx->pool, db_text(&rows, 2));
+	s->send = (unsigned)db_int(&rows, 3);
+	s->tries = (unsigned)db_int(&rows, 4);
+	s->state = pool_str(tx->pool, db_text(&rows, 6));
+	s->sends = (unsigned)db_int(&rows, 7);
+	return PLI_OK;
+}
+
+static enum pli_status entry_add(struct settle *settle, struct db_tx *tx, const struct notice_result *result,
+				 const struct settled *s, struct err *err)
+{
+	bool sent = result->outcome == NOTICE_SENT;
+	AUTO_BUF d = { 0 };
+	struct jsonw w;
+
+	jsonw_init(&w, &d, true);
+	jsonw_object(&w, NULL);
+	jsonw_str(&w, "msgid", result->message_id);
+	jsonw_str(&w, "reply", result->reply);
+	jsonw_int(&w, "send", s->send);
+	jsonw_object_end(&w);
+	return journal_add(settle->office->parts.journal, tx,
+			   &(struct journal_event){
+				   .ev = !sent ? "notice.failed" : str_eq(s->kind, "first") ? "notice.sent" : "notice.resent",
+				   .actor = &SYSTEM, .entity = &s->stamp->entity, .letter = &s->stamp->letter,
+				   .recipient = &s->recipient, .d_json = d.p,
+				   .numbered = sent ? recipient_stamp : NULL, .arg = s->stamp },
+			   err);
+}
+
+/* The document is sent once every first notice is settled; failed if all of them failed. */
+static enum pli_status document_settle(struct settle *settle, struct db_tx *tx, const struct stamp *stamp, bool failed,
+				       struct err *err)
+{
+	AUTO_ROWS rows = { 0 };
+	struct letter *letter;
+	struct journal_actor actor = SYSTEM;
+	const uint8_t *key;
+	const char *ev, *state;
+	bool waiting;
+	enum pli_status st;
+
+	st = db_run(tx->conn, NULL, err, LETTER_SETTLED, "iuu", (int64_t)failed, &stamp->entity, &stamp->letter);
+	if (st == PLI_OK)
+		st = db_query(tx->conn, &rows, err, LETTER_COUNTS, "uu", &stamp->entity, &stamp->letter);
+	if (st == PLI_OK)
+		st = db_next(&rows, err);
+	if (st != PLI_OK || db_int(&rows, 1) < db_int(&rows, 0))
+		return st;
+	state = db_int(&rows, 2) == db_int(&rows, 0) ? "failed" : "sent";
+	ev = str_eq(state, "failed") ? "document.failed" : "document.sent";
+	waiting = str_eq(db_text(&rows, 3), "created");
+	db_end(&rows);
+	rows = (struct db_rows){ 0 };
+	st = letter_load(settle->office, tx->conn, tx->pool, &stamp->entity, &stamp->letter, &letter, NULL, err);
+	if (st == PLI_OK)
+		st = directory_meta_key(settle->office->parts.directory, &stamp->entity, &key, err);
+	if (st == PLI_OK && waiting)
+		st = db_run(tx->conn, NULL, err, LETTER_STATE, "tuu", state, &stamp->entity, &stamp->letter);
+	if (st != PLI_OK)
+		return st;
+	actor.account = &letter->account;
+	return journal_add(settle->office->parts.journal, tx,
+			   &(struct journal_event){ .ev = ev, .actor = &actor, .entity = &stamp->entity, .letter = &stamp->letter,
+						    .shown_json = letter_shown(tx->pool, letter, letter->sender_name),
+						    .meta_key = key, .numbered = letter_stamp, .arg = (void *)stamp },
+			   err);
+}
+
+static int64_t backoff_us(unsigned tries)
+{
+	int64_t wait = BACKOFF_FIRST_US << (tries < 10 ? tries : 10);
+
+	return wait < BACKOFF_MOST_US ? wait : BACKOFF_MOST_US;
+}
+
+static enum pli_status one_settle(struct settle *settle, struct db_tx *tx, const struct notice_result *result, struct err *err)
+{
+	struct settled s;
+	bool sent = result->outcome == NOTICE_SENT;
+	enum pli_status st = settled_get(tx, result, &s, err);
+
+	if (st == PLI_ABSENT)	/* settled before: an answer that came twice */
+		return PLI_OK;
+	if (st != PLI_OK)
+		return st;
+	if (result->outcome == NOTICE_RETRY)
+		return db_run(tx->conn, NULL, err, NOTICE_AGAIN, "iuu", clock_now_us() + backoff_us(s.tries), &result->entity,
+			      &result->notice);
+	st = entry_add(settle, tx, result, &s, err);
+	if (st == PLI_OK)
+		st = db_run(tx->conn, NULL, err, NOTICE_DONE, "uu", &result->entity, &result->notice);
+	if (st == PLI_OK) {
+		bool open = str_eq(s.state, "pending") || str_eq(s.state, "failed");
+		const char *state = open ? (sent ? "sent" : "failed") : s.state;
+
+		st = db_run(tx->conn, NULL, err, RECIPIENT_STATE, "tiuui", state, (int64_t)sent, &s.stamp->entity,
+			    &s.stamp->letter, (int64_t)s.stamp->n);
+	}
+	if (st == PLI_OK && str_eq(s.kind, "first"))
+		st = document_settle(settle, tx, s.stamp, !sent, err);
+	return st;
+}
+
+static enum pli_status settle_fn(struct db_tx *tx, void *arg, struct err *err)
+{
+	struct settle *settle = arg;
+	enum pli_status st = PLI_OK;
+
+	for (unsigned i = 0; st == PLI_OK && i < settle->count; i++)
+		st = one_settle(settle, tx, &settle->results[i], err);
+	return st;
+}
+
+enum pli_status notice_settle(struct office *office, const struct notice_result *results, unsigned count, struct err *err)
+{
+	struct settle settle = { office, results, count };
+	const uint8_t *key;
+	enum pli_status st = PLI_OK;
+
+	/* Into the cache now: a write function must not wait for the keeper. */
+	for (unsigned i = 0; st == PLI_OK && i < count; i++)
+		st = directory_meta_key(office->parts.directory, &results[i].entity, &key, err);
+	return st == PLI_OK && count ? db_write(office->parts.db, settle_fn, &settle, err) : st;
+}

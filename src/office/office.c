@@ -1,0 +1,76 @@
+/* The office's frame: what it works with, and whether there is room for more. */
+#include "pool.h"
+#include "settings.h"
+
+#include "db.h"
+
+#include "journal.h"
+#include "keeper.h"
+
+#include "office_own.h"
+
+enum pli_status office_new(const struct office_parts *parts, struct office **office_r, struct err *err)
+{
+	struct office *office;
+
+	if (!parts->db || !parts->keeper || !parts->directory || !parts->journal || !parts->objects || !parts->settings)
+		return err_set(err, PLI_BUG, "The office needs database, keeper, directory, journal, objects and settings.");
+	office = mem_alloc(sizeof(*office));
+	office->parts = *parts;
+	pthread_mutex_init(&office->lock, NULL);
+	*office_r = office;
+	return PLI_OK;
+}
+
+void office_free(struct office *office)
+{
+	if (!office)
+		return;
+	pthread_mutex_destroy(&office->lock);
+	mem_free(office);
+}
+
+enum pli_status office_room(struct office *office, enum office_reserve step, struct err *err)
+{
+	const struct settings *settings = office->parts.settings;
+	uint64_t need = step == OFFICE_RESERVE_DEPOSIT ? settings->reserve_deposit_bytes : settings->reserve_read_bytes;
+	uint64_t have;
+	enum pli_status st = db_space(office->parts.db, &have, err);
+
+	if (st != PLI_OK)
+		return st;
+	if (have < need) {
+		err_field(err, PLI_FULL, "no-space", "", "The server's storage is full; nothing was stored.");
+		return err_hint(err, "Tell the operator; try again later.");
+	}
+	return PLI_OK;
+}
+
+enum pli_status office_ready(struct office *office, struct err *err)
+{
+	struct keeper_status keeper;
+	enum pli_status st = db_healthy(office->parts.db, err);
+
+	if (st == PLI_OK && !keeper_linked(office->parts.keeper))
+		st = err_set(err, PLI_BUSY, "The keeper is not there.");
+	if (st == PLI_OK)
+		st = keeper_status(office->parts.keeper, &keeper, err);
+	if (st == PLI_OK && keeper.refusing)
+		st = err_set(err, PLI_BUSY, "The keeper refuses to sign: %s", keeper.reason);
+	if (st == PLI_OK)
+		st = office_room(office, OFFICE_RESERVE_DEPOSIT, err);
+	return st;
+}
+
+void office_notices_due(struct office *office)
+{
+	void (*fn)(void *arg);
+	void *arg;
+
+	pthread_mutex_lock(&office->lock);
+	fn = office->due_fn;
+	arg = office->due_arg;
+	pthread_mutex_unlock(&office->lock);
+	if (fn)
+		fn(arg);
+}

@@ -1,0 +1,24 @@
+/* Inside of the office, for office/ only. */
+#ifndef PLI_OFFICE_OWN_H
+#define PLI_OFFICE_OWN_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "office.h"
+
+struct office_running;		/* idempotency keys of requests under way: deposit_once.c */
+
+struct office {
+	struct office_parts parts;
+	pthread_mutex_t lock;		/* of what follows; never held over a blocking call */
+	struct office_running *running;
+	void (*due_fn)(void *arg);	/* notices may have become due */
+	void *due_arg;
+};
+
+/* Tells whoever sends notices that some may be due. */
+void office_notices_due(struct office *office);
+
+#endif
