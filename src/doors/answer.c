@@ -1,0 +1,154 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "asset.h"
+#include "buf.h"
+#include "clock.h"
+#include "locale.h"
+#include "pool.h"
+#include "settings.h"
+#include "template.h"
+#include "text.h"
+#include "view.h"
+#include "web.h"
+
+#include "filename.h"
+#include "http.h"
+
+#include "door.h"
+
+#include "answer.h"
+
+static const char *const SECURITY_HEADERS[][2] = {
+	{ "Content-Security-Policy",
+	  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; "
+	  "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'" },
+	{ "X-Content-Type-Options", "nosniff" },
+	{ "Referrer-Policy", "no-referrer" },
+	{ "Cross-Origin-Opener-Policy", "same-origin" },
+	{ "Cross-Origin-Embedder-Policy", "require-corp" },
+	{ "Cross-Origin-Resource-Policy", "same-origin" },
+	{ "Permissions-Policy",
+	  "accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), fullscreen=(), geolocation=(), "
+	  "gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-get=(), usb=(), "
+	  "screen-wake-lock=(), xr-spatial-tracking=()" },
+};
+
+void answer_security(const struct doors *doors, struct http_response *res, bool cacheable)
+{
+	for (size_t i = 0; i < sizeof(SECURITY_HEADERS) / sizeof(*SECURITY_HEADERS); i++)
+		http_header(res, SECURITY_HEADERS[i][0], SECURITY_HEADERS[i][1]);
+	if (doors->hsts)
+		http_header(res, "Strict-Transport-Security", "max-age=63072000; includeSubDomains");
+	http_header(res, "Cache-Control", cacheable ? "public, max-age=31536000, immutable" : "no-store");
+}
+
+void answer_json(struct door_call *c, int code)
+{
+	c->x->res.status = code;
+	http_header(&c->x->res, "Content-Type", "application/json");
+}
+
+void answer_download(struct door_call *c, const char *type, const char *name)
+{
+	AUTO_BUF disposition = { 0 };
+
+	filename_disposition(&disposition, name);
+	http_header(&c->x->res, "Content-Type", type);
+	http_header(&c->x->res, "Content-Disposition", disposition.p);
+}
+
+void answer_text(struct door_call *c, const char *type, const char *text)
+{
+	c->x->res.status = 200;
+	buf_reset(&c->x->res.body);
+	buf_str(&c->x->res.body, text);
+	http_header(&c->x->res, "Content-Type", type);
+}
+
+void answer_see_other(struct door_call *c, const char *location)
+{
+	c->x->res.status = 303;
+	http_header(&c->x->res, "Location", location);
+}
+
+void answer_empty(struct door_call *c, int code)
+{
+	c->x->res.status = code;
+	buf_reset(&c->x->res.body);
+}
+
+void answer_frame(const struct doors *doors, struct view *v, const char *lang, const char *path, const char *title)
+{
+	const struct locale *l = locale_get(lang);
+	const char *other = str_eq(lang, "fr") ? "en" : "fr";
+
+	view_str(v, "title", title);
+	view_str(v, "instance", doors->settings->host);
+	view_str(v, "host", doors->host);
+	view_str(v, "other_lang", other);
+	view_str(v, "other_lang_name", locale_text(l, "lang.other"));
+	if (path)
+		view_fmt(v, "other_lang_href", "%s?lang=%s", path, other);
+}
+
+void answer_page(struct door_call *c, int code, const struct template *t, struct view *v, const char *title)
+{
+	struct http_response *res = &c->x->res;
+	bool get = c->x->req.method == HTTP_GET || c->x->req.method == HTTP_HEAD;
+
+	answer_frame(c->doors, v, c->lang, get && code == 200 ? c->x->req.path : NULL, title);
+	buf_reset(&res->body);
+	template_render(&res->body, t, v, c->locale);
+	res->status = code;
+	http_header(res, "Content-Type", "text/html; charset=utf-8");
+	http_header(res, "Content-Language", c->lang);
+}
+
+static const char *const MONTHS_FR[] = { "janvier", "février", "mars", "avril", "mai", "juin", "juillet",
+					 "août", "septembre", "octobre", "novembre", "décembre" };
+static const char *const MONTHS_EN[] = { "January", "February", "March", "April", "May", "June", "July",
+					 "August", "September", "October", "November", "December" };
+
+const char *answer_date_text(const struct door_call *c, int64_t t_us)
+{
+	const char *zone = c->doors->settings->timezone;
+	struct clock_parts p;
+
+	clock_local(t_us, zone, &p);
+	if (str_eq(c->lang, "fr"))
+		return pool_fmt(c->pool, "%d%s %s %d à %02d:%02d (%s)", p.day, p.day == 1 ? "er" : "", MONTHS_FR[p.month - 1],
+				p.year, p.hour, p.minute, zone);
+	return pool_fmt(c->pool, "%d %s %d at %02d:%02d (%s)", p.day, MONTHS_EN[p.month - 1], p.year, p.hour, p.minute, zone);
+}
+
+void answer_date(const struct door_call *c, struct view *v, const char *name, const char *iso_name, int64_t t_us)
+{
+	char iso[25];
+
+	view_str(v, name, answer_date_text(c, t_us));
+	view_str(v, iso_name, clock_rfc3339(iso, t_us));
+}
+
+const char *answer_size_text(const struct door_call *c, uint64_t bytes)
+{
+	static const char *const KEYS[] = { "size.bytes", "size.kib", "size.mib", "size.gib" };
+	AUTO_BUF out = { 0 };
+	const char *args[1];
+	char number[32];
+	unsigned unit = 0;
+	double v = (double)bytes;
+
+	while (v >= 1024 && unit < 3) {
+		v /= 1024;
+		unit++;
+	}
+	snprintf(number, sizeof number, unit && v < 100 ? "%.1f" : "%.0f", v);
+	if (str_eq(c->lang, "fr"))
+		for (char *p = number; *p; p++)
+			if (*p == '.')
+				*p = ',';
+	args[0] = number;
+	locale_add(&out, c->locale, KEYS[unit], args, 1);
+	return pool_strn(c->pool, out.p, out.n);
+}

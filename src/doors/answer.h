@@ -1,0 +1,37 @@
+/* How handlers answer: JSON, pages, redirects, and the headers that every response carries. */
+#ifndef PLI_ANSWER_H
+#define PLI_ANSWER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct door_call;
+struct doors;
+struct html_safe;
+struct http_response;
+struct template;
+struct view;
+
+/* Headers of every response (OWASP ASVS 3.4): CSP without any inline, HSTS for real names, nosniff, no-referrer, isolation, no-store. */
+void answer_security(const struct doors *doors, struct http_response *res, bool cacheable);
+
+/* c->x->res.body already holds the JSON. */
+void answer_json(struct door_call *c, int code);
+/* Bytes that are always a download: nosniff, attachment. name: clean. */
+void answer_download(struct door_call *c, const char *type, const char *name);
+void answer_text(struct door_call *c, const char *type, const char *text);
+void answer_see_other(struct door_call *c, const char *location);
+void answer_empty(struct door_call *c, int code);
+/* Renders a page; view must hold what the template needs; title, instance and language links are set here. */
+void answer_page(struct door_call *c, int code, const struct template *t, struct view *v, const char *title);
+/* The parts of a page that every page has. */
+void answer_frame(const struct doors *doors, struct view *v, const char *lang, const char *path, const char *title);
+
+/* A view's date: NAME = "21 novembre 2026, 14:47", NAME_iso for <time>. */
+void answer_date(const struct door_call *c, struct view *v, const char *name, const char *iso_name, int64_t t_us);
+/* The words alone; out in the call's pool. */
+const char *answer_date_text(const struct door_call *c, int64_t t_us);
+/* "12,4 Mio"; in the call's pool. */
+const char *answer_size_text(const struct door_call *c, uint64_t bytes);
+
+#endif

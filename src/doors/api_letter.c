@@ -1,0 +1,154 @@
+/* Letters and journal over the API: read fields, ask the office, answer. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "pool.h"
+#include "settings.h"
+#include "text.h"
+
+#include "form.h"
+#include "http.h"
+#include "json_read.h"
+#include "mediatype.h"
+
+#include "letter.h"
+
+#include "answer.h"
+#include "door.h"
+
+#include "handlers.h"
+
+#define LIMIT_DEFAULT 50
+#define LIMIT_MAX 200
+#define RESEND_JSON_MAX (256 * 1024)
+
+static enum pli_status query_read(struct door_call *c, const char *const *names, struct form *form, struct err *err)
+{
+	enum pli_status st;
+
+	form_init(form, c->pool);
+	st = form_parse(form, c->x->req.query, strlen(c->x->req.query), 64, err);
+	return st != PLI_OK ? st : form_only(form, names, err);
+}
+
+static enum pli_status limit_read(const struct form *form, unsigned *limit_r, struct err *err)
+{
+	const char *s = form_get(form, "limit");
+	char *end;
+	unsigned long n;
+
+	*limit_r = LIMIT_DEFAULT;
+	if (!s)
+		return PLI_OK;
+	n = strtoul(s, &end, 10);
+	if (*s < '1' || *s > '9' || *end || n > LIMIT_MAX)
+		return err_field(err, PLI_INVALID, "bad-limit", "limit", "limit is a number from 1 to %d.", LIMIT_MAX);
+	*limit_r = (unsigned)n;
+	return PLI_OK;
+}
+
+enum pli_status api_letter_list(struct door_call *c, struct err *err)
+{
+	static const char *const NAMES[] = { "state", "cursor", "limit", NULL };
+	struct form q;
+	unsigned limit;
+	enum pli_status st = query_read(c, NAMES, &q, err);
+
+	if (st == PLI_OK)
+		st = limit_read(&q, &limit, err);
+	if (st == PLI_OK)
+		st = letter_list(c->doors->office, &c->principal, c->pool, form_get(&q, "state"), form_get(&q, "cursor"), limit,
+				 &c->x->res.body, err);
+	if (st == PLI_OK)
+		answer_json(c, 200);
+	return st;
+}
+
+enum pli_status api_letter_get(struct door_call *c, struct err *err)
+{
+	struct letter *letter;
+	enum pli_status st = letter_get(c->doors->office, &c->principal, c->pool, c->params[0], &letter, err);
+
+	if (st != PLI_OK)
+		return st;
+	letter_json(letter, &c->x->res.body);
+	answer_json(c, 200);
+	return PLI_OK;
+}
+
+enum pli_status api_letter_resend(struct door_call *c, struct err *err)
+{
+	static const char *const NAMES[] = { "recipients", NULL };
+	const char **addresses = NULL, **terminated = NULL;
+	struct json_read *o;
+	size_t count = 0;
+	enum pli_status st = PLI_OK;
+
+	if (c->x->body.n) {
+		st = json_read_open(c->pool, c->x->body.p, c->x->body.n, RESEND_JSON_MAX, NAMES, &o, err);
+		if (st == PLI_OK)
+			st = json_read_strs(o, "recipients", 1000, &addresses, &count, err);
+		if (st != PLI_OK)
+			return st;
+	}
+	if (count) {
+		terminated = POOL_ARRAY(c->pool, const char *, count + 1);
+		memcpy(terminated, addresses, count * sizeof *addresses);
+	}
+	st = letter_resend(c->doors->office, &c->principal, &c->actor, c->pool, c->params[0], terminated, err);
+	if (st != PLI_OK)
+		return st;
+	buf_str(&c->x->res.body, "{\"accepted\":true}");
+	answer_json(c, 202);
+	return PLI_OK;
+}
+
+enum pli_status api_letter_proof(struct door_call *c, struct err *err)
+{
+	static const char *const NAMES[] = { "recipient", NULL };
+	struct form q;
+	enum pli_status st = query_read(c, NAMES, &q, err);
+
+	if (st == PLI_OK)
+		st = letter_proof(c->doors->office, &c->principal, c->pool, c->params[0], form_get(&q, "recipient"),
+				  &c->x->res.body, err);
+	if (st != PLI_OK)
+		return st;
+	c->x->res.status = 200;
+	answer_download(c, "application/vnd.etsi.asic-e+zip", pool_fmt(c->pool, "pli-%.8s.asice", c->params[0]));
+	return PLI_OK;
+}
+
+enum pli_status api_journal(struct door_call *c, struct err *err)
+{
+	static const char *const NAMES[] = { "letter", "type", "state", "user", "from", "to", "cursor", "limit", NULL };
+	const char *accept = http_field(&c->x->req, "accept");
+	struct letter_journal_query query = { .lang = c->lang, .csv = accept && strstr(accept, "text/csv") };
+	struct form q;
+	enum pli_status st = query_read(c, NAMES, &q, err);
+
+	if (st == PLI_OK)
+		st = limit_read(&q, &query.limit, err);
+	if (st != PLI_OK)
+		return st;
+	query.letter = form_get(&q, "letter");
+	query.type = form_get(&q, "type");
+	query.state = form_get(&q, "state");
+	query.user = form_get(&q, "user");
+	query.from = form_get(&q, "from");
+	query.to = form_get(&q, "to");
+	query.cursor = form_get(&q, "cursor");
+	if (!http_field(&c->x->req, "accept-language"))
+		query.lang = c->doors->settings->lang;
+	st = letter_journal(c->doors->office, &c->principal, c->pool, &query, &c->x->res.body, err);
+	if (st != PLI_OK)
+		return st;
+	if (!query.csv) {
+		answer_json(c, 200);
+		return PLI_OK;
+	}
+	c->x->res.status = 200;
+	answer_download(c, "text/csv; charset=utf-8", query.lang[0] == 'f' ? "journal.csv" : "journal-en.csv");
+	return PLI_OK;
+}

@@ -1,0 +1,59 @@
+/* What the files of this room share: one request on its way through a door. */
+#ifndef PLI_DOOR_H
+#define PLI_DOOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "http.h"
+#include "actor.h"
+#include "principal.h"
+#include "status.h"
+
+struct archive;
+struct buf;
+struct delivery_view;
+struct directory;
+struct doors;
+struct locale;
+struct office;
+struct route;
+struct settings;
+
+struct doors {
+	struct office *office;
+	struct directory *directory;
+	const struct settings *settings;
+	const char *base_url;
+	const char *host;		/* of base_url with its port, for texts */
+	const char *root_pem, *log_pub, *tsa_pem, *ca_pem;
+	char root_fingerprint[65], log_fingerprint[65];	/* SHA-256 of the DER */
+	bool hsts;			/* a real host name: not localhost, not an address */
+};
+
+#define DOOR_PARAMS_MAX 2
+
+/* One request; lives in the exchange's pool. */
+struct door_call {
+	struct doors *doors;
+	struct http_exchange *x;
+	struct pool *pool;
+	const struct route *route;
+	const char *params[DOOR_PARAMS_MAX];	/* values of {…} in the pattern */
+	const char *lang;		/* fr | en */
+	const struct locale *locale;
+	struct principal principal;	/* routes for a token, once identified */
+	struct journal_actor actor;
+	bool identified;
+	void *sink_state;		/* of a streamed body, the handler's own */
+	/* A file on its way out: what delivery_sent needs when it is over. */
+	struct delivery_view *view;
+	struct archive *archive;	/* or a whole archive */
+	unsigned sending_part;		/* 0 = none */
+	uint64_t sending_offset;
+};
+
+/* Identifies the bearer of the request's token; idempotent. */
+MUST enum pli_status door_identify(struct door_call *c, struct err *err);
+
+#endif

@@ -1,0 +1,287 @@
+/* The glue between the HTTP engine and the handlers: plan, sink, handle, done, fault.  Plan runs on a loop thread and only
+ * looks things up in static tables; whoever asks is identified later, on a worker. */
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "buf.h"
+#include "locale.h"
+#include "log.h"
+#include "pool.h"
+#include "settings.h"
+#include "text.h"
+
+#include "acceptlang.h"
+#include "form.h"
+#include "http.h"
+#include "mediatype.h"
+#include "stream.h"
+
+#include "directory.h"
+
+#include "delivery.h"
+
+#include "answer.h"
+#include "archive.h"
+#include "door.h"
+#include "problem.h"
+#include "route.h"
+
+#include "doors.h"
+
+static unsigned body_type(const struct http_request *req)
+{
+	const char *type = http_field(req, "content-type");
+
+	if (!req->has_body || (req->content_length == 0 && !type))
+		return ROUTE_EMPTY;
+	if (mediatype_is(type, "application/json"))
+		return ROUTE_JSON;
+	if (mediatype_is(type, "multipart/form-data"))
+		return ROUTE_MULTIPART;
+	if (mediatype_is(type, "application/x-www-form-urlencoded"))
+		return ROUTE_FORM;
+	if (mediatype_is(type, "application/offset+octet-stream"))
+		return ROUTE_TUS;
+	return 0;
+}
+
+/* ?lang= wins, then the browser's wish, then the instance's language. */
+static const char *pick_lang(const struct doors *doors, const struct http_request *req)
+{
+	const char *query = req->query;
+
+	if (str_eq(query, "lang=fr"))
+		return "fr";
+	if (str_eq(query, "lang=en"))
+		return "en";
+	return acceptlang_pick(http_field(req, "accept-language"), str_eq(doors->settings->lang, "en") ? "en" : "fr");
+}
+
+static struct door_call *call_new(struct doors *doors, struct http_exchange *x)
+{
+	struct door_call *c = POOL_NEW(x->pool, struct door_call);
+
+	c->doors = doors;
+	c->x = x;
+	c->pool = x->pool;
+	c->lang = pick_lang(doors, &x->req);
+	c->locale = locale_get(c->lang);
+	c->actor = (struct journal_actor){ .method = "link", .level = 1, .channel = "web",
+					   .ip = x->req.peer.ip, .tls = x->req.peer.tls };
+	x->app_data = c;
+	return c;
+}
+
+static void refuse(struct door_call *c, struct http_plan *plan, enum pli_status status, const char *text)
+{
+	struct err err = { 0 };
+
+	err_set(&err, status, "%s", text);
+	answer_security(c->doors, &c->x->res, false);
+	problem_answer(c, &err);
+	plan->refused = true;
+}
+
+static void doors_plan(void *app, struct http_exchange *x, struct http_plan *plan)
+{
+	struct door_call *c = call_new(app, x);
+	char allow[64];
+	unsigned type;
+
+	*plan = (struct http_plan){ .body = HTTP_BODY_NONE };
+	switch (route_find(x->req.method, x->req.path, c->pool, &c->route, c->params, allow)) {
+	case PLI_OK:
+		break;
+	case PLI_METHOD:
+		http_header(&x->res, "Allow", allow);
+		refuse(c, plan, PLI_METHOD, "This address does not take that method; Allow names those it takes.");
+		return;
+	default:
+		refuse(c, plan, PLI_ABSENT, "There is nothing at this address.");
+		return;
+	}
+	x->route = c->route;
+	if (c->route->who == ROUTE_TOKEN && !http_field(&x->req, "authorization")) {
+		refuse(c, plan, PLI_UNAUTH, "This needs a token: send it as `Authorization: Bearer TOKEN`.");
+		return;
+	}
+	type = body_type(&x->req);
+	if (x->req.method == HTTP_GET || x->req.method == HTTP_HEAD || x->req.method == HTTP_DELETE ||
+	    x->req.method == HTTP_OPTIONS) {
+		plan->body = x->req.has_body ? HTTP_BODY_BUFFERED : HTTP_BODY_NONE;
+		return;
+	}
+	if (type == 0 || !(c->route->types & type)) {
+		refuse(c, plan, PLI_TYPE, "The Content-Type is not one that this address takes.");
+		return;
+	}
+	plan->body = type == ROUTE_EMPTY && !x->req.has_body ? HTTP_BODY_NONE
+		     : c->route->sink_types & type	     ? HTTP_BODY_SINK
+							     : HTTP_BODY_BUFFERED;
+	plan->body_max = plan->body == HTTP_BODY_SINK ? UINT64_MAX : c->route->body_max;
+}
+
+enum pli_status door_identify(struct door_call *c, struct err *err)
+{
+	const char *value = http_field(&c->x->req, "authorization");
+	enum pli_status st;
+
+	if (c->identified)
+		return PLI_OK;
+	if (!value || strncasecmp(value, "Bearer ", 7) != 0)
+		return err_set(err, PLI_UNAUTH, "This needs a token: send it as `Authorization: Bearer TOKEN`.");
+	st = directory_token_principal(c->doors->directory, c->pool, value + 7, &c->principal, err);
+	if (st != PLI_OK)
+		return st;
+	c->actor = (struct journal_actor){ .account = &c->principal.account, .method = c->principal.method,
+					   .level = c->principal.level, .channel = "api",
+					   .ip = c->x->req.peer.ip, .tls = c->x->req.peer.tls };
+	c->identified = true;
+	return PLI_OK;
+}
+
+static enum pli_status doors_sink_open(void *app, struct http_exchange *x, struct ostream **sink_r, struct err *err)
+{
+	struct door_call *c = x->app_data;
+	enum pli_status st = c->route->who == ROUTE_TOKEN ? door_identify(c, err) : PLI_OK;
+
+	(void)app;
+	return st != PLI_OK ? st : c->route->sink_open(c, sink_r, err);
+}
+
+static void doors_sink_broken(void *app, struct http_exchange *x)
+{
+	struct door_call *c = x->app_data;
+
+	(void)app;
+	if (c->route->sink_broken)
+		c->route->sink_broken(c);
+}
+
+static void doors_handle(void *app, struct http_exchange *x)
+{
+	struct door_call *c = x->app_data;
+	struct err err = { 0 };
+	enum pli_status st = PLI_OK;
+
+	(void)app;
+	if (x->sink_failed) {
+		err = x->sink_err;
+		st = err.status;
+		if (c->route->sink_broken)
+			c->route->sink_broken(c);
+	}
+	if (st == PLI_OK && c->route->who == ROUTE_TOKEN)
+		st = door_identify(c, &err);
+	if (st == PLI_OK)
+		st = c->route->handle(c, &err);
+	if (st != PLI_OK) {
+		if (err.status == PLI_OK)
+			err_set(&err, st, "%s", pli_status_name(st));
+		if (st == PLI_IO || st == PLI_BUG)
+			log_error("door.failed", "%s %s: %s", http_method_name(c->route->method), c->route->pattern, err.text);
+		buf_reset(&x->res.head);
+		problem_answer(c, &err);
+	}
+	answer_security(c->doors, &x->res, st == PLI_OK && str_starts(x->req.path, "/assets/"));
+}
+
+static void doors_done(void *app, struct http_exchange *x)
+{
+	struct door_call *c = x->app_data;
+
+	(void)app;
+	if (!c || !x->sent_bytes)
+		return;
+	if (c->archive)
+		archive_sent(c->archive, c->sending_offset, x->sent_bytes);
+	else if (c->sending_part)
+		delivery_sent(c->doors->office, c->view, c->sending_part, c->sending_offset, x->sent_bytes, &c->actor);
+}
+
+static void doors_fault(void *app, int code, const char *target, const char *detail, struct http_response *res)
+{
+	problem_fault(app, code, target, detail, res);
+}
+
+/* The configured name, localhost, and the addresses that we listen on. */
+static bool doors_host_known(void *app, const char *host)
+{
+	const struct doors *doors = app;
+	const struct settings *s = doors->settings;
+	size_t n = strlen(host);
+
+	if (str_ieq(host, s->host) || str_ieq(host, "localhost"))
+		return true;
+	if (str_eq(host, "127.0.0.1") || str_eq(host, "::1") || str_eq(host, "[::1]"))
+		return true;
+	for (int i = 0; i < s->listen_count; i++) {
+		const char *l = s->listen[i];
+		const char *colon = strrchr(l, ':');
+
+		if (colon && (size_t)(colon - l) == n && strncasecmp(l, host, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void fingerprint(const char *pem, bool certificate, char out[65])
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	unsigned char digest[32], *der = NULL;
+	int n = -1;
+
+	out[0] = '\0';
+	if (certificate) {
+		X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+		n = x ? i2d_X509(x, &der) : -1;
+		X509_free(x);
+	} else {
+		EVP_PKEY *key = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+
+		n = key ? i2d_PUBKEY(key, &der) : -1;
+		EVP_PKEY_free(key);
+	}
+	if (n > 0 && EVP_Digest(der, (size_t)n, digest, NULL, EVP_sha256(), NULL))
+		hex_encode(out, digest, 32);
+	OPENSSL_free(der);
+	BIO_free(bio);
+}
+
+static bool is_real_name(const char *host)
+{
+	size_t digits = strspn(host, "0123456789.");
+
+	return !str_ieq(host, "localhost") && digits != strlen(host) && !strchr(host, ':');
+}
+
+enum pli_status doors_app_new(const struct doors_config *config, struct http_app *app_r, struct doors **doors_r,
+			      struct err *err)
+{
+	struct doors *doors;
+
+	if (!str_starts(config->base_url, "https://"))
+		return err_set(err, PLI_BUG, "base_url must begin with https://");
+	doors = mem_alloc(sizeof *doors);
+	*doors = (struct doors){ .office = config->office, .directory = config->directory, .settings = config->settings,
+				 .base_url = config->base_url, .host = config->base_url + strlen("https://"),
+				 .root_pem = config->root_pem, .log_pub = config->log_pub, .tsa_pem = config->tsa_pem,
+				 .ca_pem = config->ca_pem, .hsts = is_real_name(config->settings->host) };
+	fingerprint(doors->root_pem, true, doors->root_fingerprint);
+	fingerprint(doors->log_pub, false, doors->log_fingerprint);
+	*app_r = (struct http_app){ .app = doors, .plan = doors_plan, .sink_open = doors_sink_open,
+				    .sink_broken = doors_sink_broken, .handle = doors_handle, .done = doors_done,
+				    .fault = doors_fault, .host_known = doors_host_known };
+	*doors_r = doors;
+	return PLI_OK;
+}
+
+void doors_free(struct doors *doors)
+{
+	mem_free(doors);
+}

@@ -1,0 +1,33 @@
+/* Everything the outside meets over HTTP: routes, API, recipient's pages, and the texts of notices. */
+#ifndef PLI_DOORS_H
+#define PLI_DOORS_H
+
+#include "status.h"
+
+struct buf;
+struct directory;
+struct doors;
+struct http_app;
+struct notice_view;
+struct office;
+struct pool;
+struct settings;
+
+struct doors_config {
+	struct office *office;
+	struct directory *directory;
+	const struct settings *settings;
+	const char *base_url;		/* "https://HOST[:PORT]" */
+	const char *root_pem, *log_pub, *tsa_pem;	/* trust anchors, texts */
+	const char *ca_pem;		/* the instance's TLS CA, or NULL */
+};
+/* Everything in config is borrowed for the doors' life.  app_r is ready for http_server_start. */
+MUST enum pli_status doors_app_new(const struct doors_config *config, struct http_app *app_r,
+				   struct doors **doors_r, struct err *err);
+void doors_free(struct doors *doors);
+
+/* The ordinary e-mail that tells a recipient (A7, A8, B6): fits notice_render; arg is struct doors *. */
+MUST enum pli_status doors_notice_render(void *arg, struct pool *pool, const struct notice_view *view,
+					 struct buf *mail_out, struct err *err);
+
+#endif

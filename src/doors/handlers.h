@@ -1,0 +1,45 @@
+/* The handlers that the route table names.  Each reads its fields, asks the office, and answers; a failure is returned with its
+ * text in err and becomes a problem document or a page in one place.  All run on worker threads. */
+#ifndef PLI_HANDLERS_H
+#define PLI_HANDLERS_H
+
+#include "status.h"
+
+struct door_call;
+struct ostream;
+
+enum pli_status api_letter_post(struct door_call *c, struct err *err);
+enum pli_status api_letter_list(struct door_call *c, struct err *err);
+enum pli_status api_letter_get(struct door_call *c, struct err *err);
+enum pli_status api_letter_resend(struct door_call *c, struct err *err);
+enum pli_status api_letter_proof(struct door_call *c, struct err *err);
+enum pli_status api_journal(struct door_call *c, struct err *err);
+enum pli_status api_upload_options(struct door_call *c, struct err *err);
+enum pli_status api_upload_post(struct door_call *c, struct err *err);
+enum pli_status api_upload_head(struct door_call *c, struct err *err);
+enum pli_status api_upload_patch(struct door_call *c, struct err *err);
+enum pli_status api_upload_delete(struct door_call *c, struct err *err);
+enum pli_status page_landing(struct door_call *c, struct err *err);
+enum pli_status page_open(struct door_call *c, struct err *err);
+enum pli_status page_renew(struct door_call *c, struct err *err);
+enum pli_status page_letter(struct door_call *c, struct err *err);
+enum pli_status page_file(struct door_call *c, struct err *err);
+enum pli_status page_zip(struct door_call *c, struct err *err);
+enum pli_status page_proof(struct door_call *c, struct err *err);
+enum pli_status page_about(struct door_call *c, struct err *err);
+enum pli_status page_asset(struct door_call *c, struct err *err);
+enum pli_status page_health(struct door_call *c, struct err *err);
+enum pli_status page_ready(struct door_call *c, struct err *err);
+enum pli_status page_ca(struct door_call *c, struct err *err);
+enum pli_status page_robots(struct door_call *c, struct err *err);
+enum pli_status page_security_txt(struct door_call *c, struct err *err);
+enum pli_status page_anchor(struct door_call *c, struct err *err);
+
+/* Streamed bodies. */
+enum pli_status api_letter_sink(struct door_call *c, struct ostream **sink_r, struct err *err);
+void api_letter_broken(struct door_call *c);
+enum pli_status api_upload_post_sink(struct door_call *c, struct ostream **sink_r, struct err *err);
+enum pli_status api_upload_patch_sink(struct door_call *c, struct ostream **sink_r, struct err *err);
+void api_upload_broken(struct door_call *c);
+
+#endif

@@ -1,0 +1,69 @@
+/* The ordinary e-mail that tells a recipient: text first, a small HTML part with the same words, one link, nothing of the letter itself. */
+#include <string.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "locale.h"
+#include "pool.h"
+#include "settings.h"
+#include "template.h"
+#include "text.h"
+#include "view.h"
+#include "web.h"
+
+#include "http.h"
+#include "mime.h"
+
+#include "notice.h"
+
+#include "answer.h"
+#include "door.h"
+
+#include "doors.h"
+
+static const char *render(struct pool *pool, const struct template *t, const struct view *v, const struct locale *l)
+{
+	struct buf *out = POOL_NEW(pool, struct buf);
+
+	buf_init_secret(out);
+	pool_cleanup(pool, (void (*)(void *))buf_free, out);
+	template_render(out, t, v, l);
+	while (out->n && out->p[out->n - 1] == '\n')
+		out->p[--out->n] = '\0';
+	return out->p ? out->p : "";
+}
+
+enum pli_status doors_notice_render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail_out, struct err *err)
+{
+	static const struct mime_header HEADERS[] = {
+		{ "Auto-Submitted", "auto-generated" },
+		{ "X-Auto-Response-Suppress", "All" },
+	};
+	struct doors *doors = arg;
+	struct door_call words = { .doors = doors, .pool = pool, .lang = view->lang, .locale = locale_get(view->lang) };
+	struct view *v = view_new(pool);
+	struct clock_parts parts;
+	struct mime_mail mail = {
+		.from = { view->entity_name, view->from },
+		.to = { view->recipient_name, view->recipient_address },
+		.date_us = view->created_us,
+		.message_id = view->message_id,
+		.headers = HEADERS,
+		.header_count = sizeof(HEADERS) / sizeof(*HEADERS),
+	};
+
+	view_str(v, "sender_name", view->sender_name);
+	view_str(v, "entity_name", view->entity_name);
+	view_str(v, "recipient_address", view->recipient_address);
+	view_str(v, "link", view->link);
+	view_str(v, "link_text", view->link);
+	view_str(v, "host", doors->host);
+	view_bool(v, "has_password", view->has_password);
+	view_str(v, "expires", answer_date_text(&words, view->expires_us));
+	mail.subject = render(pool, &tpl_mail_notice_subject, v, words.locale);
+	mail.text = render(pool, &tpl_mail_notice_txt, v, words.locale);
+	mail.html = render(pool, &tpl_mail_notice_html, v, words.locale);
+	clock_local(view->created_us, doors->settings->timezone, &parts);
+	mail.offset_min = parts.offset_min;
+	return mime_build(mail_out, &mail, err);
+}

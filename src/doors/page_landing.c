@@ -1,0 +1,255 @@
+/* The recipient's way in: landing page (changes nothing), opening (the act that counts), and the way out of a lock. */
+#include <string.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "locale.h"
+#include "pool.h"
+#include "text.h"
+#include "view.h"
+#include "web.h"
+
+#include "cookie.h"
+#include "form.h"
+#include "http.h"
+
+#include "delivery.h"
+
+#include "answer.h"
+#include "door.h"
+
+#include "handlers.h"
+
+#define SESSION_HOURS 12
+
+static const char *say(struct door_call *c, const char *key, const char *arg)
+{
+	AUTO_BUF out = { 0 };
+
+	locale_add(&out, c->locale, key, &arg, 1);
+	return pool_strn(c->pool, out.p ? out.p : "", out.n);
+}
+
+static void add_fact(struct door_call *c, struct view *v, const char *key, const char *value)
+{
+	struct view *item = view_item(v, "facts");
+
+	view_str(item, "name", locale_text(c->locale, key));
+	view_str(item, "value", value);
+}
+
+static struct view *message_view(struct door_call *c, const struct delivery_landing *landing)
+{
+	struct view *v = view_new(c->pool);
+
+	view_str(v, "token", c->params[0]);
+	if (landing && landing->entity_name) {
+		add_fact(c, v, "fact.from", landing->entity_name);
+		add_fact(c, v, "fact.sent", answer_date_text(c, landing->sent_us));
+		add_fact(c, v, "fact.until", answer_date_text(c, landing->expires_us));
+	}
+	return v;
+}
+
+static void put_form_key(struct door_call *c, struct view *v)
+{
+	char key[65];
+
+	delivery_form_key(c->doors->office, c->params[0], clock_now_us(), key);
+	view_str(v, "form_key", key);
+}
+
+/* Unknown, expired, replaced, locked: each a page that says what happened, when, and whom to ask. */
+static enum pli_status answer_shut(struct door_call *c, const struct delivery_landing *landing, enum pli_status st, struct err *err)
+{
+	const char *sender = landing->entity_name ? landing->entity_name : "";
+	struct view *v;
+
+	if (st != PLI_ABSENT && st != PLI_GONE && st != PLI_LOCKED)
+		return st;
+	v = message_view(c, st == PLI_ABSENT ? NULL : landing);
+	if (st == PLI_ABSENT) {
+		view_str(v, "lead", locale_text(c->locale, "unknown.lead"));
+		view_str(v, "help", locale_text(c->locale, "unknown.help"));
+		view_str(v, "heading", locale_text(c->locale, "unknown.title"));
+		answer_page(c, 404, &tpl_pages_message_html, v, locale_text(c->locale, "unknown.title"));
+	} else if (st == PLI_LOCKED) {
+		view_str(v, "act", "renew");
+		view_str(v, "act_label", locale_text(c->locale, "locked.act"));
+		view_str(v, "act_consequence", locale_text(c->locale, "locked.consequence"));
+		put_form_key(c, v);
+		view_str(v, "lead", locale_text(c->locale, "locked.lead"));
+		view_str(v, "help", say(c, "locked.help", sender));
+		view_str(v, "heading", locale_text(c->locale, "locked.title"));
+		answer_page(c, 423, &tpl_pages_message_html, v, locale_text(c->locale, "locked.title"));
+	} else {
+		bool retired = str_eq(err->type, "link-replaced");
+		const char *heading = locale_text(c->locale, retired ? "retired.title" : "expired.title");
+
+		view_str(v, "heading", heading);
+		view_str(v, "lead", retired ? say(c, "retired.lead", sender)
+					    : say(c, "expired.lead", answer_date_text(c, landing->expires_us)));
+		view_str(v, "help", say(c, retired ? "retired.help" : "expired.help", sender));
+		answer_page(c, 410, &tpl_pages_message_html, v, heading);
+	}
+	return PLI_OK;
+}
+
+static enum pli_status answer_landing(struct door_call *c, const struct delivery_landing *landing, int code, const char *fault)
+{
+	struct view *v = view_new(c->pool);
+
+	view_str(v, "token", c->params[0]);
+	view_str(v, "entity_name", landing->entity_name);
+	view_str(v, "sender_name", landing->sender_name);
+	view_str(v, "sender_entity", str_eq(landing->sender_name, landing->entity_name) ? "" : landing->entity_name);
+	answer_date(c, v, "sent", "sent_iso", landing->sent_us);
+	answer_date(c, v, "expires", "expires_iso", landing->expires_us);
+	view_bool(v, "opened_before", landing->opened_before);
+	view_bool(v, "has_password", landing->has_password);
+	view_str(v, "fault", fault);
+	put_form_key(c, v);
+	answer_page(c, code, &tpl_pages_landing_html, v, say(c, "landing.title", landing->entity_name));
+	return PLI_OK;
+}
+
+enum pli_status page_landing(struct door_call *c, struct err *err)
+{
+	struct delivery_landing landing = { 0 };
+	enum pli_status st = delivery_landing(c->doors->office, c->pool, c->params[0], true, &landing, err);
+
+	return st == PLI_OK ? answer_landing(c, &landing, 200, NULL) : answer_shut(c, &landing, st, err);
+}
+
+/* Origin and Sec-Fetch are checked when sent, not demanded: text browsers send neither, and under our Referrer-Policy of no-referrer browsers send
+ * `Origin: null` even to ourselves.  The form's own value is what proves where it came from. */
+static enum pli_status same_site(struct door_call *c, struct err *err)
+{
+	const char *origin = http_field(&c->x->req, "origin");
+	const char *site = http_field(&c->x->req, "sec-fetch-site");
+
+	if (origin && !str_eq(origin, "null") && !str_eq(origin, c->doors->base_url)) {
+		const char *host = http_field(&c->x->req, "host");
+
+		if (!str_eq(origin, pool_fmt(c->pool, "https://%s", host ? host : "")))
+			return err_set(err, PLI_DENIED, "This form was sent from another site.");
+	}
+	if (site && !str_eq(site, "same-origin") && !str_eq(site, "none"))
+		return err_set(err, PLI_DENIED, "This form was sent from another site.");
+	return PLI_OK;
+}
+
+/* A browser that speaks of Sec-Fetch but not of a user: a script pressed the button. */
+static bool wants_confirmation(struct door_call *c)
+{
+	return http_field(&c->x->req, "sec-fetch-mode") && !http_field(&c->x->req, "sec-fetch-user");
+}
+
+static enum pli_status answer_confirm(struct door_call *c, const struct delivery_landing *landing)
+{
+	struct view *v = message_view(c, landing);
+	const char *heading = locale_text(c->locale, "confirm.title");
+
+	view_str(v, "heading", heading);
+	view_str(v, "lead", locale_text(c->locale, "confirm.lead"));
+	view_str(v, "act", "open");
+	view_str(v, "act_label", locale_text(c->locale, "landing.open"));
+	view_str(v, "act_consequence", say(c, "landing.consequence", landing->sender_name));
+	view_bool(v, "carry_password", landing->has_password);
+	put_form_key(c, v);
+	answer_page(c, 200, &tpl_pages_message_html, v, heading);
+	return PLI_OK;
+}
+
+static enum pli_status read_form(struct door_call *c, struct form *form, struct err *err)
+{
+	static const char *const NAMES[] = { "form", "password", NULL };
+	enum pli_status st;
+
+	form_init(form, c->pool);
+	st = form_parse(form, c->x->body.p ? c->x->body.p : "", c->x->body.n, 16, err);
+	if (st == PLI_OK)
+		st = form_only(form, NAMES, err);
+	return st != PLI_OK ? st : same_site(c, err);
+}
+
+static void set_cookie(struct door_call *c, const char *value)
+{
+	AUTO_BUF line = { 0 };
+	char suffix[9];
+
+	delivery_cookie_suffix(c->params[0], suffix);
+	cookie_write(&line, pool_fmt(c->pool, "__Host-r%s", suffix), value, SESSION_HOURS * 3600L);
+	http_header(&c->x->res, "Set-Cookie", line.p);
+}
+
+enum pli_status page_open(struct door_call *c, struct err *err)
+{
+	struct delivery_landing landing = { 0 };
+	struct err opening = { 0 };
+	struct form form;
+	char cookie[64];
+	enum pli_status st = read_form(c, &form, err);
+
+	if (st != PLI_OK)
+		return st;
+	st = delivery_landing(c->doors->office, c->pool, c->params[0], false, &landing, err);
+	if (st != PLI_OK)
+		return answer_shut(c, &landing, st, err);
+	if (!delivery_form_check(c->doors->office, c->params[0], form_get(&form, "form"), clock_now_us()))
+		return answer_landing(c, &landing, 403, locale_text(c->locale, "landing.form_old"));
+	if (wants_confirmation(c))
+		return answer_confirm(c, &landing);
+	c->actor.method = landing.has_password ? "link+password" : "link";
+	st = delivery_open(c->doors->office, c->pool, c->params[0], form_get(&form, "password"), &c->actor, cookie, &opening);
+	switch (st) {
+	case PLI_OK:
+		set_cookie(c, cookie);
+		mem_wipe(cookie, sizeof cookie);
+		answer_see_other(c, pool_fmt(c->pool, "/l/%s/letter", c->params[0]));
+		return PLI_OK;
+	case PLI_DENIED:
+		st = delivery_landing(c->doors->office, c->pool, c->params[0], false, &landing, err);
+		if (st != PLI_OK)
+			return answer_shut(c, &landing, st, err);
+		return answer_landing(c, &landing, 403, say(c, "landing.wrong_password", pool_fmt(c->pool, "%u", landing.tries_left)));
+	case PLI_BUSY:
+		http_header(&c->x->res, "Retry-After", "3");
+		return answer_landing(c, &landing, 503, locale_text(c->locale, "landing.busy"));
+	default:
+		*err = opening;
+		return answer_shut(c, &landing, st, err);
+	}
+}
+
+enum pli_status page_renew(struct door_call *c, struct err *err)
+{
+	struct delivery_landing landing = { 0 };
+	struct form form;
+	struct view *v;
+	const char *heading;
+	bool too_many;
+	enum pli_status st = read_form(c, &form, err);
+
+	if (st != PLI_OK)
+		return st;
+	st = delivery_landing(c->doors->office, c->pool, c->params[0], false, &landing, err);
+	if (st == PLI_OK) {
+		answer_see_other(c, pool_fmt(c->pool, "/l/%s", c->params[0]));
+		return PLI_OK;
+	}
+	if (st != PLI_LOCKED)
+		return answer_shut(c, &landing, st, err);
+	if (!delivery_form_check(c->doors->office, c->params[0], form_get(&form, "form"), clock_now_us()))
+		return answer_shut(c, &landing, PLI_LOCKED, err);
+	st = delivery_renew(c->doors->office, c->pool, c->params[0], &c->actor, err);
+	if (st != PLI_OK && st != PLI_RATE)
+		return st;
+	too_many = st == PLI_RATE;
+	v = message_view(c, &landing);
+	heading = locale_text(c->locale, too_many ? "renewed.too_many" : "renewed.title");
+	view_str(v, "heading", heading);
+	view_str(v, "lead", too_many ? say(c, "renewed.too_many_lead", landing.entity_name) : locale_text(c->locale, "renewed.lead"));
+	answer_page(c, too_many ? 429 : 200, &tpl_pages_message_html, v, heading);
+	return PLI_OK;
+}

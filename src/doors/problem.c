@@ -1,0 +1,148 @@
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "buf.h"
+#include "jsonw.h"
+#include "locale.h"
+#include "pool.h"
+#include "text.h"
+#include "view.h"
+#include "web.h"
+
+#include "http.h"
+
+#include "answer.h"
+#include "door.h"
+#include "route.h"
+
+#include "problem.h"
+
+static const struct {
+	int http, exit;
+	const char *title;	/* of the problem document; English, stable */
+	const char *page_key;	/* heading of the error page */
+	const char *lead_key;
+} STATUSES[PLI_STATUS_COUNT] = {
+	[PLI_OK] = { 200, EX_OK, "OK", "problem.title", NULL },
+	[PLI_AGAIN] = { 503, EX_TEMPFAIL, "Try again", "problem.busy", "problem.busy_lead" },
+	[PLI_INPUT] = { 400, EX_USAGE, "Malformed request", "problem.bad", NULL },
+	[PLI_INVALID] = { 422, EX_DATAERR, "Not acceptable", "problem.bad", NULL },
+	[PLI_UNAUTH] = { 401, EX_NOPERM, "Not signed in", "problem.signin", NULL },
+	[PLI_DENIED] = { 403, EX_NOPERM, "Not your right", "problem.denied", NULL },
+	[PLI_ABSENT] = { 404, EX_NOINPUT, "Not found", "problem.absent", "problem.absent_lead" },
+	[PLI_METHOD] = { 405, EX_USAGE, "Method not allowed", "problem.method", NULL },
+	[PLI_CONFLICT] = { 409, EX_TEMPFAIL, "Conflict", "problem.bad", NULL },
+	[PLI_GONE] = { 410, EX_UNAVAILABLE, "Gone", "expired.title", NULL },
+	[PLI_LIMIT] = { 413, EX_DATAERR, "Too large", "problem.large", NULL },
+	[PLI_TYPE] = { 415, EX_DATAERR, "Unsupported media type", "problem.bad", NULL },
+	[PLI_RANGE] = { 416, EX_DATAERR, "Range not satisfiable", "problem.bad", NULL },
+	[PLI_LOCKED] = { 423, EX_NOPERM, "Locked", "locked.title", NULL },
+	[PLI_RATE] = { 429, EX_TEMPFAIL, "Too many requests", "problem.busy", "problem.busy_lead" },
+	[PLI_BUSY] = { 503, EX_TEMPFAIL, "Try again later", "problem.busy", "problem.busy_lead" },
+	[PLI_UNCERTAIN] = { 503, EX_TEMPFAIL, "Uncertain", "problem.busy", "problem.busy_lead" },
+	[PLI_FULL] = { 507, EX_TEMPFAIL, "No space", "problem.full", "problem.full_lead" },
+	[PLI_IO] = { 500, EX_IOERR, "Storage failed", "problem.title", NULL },
+	[PLI_BUG] = { 500, EX_SOFTWARE, "Our mistake", "problem.title", NULL },
+};
+
+int problem_http_code(enum pli_status status)
+{
+	return status < PLI_STATUS_COUNT ? STATUSES[status].http : 500;
+}
+
+int problem_exit_code(enum pli_status status)
+{
+	return status < PLI_STATUS_COUNT ? STATUSES[status].exit : EX_SOFTWARE;
+}
+
+/* What broke inside is for the log, not for a stranger. */
+static bool is_internal(const struct err *err)
+{
+	return err->status == PLI_IO || err->status == PLI_BUG;
+}
+
+static void problem_headers(struct http_response *res, const struct err *err)
+{
+	unsigned wait_s = err->retry_after_s;
+
+	if (!wait_s && (err->status == PLI_BUSY || err->status == PLI_UNCERTAIN || err->status == PLI_AGAIN))
+		wait_s = 2;
+	if (wait_s)
+		http_headerf(res, "Retry-After", "%u", wait_s);
+	if (err->status == PLI_UNAUTH)
+		http_header(res, "WWW-Authenticate", "Bearer realm=\"pli\"");
+}
+
+void problem_json(struct http_response *res, int code, const struct err *err)
+{
+	const char *slug = err->type ? err->type : pli_status_name(err->status);
+	struct jsonw w;
+	char type[96];
+
+	buf_reset(&res->body);
+	res->status = code;
+	snprintf(type, sizeof type, "urn:pli:problem:%s", err->status == PLI_UNCERTAIN ? "uncertain" : slug);
+	jsonw_init(&w, &res->body, false);
+	jsonw_object(&w, NULL);
+	jsonw_str(&w, "type", type);
+	jsonw_int(&w, "status", code);
+	jsonw_str(&w, "title", err->status < PLI_STATUS_COUNT ? STATUSES[err->status].title : "Error");
+	jsonw_str(&w, "detail", is_internal(err) ? "Something failed on our side; nothing was acknowledged." : err->text);
+	jsonw_str(&w, "hint", err->hint[0] ? err->hint
+					   : code >= 500 ? "Try again; if it persists, tell the operator of this server."
+							 : "Correct the request and send it again.");
+	if (err->field[0])
+		jsonw_str(&w, "field", err->field);
+	jsonw_object_end(&w);
+	http_header(res, "Content-Type", "application/problem+json");
+}
+
+static void problem_page(struct door_call *c, int code, const struct err *err)
+{
+	struct view *v = view_new(c->pool);
+	const char *heading = locale_text(c->locale, STATUSES[err->status].page_key);
+	const char *lead_key = STATUSES[err->status].lead_key;
+
+	view_str(v, "heading", heading);
+	if (lead_key)
+		view_str(v, "lead", locale_text(c->locale, lead_key));
+	else
+		view_str(v, "lead", is_internal(err) ? "" : err->text);
+	view_str(v, "help", err->hint);
+	answer_page(c, code, &tpl_pages_message_html, v, heading);
+}
+
+void problem_answer(struct door_call *c, const struct err *err)
+{
+	struct http_response *res = &c->x->res;
+	int code = problem_http_code(err->status);
+
+	problem_headers(res, err);
+	if (str_starts(c->x->req.path, "/api/"))
+		problem_json(res, code, err);
+	else
+		problem_page(c, code, err);
+}
+
+void problem_fault(const struct doors *doors, int code, const char *target, const char *detail, struct http_response *res)
+{
+	struct err err = { .status = PLI_INPUT };
+
+	for (int s = 0; s < PLI_STATUS_COUNT; s++)
+		if (STATUSES[s].http == code) {
+			err.status = (enum pli_status)s;
+			break;
+		}
+	snprintf(err.text, sizeof err.text, "%s", detail ? detail : "");
+	answer_security(doors, res, false);
+	problem_headers(res, &err);
+	if (target && str_starts(target, "/api/")) {
+		problem_json(res, code, &err);
+		return;
+	}
+	res->status = code;
+	buf_reset(&res->body);
+	buf_fmt(&res->body, "%d\n%s\n", code, err.text);
+	http_header(res, "Content-Type", "text/plain; charset=utf-8");
+}

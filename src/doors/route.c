@@ -1,0 +1,131 @@
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pool.h"
+
+#include "http.h"
+
+#include "handlers.h"
+
+#include "route.h"
+
+#define FORM_MAX (64 * 1024)
+#define JSON_MAX (2 * 1024 * 1024)
+
+static const struct route ROUTES[] = {
+	{ .method = HTTP_POST, .pattern = "/api/v1/letters", .who = ROUTE_TOKEN, .types = ROUTE_JSON | ROUTE_MULTIPART,
+	  .body_max = JSON_MAX, .handle = api_letter_post, .sink_open = api_letter_sink, .sink_types = ROUTE_MULTIPART,
+	  .sink_broken = api_letter_broken, .help = "Deposit a letter" },
+	{ .method = HTTP_GET, .pattern = "/api/v1/letters", .who = ROUTE_TOKEN, .handle = api_letter_list,
+	  .help = "List letters, newest first" },
+	{ .method = HTTP_GET, .pattern = "/api/v1/letters/{id}", .who = ROUTE_TOKEN, .handle = api_letter_get,
+	  .help = "One letter" },
+	{ .method = HTTP_POST, .pattern = "/api/v1/letters/{id}/resend", .who = ROUTE_TOKEN, .types = ROUTE_JSON | ROUTE_EMPTY,
+	  .body_max = JSON_MAX, .handle = api_letter_resend, .help = "Send the notices again" },
+	{ .method = HTTP_GET, .pattern = "/api/v1/letters/{id}/proof", .who = ROUTE_TOKEN, .handle = api_letter_proof,
+	  .help = "The proof bundle" },
+	{ .method = HTTP_GET, .pattern = "/api/v1/journal", .who = ROUTE_TOKEN, .handle = api_journal,
+	  .help = "Journal, newest first; JSON or CSV" },
+	{ .method = HTTP_OPTIONS, .pattern = "/api/v1/uploads", .who = ROUTE_ANYONE, .handle = api_upload_options,
+	  .help = "What this tus server can do" },
+	{ .method = HTTP_POST, .pattern = "/api/v1/uploads", .who = ROUTE_TOKEN, .types = ROUTE_TUS | ROUTE_EMPTY,
+	  .handle = api_upload_post, .sink_open = api_upload_post_sink, .sink_types = ROUTE_TUS,
+	  .sink_broken = api_upload_broken, .help = "Begin an upload (tus creation)" },
+	{ .method = HTTP_HEAD, .pattern = "/api/v1/uploads/{id}", .who = ROUTE_TOKEN, .handle = api_upload_head,
+	  .help = "Where an upload stands" },
+	{ .method = HTTP_PATCH, .pattern = "/api/v1/uploads/{id}", .who = ROUTE_TOKEN, .types = ROUTE_TUS,
+	  .handle = api_upload_patch, .sink_open = api_upload_patch_sink, .sink_types = ROUTE_TUS,
+	  .sink_broken = api_upload_broken, .help = "Continue an upload" },
+	{ .method = HTTP_DELETE, .pattern = "/api/v1/uploads/{id}", .who = ROUTE_TOKEN, .handle = api_upload_delete,
+	  .help = "Give an upload up" },
+
+	{ .method = HTTP_GET, .pattern = "/l/{token}", .who = ROUTE_LINK, .handle = page_landing,
+	  .help = "Landing page of a letter; changes nothing" },
+	{ .method = HTTP_POST, .pattern = "/l/{token}/open", .who = ROUTE_LINK, .types = ROUTE_FORM, .body_max = FORM_MAX,
+	  .handle = page_open, .help = "Open the letter: the act that counts" },
+	{ .method = HTTP_POST, .pattern = "/l/{token}/renew", .who = ROUTE_LINK, .types = ROUTE_FORM, .body_max = FORM_MAX,
+	  .handle = page_renew, .help = "A new link to the recipient's own address" },
+	{ .method = HTTP_GET, .pattern = "/l/{token}/letter", .who = ROUTE_LINK, .handle = page_letter,
+	  .help = "The letter" },
+	{ .method = HTTP_GET, .pattern = "/l/{token}/files/{n}", .who = ROUTE_LINK, .handle = page_file,
+	  .help = "One document" },
+	{ .method = HTTP_GET, .pattern = "/l/{token}/files.zip", .who = ROUTE_LINK, .handle = page_zip,
+	  .help = "The letter and all documents" },
+	{ .method = HTTP_GET, .pattern = "/l/{token}/proof", .who = ROUTE_LINK, .handle = page_proof,
+	  .help = "The recipient's proof bundle" },
+
+	{ .method = HTTP_GET, .pattern = "/", .handle = page_about, .help = "What this is" },
+	{ .method = HTTP_GET, .pattern = "/about", .handle = page_about, .help = "What this is, how to verify, privacy" },
+	{ .method = HTTP_GET, .pattern = "/assets/{name}", .handle = page_asset, .help = "Style and pictures" },
+	{ .method = HTTP_GET, .pattern = "/healthz", .handle = page_health, .help = "The service answers" },
+	{ .method = HTTP_GET, .pattern = "/readyz", .handle = page_ready, .help = "A deposit would succeed" },
+	{ .method = HTTP_GET, .pattern = "/ca.pem", .handle = page_ca, .help = "The instance's own TLS authority" },
+	{ .method = HTTP_GET, .pattern = "/robots.txt", .handle = page_robots, .help = "Robots stay out" },
+	{ .method = HTTP_GET, .pattern = "/.well-known/security.txt", .handle = page_security_txt, .help = "RFC 9116" },
+	{ .method = HTTP_GET, .pattern = "/.well-known/pli/{name}", .handle = page_anchor,
+	  .help = "Trust anchors: root.pem, log.pub, tsa.pem" },
+};
+
+const struct route *route_table(unsigned *count_r)
+{
+	*count_r = sizeof(ROUTES) / sizeof(*ROUTES);
+	return ROUTES;
+}
+
+/* Segment by segment; {…} takes any non-empty segment. */
+static bool pattern_matches(const char *pattern, const char *path, struct pool *pool, const char **params_r)
+{
+	int n = 0;
+
+	for (;;) {
+		size_t a = strcspn(pattern, "/"), b = strcspn(path, "/");
+
+		if (a > 0 && pattern[0] == '{') {
+			if (b == 0)
+				return false;
+			assert(n < 2);
+			params_r[n++] = pool_strn(pool, path, b);
+		} else if (a != b || memcmp(pattern, path, a) != 0) {
+			return false;
+		}
+		pattern += a;
+		path += b;
+		if (!*pattern || !*path)
+			return *pattern == *path;
+		pattern++;
+		path++;
+	}
+}
+
+static void allow_add(char allow[64], const char *name)
+{
+	size_t n = strlen(allow);
+
+	if (!strstr(allow, name))
+		snprintf(allow + n, 64 - n, "%s%s", n ? ", " : "", name);
+}
+
+enum pli_status route_find(enum http_method method, const char *path, struct pool *pool,
+			   const struct route **route_r, const char **params_r, char allow_r[64])
+{
+	enum http_method wanted = method == HTTP_HEAD ? HTTP_GET : method;
+	bool known = false;
+
+	allow_r[0] = '\0';
+	for (size_t i = 0; i < sizeof(ROUTES) / sizeof(*ROUTES); i++) {
+		const struct route *r = &ROUTES[i];
+
+		if (!pattern_matches(r->pattern, path, pool, params_r))
+			continue;
+		if (r->method == method || r->method == wanted) {
+			*route_r = r;
+			return PLI_OK;
+		}
+		known = true;
+		allow_add(allow_r, http_method_name(r->method));
+		if (r->method == HTTP_GET)
+			allow_add(allow_r, "HEAD");
+	}
+	return known ? PLI_METHOD : PLI_ABSENT;
+}

@@ -1,0 +1,45 @@
+/* The one table of routes: method, path, who may, how the body comes, and what it is for. */
+#ifndef PLI_ROUTE_H
+#define PLI_ROUTE_H
+
+#include <stdint.h>
+
+#include "http.h"
+#include "status.h"
+
+struct door_call;
+struct ostream;
+
+enum route_who {
+	ROUTE_ANYONE,
+	ROUTE_TOKEN,	/* Authorization: Bearer */
+	ROUTE_LINK,	/* the secret is in the path; pages behind it also ask for the reading cookie */
+};
+
+/* Types of bodies a route takes. */
+#define ROUTE_JSON 1u
+#define ROUTE_MULTIPART 2u
+#define ROUTE_FORM 4u
+#define ROUTE_TUS 8u		/* application/offset+octet-stream */
+#define ROUTE_EMPTY 16u		/* no body, or one that is ignored */
+
+struct route {
+	enum http_method method;
+	const char *pattern;	/* "/api/v1/letters/{id}/proof" */
+	enum route_who who;
+	unsigned types;		/* of bodies */
+	uint64_t body_max;	/* of a body that is taken whole */
+	enum pli_status (*handle)(struct door_call *c, struct err *err);
+	/* For bodies without a limit: opens the sink; the stream's finish is left to handle. */
+	enum pli_status (*sink_open)(struct door_call *c, struct ostream **sink_r, struct err *err);
+	unsigned sink_types;	/* types that go to sink_open rather than to memory */
+	void (*sink_broken)(struct door_call *c);
+	const char *help;
+};
+
+const struct route *route_table(unsigned *count_r);
+/* Looks a request up.  PLI_ABSENT: no such path; PLI_METHOD: path known, allow_r ("GET, HEAD") filled.  HEAD finds GET's route. */
+MUST enum pli_status route_find(enum http_method method, const char *path, struct pool *pool,
+				const struct route **route_r, const char **params_r, char allow_r[64]);
+
+#endif
