@@ -1,0 +1,70 @@
+/* How the parent starts front, keeper and courier, and how they begin.
+ *
+ * The program executes itself with the process's name as argv[0] and one word of start facts:
+ *   pli-front owner=UID:GID|keep parent=PID listeners=N mode=serve|verbs
+ * The environment is empty.  Descriptors, by number:
+ *   3 control line   4 settings (the effective pli.conf)   5 null device
+ *   front:   6 data/   7 journal/   8 public/   9 tls/   10 control socket's listener   11 … listening sockets
+ *   keeper:  6 keys/   7 journal/
+ *   courier: 6 outbox/
+ * Links between processes come over the control line. */
+#ifndef PLI_CHILD_H
+#define PLI_CHILD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "confine.h"
+#include "settings.h"
+#include "status.h"
+
+struct pool;
+
+enum child_kind { CHILD_FRONT, CHILD_KEEPER, CHILD_COURIER, CHILD_COUNT };
+const char *child_name(enum child_kind kind);
+/* The kind whose name argv0 is; CHILD_COUNT when none. */
+enum child_kind child_by_name(const char *argv0);
+
+enum child_fd {
+	CHILD_FD_CONTROL = 3, CHILD_FD_SETTINGS = 4, CHILD_FD_NULL = 5, CHILD_FD_OWN = 6,
+	CHILD_FD_FRONT_DATA = 6, CHILD_FD_FRONT_JOURNAL = 7, CHILD_FD_FRONT_PUBLIC = 8, CHILD_FD_FRONT_TLS = 9,
+	CHILD_FD_FRONT_CTL = 10, CHILD_FD_FRONT_LISTEN = 11,
+	CHILD_FD_KEEPER_KEYS = 6, CHILD_FD_KEEPER_JOURNAL = 7,
+	CHILD_FD_COURIER_OUTBOX = 6,
+};
+#define CHILD_FDS_MAX (CHILD_FD_FRONT_LISTEN + SETTINGS_LISTEN_MAX)
+
+/* Parent's side.  fds[i] becomes descriptor CHILD_FD_OWN + i.  control_fd and settings_fd likewise 3 and 4.  All stay the caller's. */
+struct child_start {
+	enum child_kind kind;
+	struct confine_owner owner;
+	int control_fd, settings_fd;
+	int fds[CHILD_FDS_MAX];
+	int fd_count;
+	int listener_count;
+	const char *mode;		/* "serve" | "verbs" */
+};
+MUST enum pli_status child_start(const struct child_start *start, pid_t *pid_r, struct err *err);
+
+/* Child's side: what main() got, parsed; names the process, gives up rights, reads the settings into pool.
+ * On failure the parent has been told and the process should exit with the status of err. */
+struct child {
+	enum child_kind kind;
+	struct confine_owner owner;
+	pid_t parent;
+	int listener_count;
+	bool serve;			/* mode serve */
+	struct settings settings;
+};
+MUST enum pli_status child_begin(struct pool *pool, int argc, char **argv, struct child *child_r, struct err *err);
+/* The log's name, journal/origin: made by `pli init` and never changed, whatever the host is called later. */
+MUST enum pli_status child_origin(struct pool *pool, int journal_dir_fd, const char **origin_r, struct err *err);
+/* Tells the parent why the process ends; returns the exit status for it. */
+int child_failed(const struct err *err);
+
+/* The three bodies; each returns the exit status. */
+int child_front(int argc, char **argv);
+int child_keeper(int argc, char **argv);
+int child_courier(int argc, char **argv);
+
+#endif

@@ -1,0 +1,285 @@
+/* pli-front: HTTPS, API, the database; accepts but never dials, and cannot sign. */
+#include <errno.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+#include "pool.h"
+
+#include "http.h"
+
+#include "journal.h"
+#include "keeper.h"
+
+#include "office.h"
+
+#include "doors.h"
+
+#include "control.h"
+#include "ctl_server.h"
+#include "ctl_verbs.h"
+#include "dispatch.h"
+#include "front.h"
+#include "sysexit.h"
+
+#include "child.h"
+
+#define HOUSEKEEPING_S 60
+#define GRACE_MS 4000		/* for exchanges under way at a stop */
+#define RESERVED_FILES 512	/* descriptors that are not connections */
+
+struct child_front {
+	struct child child;
+	struct front front;
+	struct doors *doors;
+	struct http_server *server;
+	struct ctl_server *ctl;
+	struct dispatch *dispatch;
+	int courier_fd;			/* came before the dispatcher was there; -1: none */
+	pthread_t housekeeper;
+	bool has_housekeeper;
+	pthread_mutex_t lock;
+	pthread_cond_t stop_cond;
+	bool stop;
+};
+
+/* ------------------------------------------------------------------ before anything comes from outside */
+
+static enum pli_status start_libraries(const struct child *child, struct err *err)
+{
+	struct clock_parts parts;
+
+	/* No configuration file is read, whatever the environment says. */
+	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
+			     OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) != 1 || sodium_init() < 0)
+		return err_set(err, PLI_BUG, "the cryptographic libraries do not start");
+	/* Reads the zone's file while it can be reached. */
+	clock_local(clock_now_us(), child->settings.timezone, &parts);
+	return PLI_OK;
+}
+
+static enum pli_status confine_front(struct err *err)
+{
+	const struct confine_rule rules[] = {
+		{ CHILD_FD_FRONT_DATA, NULL, true },
+		{ CHILD_FD_FRONT_JOURNAL, NULL, false },
+		{ CHILD_FD_FRONT_PUBLIC, NULL, false },
+		{ CHILD_FD_FRONT_TLS, NULL, false },
+		{ -1, "/usr/share/zoneinfo", false },
+		{ -1, "/dev/urandom", false },
+	};
+	enum pli_status st;
+
+	/* The database's engine is given bare names: the folders above may be closed to this process. */
+	if (fchdir(CHILD_FD_FRONT_DATA) != 0)
+		return err_errno(err, "data/");
+	st = confine_files(rules, sizeof(rules) / sizeof(rules[0]), false, err);
+	return st == PLI_OK ? confine_calls(CONFINE_FRONT, err) : st;
+}
+
+/* Waits for the keeper's link; a courier's that comes first is kept. */
+static enum pli_status first_link(struct child_front *f, int *fd_r, struct err *err)
+{
+	struct control_message m;
+
+	for (;;) {
+		enum pli_status st = control_receive(CHILD_FD_CONTROL, &m, err);
+		if (st != PLI_OK)
+			return st;
+		if (m.type == CONTROL_STOP)
+			return err_set(err, PLI_AGAIN, "stopped before it was ready");
+		if (m.type == CONTROL_LINK_KEEPER && m.fd >= 0) {
+			*fd_r = m.fd;
+			return PLI_OK;
+		}
+		if (m.type == CONTROL_LINK_COURIER && m.fd >= 0) {
+			if (f->courier_fd >= 0)
+				close(f->courier_fd);
+			f->courier_fd = m.fd;
+		}
+	}
+}
+
+/* ------------------------------------------------------------------ serving */
+
+static void *housekeeping_thread(void *arg)
+{
+	struct child_front *f = arg;
+	struct timespec next;
+	struct err err;
+
+	pthread_mutex_lock(&f->lock);
+	while (!f->stop) {
+		pthread_mutex_unlock(&f->lock);
+		if (office_housekeeping(f->front.office, clock_now_us(), &err) != PLI_OK)
+			log_warn("housekeeping", "%s", err.text);
+		clock_gettime(CLOCK_MONOTONIC, &next);
+		next.tv_sec += HOUSEKEEPING_S;
+		pthread_mutex_lock(&f->lock);
+		while (!f->stop && pthread_cond_timedwait(&f->stop_cond, &f->lock, &next) != ETIMEDOUT)
+			;
+	}
+	pthread_mutex_unlock(&f->lock);
+	return NULL;
+}
+
+static enum pli_status start_housekeeping(struct child_front *f, struct err *err)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&f->stop_cond, &attr);
+	pthread_condattr_destroy(&attr);
+	if (pthread_create(&f->housekeeper, NULL, housekeeping_thread, f) != 0)
+		return err_set(err, PLI_IO, "no thread for housekeeping");
+	f->has_housekeeper = true;
+	return PLI_OK;
+}
+
+static unsigned connections_max(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY || files.rlim_cur > 100000)
+		return 100000;
+	return files.rlim_cur > 2 * RESERVED_FILES ? (unsigned)files.rlim_cur - RESERVED_FILES
+						   : (unsigned)files.rlim_cur / 2;
+}
+
+static enum pli_status start_https(struct child_front *f, struct err *err)
+{
+	const struct settings *s = &f->child.settings;
+	const struct front *front = &f->front;
+	struct doors_config doors = {
+		.office = front->office, .directory = front->directory, .settings = s, .base_url = front->base_url,
+		.root_pem = front->root_pem, .log_pub = front->log_pub, .tsa_pem = front->tsa_pem,
+		.ca_pem = front->ca_pem,
+	};
+	int fds[SETTINGS_LISTEN_MAX];
+	struct http_server_config config = {
+		.listen_fds = fds, .listen_count = f->child.listener_count, .cert_pem = front->cert_pem,
+		.key_pem = front->key_pem, .loops = s->loops, .workers_max = s->workers,
+		.limits = { .handshake_s = s->handshake_s, .head_s = s->head_s, .idle_s = s->idle_s,
+			    .stall_s = s->stall_s, .body_rate_bytes = s->body_rate_bytes,
+			    .body_rate_s = s->body_rate_s, .connections_per_net = s->connections_per_net,
+			    .connections = connections_max(), .head_bytes = 16384 },
+	};
+	struct http_app app = { 0 };
+	enum pli_status st = doors_app_new(&doors, &app, &f->doors, err);
+
+	for (int i = 0; i < config.listen_count; i++)
+		fds[i] = CHILD_FD_FRONT_LISTEN + i;
+	if (st == PLI_OK)
+		st = http_server_start(&config, &app, &f->server, err);
+	mem_wipe(f->front.key_pem, strlen(f->front.key_pem));
+	return st;
+}
+
+static enum pli_status start_dispatch(struct child_front *f, struct err *err)
+{
+	struct dispatch_config config = { .office = f->front.office, .render = doors_notice_render,
+					  .render_arg = f->doors, .paused = f->child.settings.mail_paused };
+	enum pli_status st = dispatch_start(&config, &f->dispatch, err);
+
+	if (st == PLI_OK && f->courier_fd >= 0) {
+		dispatch_link(f->dispatch, f->courier_fd);
+		f->courier_fd = -1;
+	}
+	return st;
+}
+
+static enum pli_status start_serving(struct child_front *f, struct err *err)
+{
+	enum pli_status st = ctl_server_start(CHILD_FD_FRONT_CTL, ctl_verbs(), &f->front, &f->ctl, err);
+
+	if (st == PLI_OK && f->child.serve && !f->front.verify_only) {
+		st = start_https(f, err);
+		if (st == PLI_OK)
+			st = start_dispatch(f, err);
+		if (st == PLI_OK)
+			st = start_housekeeping(f, err);
+	}
+	if (st != PLI_OK)
+		return st;
+	return control_send(CHILD_FD_CONTROL, CONTROL_READY, f->front.verify_only ? f->front.why.text : NULL, -1, err);
+}
+
+static void take_link(struct child_front *f, struct control_message *m)
+{
+	if (m->type == CONTROL_LINK_KEEPER && m->fd >= 0) {
+		keeper_relink(f->front.keeper, m->fd);
+		if (f->front.journal)
+			journal_keeper_back(f->front.journal);
+	} else if (m->type == CONTROL_LINK_COURIER && m->fd >= 0 && f->dispatch) {
+		dispatch_link(f->dispatch, m->fd);
+	} else if (m->fd >= 0) {
+		close(m->fd);
+	}
+}
+
+static void stop_serving(struct child_front *f)
+{
+	ctl_server_stop(f->ctl);
+	if (f->server)
+		http_server_stop(f->server, GRACE_MS);
+	dispatch_stop(f->dispatch);
+	if (f->has_housekeeper) {
+		pthread_mutex_lock(&f->lock);
+		f->stop = true;
+		pthread_cond_signal(&f->stop_cond);
+		pthread_mutex_unlock(&f->lock);
+		pthread_join(f->housekeeper, NULL);
+	}
+	if (f->doors)
+		doors_free(f->doors);
+	front_close(&f->front);
+}
+
+/* PLI_OK after a STOP. */
+static enum pli_status run(struct child_front *f, struct err *err)
+{
+	struct control_message m;
+	int keeper_fd = -1;
+	enum pli_status st = first_link(f, &keeper_fd, err);
+
+	if (st == PLI_OK)
+		st = front_open(&f->front, keeper_fd, err);
+	if (st == PLI_OK)
+		st = start_serving(f, err);
+	while (st == PLI_OK) {
+		st = control_receive(CHILD_FD_CONTROL, &m, err);
+		if (st == PLI_OK && m.type == CONTROL_STOP)
+			return PLI_OK;
+		if (st == PLI_OK)
+			take_link(f, &m);
+	}
+	return st;
+}
+
+int child_front(int argc, char **argv)
+{
+	AUTO_POOL pool = pool_new();
+	struct child_front *f = POOL_NEW(pool, struct child_front);
+	struct err err = { 0 };
+
+	f->courier_fd = -1;
+	f->front.pool = pool;
+	f->front.blobs_fd = -1;
+	f->front.settings = &f->child.settings;
+	pthread_mutex_init(&f->lock, NULL);
+	if (child_begin(pool, argc, argv, &f->child, &err) != PLI_OK || start_libraries(&f->child, &err) != PLI_OK ||
+	    front_read(&f->front, f->child.serve, &err) != PLI_OK || confine_front(&err) != PLI_OK)
+		return child_failed(&err);
+	if (run(f, &err) != PLI_OK) {
+		/* Threads may be under way: what is acknowledged is on the disk, the rest is not worth a wait. */
+		_exit(child_failed(&err));
+	}
+	stop_serving(f);
+	return EX_OK;
+}

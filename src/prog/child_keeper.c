@@ -1,0 +1,53 @@
+/* pli-keeper: holds the keys; no network, no files but its own two folders. */
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <sodium.h>
+#include <unistd.h>
+
+#include "keeper_main.h"
+#include "log.h"
+#include "pool.h"
+
+#include "sysexit.h"
+
+#include "child.h"
+
+static enum pli_status confine_keeper(struct err *err)
+{
+	const struct confine_rule rules[] = {
+		{ CHILD_FD_KEEPER_KEYS, NULL, true },
+		{ CHILD_FD_KEEPER_JOURNAL, NULL, true },
+		{ -1, "/dev/urandom", false },
+	};
+	enum pli_status st;
+
+	/* Both load what they need once, here: no configuration file is read, whatever the environment says. */
+	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_ADD_ALL_CIPHERS | OPENSSL_INIT_ADD_ALL_DIGESTS |
+				OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) != 1 || sodium_init() < 0)
+		return err_set(err, PLI_BUG, "the cryptographic libraries do not start");
+	st = confine_files(rules, sizeof(rules) / sizeof(rules[0]), false, err);
+	return st == PLI_OK ? confine_calls(CONFINE_KEEPER, err) : st;
+}
+
+int child_keeper(int argc, char **argv)
+{
+	AUTO_POOL pool = pool_new();
+	struct err err = { 0 };
+	struct child child;
+	const char *origin;
+
+	if (child_begin(pool, argc, argv, &child, &err) != PLI_OK ||
+	    child_origin(pool, CHILD_FD_KEEPER_JOURNAL, &origin, &err) != PLI_OK || confine_keeper(&err) != PLI_OK)
+		return child_failed(&err);
+	const struct keeper_config config = {
+		.link_fd = -1,
+		.control_fd = CHILD_FD_CONTROL,
+		.keys_dir_fd = CHILD_FD_KEEPER_KEYS,
+		.journal_dir_fd = CHILD_FD_KEEPER_JOURNAL,
+		.origin = origin,
+		.ready_fd = CHILD_FD_CONTROL,
+	};
+	if (keeper_serve(&config, &err) != PLI_OK)
+		return child_failed(&err);
+	return EX_OK;
+}

@@ -1,0 +1,140 @@
+/* The table of verbs with their options; the functions stand in verb_*.c. */
+#include <stddef.h>
+
+#include "args.h"
+#include "verb.h"
+
+#include "cli.h"
+
+#define JSON { "--json", NULL, "the answer as JSON on standard output", false, 0 }
+#define PASSWORD_FILE { "--password-file", "F", "read the password from F, - is standard input", false, 0 }
+#define END { NULL, NULL, NULL, false, 0 }
+/* How a verb reaches a server through its API. */
+#define SERVER \
+	{ "--server", "URL", "the server, https://HOST[:PORT] (or PLI_SERVER)", false, 0 }, \
+	{ "--token-file", "F", "file with the API token, - is standard input", false, 0 }, \
+	{ "--token", "T", "the API token itself; others on the machine can see it: prefer --token-file", false, 0 }, \
+	{ "--ca", "F", "certificate authority to trust, PEM (or PLI_CA)", false, 0 }
+
+static const struct args_option options_init[] = {
+	{ "--host", "NAME", "name under which people reach the server; stands in links", false, 0 },
+	{ "--admin", "EMAIL", "the first administrator", false, 0 },
+	{ "--admin-name", "N", "the administrator's name (else the address)", false, 0 },
+	{ "--listen", "ADDR:PORT", "where to listen, may be repeated (127.0.0.1:8443)", true, 0 },
+	{ "--mail", "WHERE", "outbox: notices are written to outbox/ as files", false, 0 },
+	PASSWORD_FILE,
+	{ "--entity", "NAME", "the first entity (else the host's name)", false, 0 },
+	{ "--lang", "fr|en", "language of notices and pages (fr)", false, 0 },
+	{ "--demo", NULL, "a demonstration: says so on its pages", false, 0 },
+	END,
+};
+static const struct args_option options_none[] = { END };
+static const struct args_option options_json[] = { JSON, END };
+static const struct args_option options_entity_add[] = {
+	{ "--siren", "N", "nine digits", false, 0 }, JSON, END,
+};
+static const struct args_option options_user_add[] = {
+	{ "--name", "N", "the person's name", false, 0 },
+	{ "--entity", "E", "name or id of the entity", false, 0 },
+	{ "--role", "R", "editor (default), reader, auditor or admin", false, 0 },
+	PASSWORD_FILE, JSON, END,
+};
+static const struct args_option options_user_password[] = { PASSWORD_FILE, END };
+static const struct args_option options_token_add[] = {
+	{ "--name", "N", "what it is for", false, 0 },
+	{ "--days", "N", "days until it expires, 1 to 3650 (365)", false, 0 }, JSON, END,
+};
+static const struct args_option options_unlock[] = {
+	{ "--recipient", "A", "the recipient's address", false, 0 }, END,
+};
+static const struct args_option options_send[] = {
+	{ "--to", "A[,B]", "recipients, may be repeated", true, 0 },
+	{ "--cc", "A[,B]", "recipients in copy", true, 0 },
+	{ "--bcc", "A[,B]", "recipients that the others do not see", true, 0 },
+	{ "--subject", "S", "the letter's subject", false, 0 },
+	{ "--message", "F", "file with the message (Markdown), - is standard input", false, 0 },
+	{ "--attach", "F", "a file to attach, may be repeated", true, 0 },
+	{ "--letter-password-file", "F", "file with a password that recipients must know", false, 0 },
+	{ "--expires", "DATE", "last day on which it can be opened, 2026-12-31", false, 0 },
+	{ "--key", "K", "Idempotency-Key: the same key never makes a second letter", false, 0 },
+	SERVER, JSON, END,
+};
+static const struct args_option options_list[] = {
+	{ "--state", "S", "only letters in this state", false, 0 },
+	{ "--limit", "N", "at most so many (50)", false, 0 }, SERVER, JSON, END,
+};
+static const struct args_option options_show[] = { SERVER, JSON, END };
+static const struct args_option options_resend[] = {
+	{ "--to", "A", "only to this recipient, may be repeated", true, 0 }, SERVER, END,
+};
+static const struct args_option options_journal[] = {
+	{ "--letter", "ID", "only this letter", false, 0 },
+	{ "--limit", "N", "at most so many (50)", false, 0 },
+	{ "--csv", NULL, "all ten columns as CSV", false, 0 },
+	{ "--lang", "fr|en", "language of the sentences", false, 0 }, SERVER, JSON, END,
+};
+static const struct args_option options_proof_get[] = {
+	{ "--recipient", "A", "the bundle of this recipient (else the sender's)", false, 0 },
+	{ "--output", "F", "where to (proof-ID.asice); - is standard output", false, 'o' }, SERVER, END,
+};
+static const struct args_option options_proof_verify[] = {
+	{ "--root", "F", "evidence root that must have signed, PEM", false, 0 },
+	{ "--log-key", "F", "key of the journal that must have signed, PEM", false, 0 }, END,
+};
+
+const struct cli_verb cli_verbs[] = {
+	{ "init", "init DIR --host NAME --admin EMAIL [--listen ADDR:PORT]... [--mail outbox] [--password-file F] "
+	  "[--entity NAME] [--lang fr|en] [--demo]",
+	  "make a new instance in an empty or new directory",
+	  "Makes configuration, keys, a private TLS authority, the journal, and the first administrator.\n"
+	  "Without --password-file the password is asked on the terminal.\n"
+	  "Replace tls/cert.pem and tls/key.pem by a certificate of yours when you have one.",
+	  options_init, 1, 1, verb_init },
+	{ "serve", "serve DIR", "serve an instance, in the foreground",
+	  "Logs on standard error, one JSON line an event; SIGTERM or Ctrl-C ends it.\n"
+	  "As root, the processes take the system users pli-front, pli-keeper and pli-courier.",
+	  options_none, 1, 1, verb_serve },
+	{ "check", "check DIR", "say what is wrong with an instance, and how to mend it", NULL, options_json, 1, 1,
+	  verb_check },
+	{ "entity add", "entity add DIR NAME [--siren N]", "add an entity (an organisation)", NULL, options_entity_add,
+	  2, 2, verb_entity_add },
+	{ "user add", "user add DIR EMAIL --name N --entity E [--role editor|reader|auditor|admin] [--password-file F]",
+	  "add a user to an entity",
+	  "editor: writes letters and sees his own.  reader: sees the letters of the entity.\n"
+	  "auditor: journal and proofs, no content.  admin: people and settings, no content.",
+	  options_user_add, 2, 2, verb_user_add },
+	{ "user list", "user list DIR", "list all users", NULL, options_json, 1, 1, verb_user_list },
+	{ "user disable", "user disable DIR EMAIL", "end a user's access at once; his letters and proofs stay", NULL,
+	  options_none, 2, 2, verb_user_disable },
+	{ "user password", "user password DIR EMAIL [--password-file F]", "give a user a new password", NULL,
+	  options_user_password, 2, 2, verb_user_password },
+	{ "token add", "token add DIR EMAIL [--name N] [--days N]", "make an API token and print it, once",
+	  "Standard output is the token alone: pli token add DIR EMAIL > FILE", options_token_add, 2, 2, verb_token_add },
+	{ "token list", "token list DIR", "list all API tokens (never themselves)", NULL, options_json, 1, 1,
+	  verb_token_list },
+	{ "token revoke", "token revoke DIR ID", "end an API token at once", NULL, options_none, 2, 2, verb_token_revoke },
+	{ "letter unlock", "letter unlock DIR ID --recipient A", "give a locked recipient ten new tries", NULL,
+	  options_unlock, 2, 2, verb_letter_unlock },
+	{ "journal verify", "journal verify DIR", "read the whole journal and prove it, or name the first bad number",
+	  "Exit status 0: all of it verifies, size and root are printed.  65: the text says from which number on it does not.\n"
+	  "Works while the server runs, and on instances that the server refuses to serve.",
+	  options_json, 1, 1, verb_journal_verify },
+	{ "send", "send --to A[,B] [--cc A] [--bcc A] --subject S [--message F|-] [--attach F]... "
+	  "[--letter-password-file F] [--expires DATE] [--key K]",
+	  "send a letter and print its id",
+	  "Attachments of any size; an upload that was cut off goes on where it was when the command is repeated.",
+	  options_send, 0, 0, verb_send },
+	{ "list", "list [--state S] [--limit N]", "list letters, newest first", NULL, options_list, 0, 0, verb_list },
+	{ "show", "show ID", "show one letter and its recipients", NULL, options_show, 1, 1, verb_show },
+	{ "resend", "resend ID [--to A]...", "send the notices of a letter again; links stay valid", NULL, options_resend,
+	  1, 1, verb_resend },
+	{ "journal", "journal [--letter ID] [--csv]", "the journal as you may see it, newest first", NULL, options_journal,
+	  0, 0, verb_journal },
+	{ "proof get", "proof get ID [--recipient A] [-o FILE]", "fetch a proof bundle", NULL, options_proof_get, 1, 1,
+	  verb_proof_get },
+	{ "proof verify", "proof verify FILE [--root FILE] [--log-key FILE]", "check a proof bundle, offline",
+	  "One line per check; at last VERIFIED and the fingerprints of the keys, to compare with those published\n"
+	  "elsewhere (or give the keys themselves), or what failed.",
+	  options_proof_verify, 1, 1, verb_proof_verify },
+	{ NULL, NULL, NULL, NULL, NULL, 0, 0, NULL },
+};

@@ -1,0 +1,38 @@
+/* The line between the parent and each of its processes: one SOCK_SEQPACKET pair, one short message a packet,
+ * at most one descriptor with it.  It never carries anything from outside.
+ *
+ * Packet: 1 byte of type, then text (at most CONTROL_TEXT_MAX bytes, no NUL).  The end of the line means that the
+ * other side is dead: a child then ends at once. */
+#ifndef PLI_CONTROL_H
+#define PLI_CONTROL_H
+
+#include <stddef.h>
+
+#include "status.h"
+
+#define CONTROL_TEXT_MAX 1023
+
+enum control_type {
+	/* parent to child */
+	CONTROL_STOP = 'S',		/* finish and exit 0 */
+	CONTROL_LINK_FRONT = 'F',	/* with a descriptor: the new end towards front */
+	CONTROL_LINK_KEEPER = 'K',
+	CONTROL_LINK_COURIER = 'C',
+	/* child to parent */
+	CONTROL_READY = 'R',		/* serving; text: "" or what is limited ("verify-only") */
+	CONTROL_FAILED = 'E',		/* text: why the process ends; its exit status follows */
+};
+
+struct control_message {
+	enum control_type type;
+	char text[CONTROL_TEXT_MAX + 1];
+	int fd;				/* -1: none; the receiver owns it */
+};
+
+/* pass_fd: -1 for none; stays the sender's.  text NULL = "".  PLI_IO when the other side is gone; PLI_AGAIN when it does not
+ * read (the line is full; only on a non-blocking line). */
+MUST enum pli_status control_send(int fd, enum control_type type, const char *text, int pass_fd, struct err *err);
+/* Blocks unless the line is non-blocking (PLI_AGAIN).  PLI_GONE at the end of the line. */
+MUST enum pli_status control_receive(int fd, struct control_message *message_r, struct err *err);
+
+#endif

@@ -1,0 +1,218 @@
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "pool.h"
+#include "text.h"
+
+#include "ctl.h"
+
+#include "ctl_server.h"
+
+#define CALLS_MAX 8
+#define PATIENCE_S 30			/* for a request to arrive, and for an answer to be taken */
+#define FLUSH_BYTES 32768
+
+struct ctl_server {
+	int listen_fd, stop_fd;
+	const struct ctl_verb *verbs;
+	void *arg;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t less;
+	unsigned calls;
+};
+
+struct call_start {
+	struct ctl_server *server;
+	int fd;
+};
+
+static void flush(struct ctl_call *call)
+{
+	size_t at = 0;
+
+	while (at < call->out.n) {
+		ssize_t n = send(call->fd, call->out.p + at, call->out.n - at, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;		/* nobody reads any more: the verb goes on, its answer is dropped */
+		at += (size_t)n;
+	}
+	buf_reset(&call->out);
+}
+
+void ctl_call_row(struct ctl_call *call, const char *row_json)
+{
+	ctl_row_write(&call->out, row_json);
+	if (call->out.n > FLUSH_BYTES)
+		flush(call);
+}
+
+static enum pli_status read_line(int fd, struct buf *line, struct err *err)
+{
+	while (!memchr(line->n ? line->p : "", '\n', line->n)) {
+		ssize_t n;
+		if (line->n >= CTL_REQUEST_MAX)
+			return err_set(err, PLI_LIMIT, "the request is too long");
+		n = recv(fd, buf_reserve(line, 4096), 4096, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return err_set(err, PLI_INPUT, "no whole request came");
+		line->n += (size_t)n;
+	}
+	line->n = (size_t)((char *)memchr(line->p, '\n', line->n) - line->p);
+	return PLI_OK;
+}
+
+static bool peer_trusted(int fd)
+{
+	struct ucred peer;
+	socklen_t n = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 && (peer.uid == 0 || peer.uid == geteuid());
+}
+
+static enum pli_status run_verb(struct ctl_server *server, struct ctl_call *call, const struct buf *line, struct err *err)
+{
+	struct ctl_request request;
+	enum pli_status st = ctl_request_read(call->pool, line->p, line->n, &request, err);
+
+	if (st != PLI_OK)
+		return st;
+	call->args = request.args;
+	for (const struct ctl_verb *v = server->verbs; v->name; v++)
+		if (str_eq(v->name, request.verb))
+			return v->run(server->arg, call, err);
+	return err_set(err, PLI_METHOD, "the server knows no verb '%.60s'", request.verb);
+}
+
+static void serve_call(struct ctl_server *server, int fd)
+{
+	AUTO_POOL pool = pool_new_secret();	/* arguments may be passwords */
+	struct ctl_call call = { .pool = pool, .fd = fd, .result = { .secret = 1 }, .out = { .secret = 1 } };
+	struct err err = { 0 };
+	AUTO_BUF line = { .secret = 1 };
+	enum pli_status st;
+
+	st = read_line(fd, &line, &err);
+	if (st == PLI_OK)
+		st = run_verb(server, &call, &line, &err);
+	ctl_end_write(&call.out, st, &err, call.result.n ? call.result.p : NULL);
+	flush(&call);
+	buf_free(&call.result);
+	buf_free(&call.out);
+}
+
+static void *call_thread(void *arg)
+{
+	struct call_start start = *(struct call_start *)arg;
+	struct timeval patience = { PATIENCE_S, 0 };
+
+	mem_free(arg);
+	(void)setsockopt(start.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	(void)setsockopt(start.fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	serve_call(start.server, start.fd);
+	close(start.fd);
+	pthread_mutex_lock(&start.server->lock);
+	start.server->calls--;
+	pthread_cond_signal(&start.server->less);
+	pthread_mutex_unlock(&start.server->lock);
+	return NULL;
+}
+
+static void take_call(struct ctl_server *server)
+{
+	int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	struct call_start *start;
+	pthread_attr_t detached;
+	pthread_t thread;
+
+	if (fd < 0)
+		return;
+	if (!peer_trusted(fd)) {
+		log_warn("ctl.refused", "a connection of another user was refused");
+		close(fd);
+		return;
+	}
+	start = mem_alloc(sizeof(*start));
+	*start = (struct call_start){ server, fd };
+	pthread_mutex_lock(&server->lock);
+	while (server->calls >= CALLS_MAX)
+		pthread_cond_wait(&server->less, &server->lock);
+	server->calls++;
+	pthread_mutex_unlock(&server->lock);
+	pthread_attr_init(&detached);
+	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+	if (pthread_create(&thread, &detached, call_thread, start) != 0) {
+		log_warn("ctl.refused", "no thread for a control connection");
+		mem_free(start);
+		close(fd);
+		pthread_mutex_lock(&server->lock);
+		server->calls--;
+		pthread_mutex_unlock(&server->lock);
+	}
+	pthread_attr_destroy(&detached);
+}
+
+static void *accept_thread(void *arg)
+{
+	struct ctl_server *server = arg;
+	struct pollfd fds[2] = { { server->listen_fd, POLLIN, 0 }, { server->stop_fd, POLLIN, 0 } };
+
+	for (;;) {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			break;
+		if (fds[1].revents)
+			break;
+		if (fds[0].revents)
+			take_call(server);
+	}
+	return NULL;
+}
+
+enum pli_status ctl_server_start(int listen_fd, const struct ctl_verb *verbs, void *arg,
+				 struct ctl_server **server_r, struct err *err)
+{
+	struct ctl_server *server = mem_alloc(sizeof(*server));
+
+	server->listen_fd = listen_fd;
+	server->verbs = verbs;
+	server->arg = arg;
+	pthread_mutex_init(&server->lock, NULL);
+	pthread_cond_init(&server->less, NULL);
+	server->stop_fd = eventfd(0, EFD_CLOEXEC);
+	if (server->stop_fd < 0 || pthread_create(&server->thread, NULL, accept_thread, server) != 0) {
+		enum pli_status st = err_errno(err, "control socket");
+		mem_free(server);
+		return st;
+	}
+	*server_r = server;
+	return PLI_OK;
+}
+
+void ctl_server_stop(struct ctl_server *server)
+{
+	uint64_t one = 1;
+
+	if (!server)
+		return;
+	if (write(server->stop_fd, &one, sizeof(one)) == sizeof(one))
+		pthread_join(server->thread, NULL);
+	pthread_mutex_lock(&server->lock);
+	while (server->calls > 0)
+		pthread_cond_wait(&server->less, &server->lock);
+	pthread_mutex_unlock(&server->lock);
+	close(server->stop_fd);
+	pthread_cond_destroy(&server->less);
+	pthread_mutex_destroy(&server->lock);
+	mem_free(server);
+}

@@ -1,0 +1,425 @@
+#include <inttypes.h>
+
+#include "actor.h"
+#include "buf.h"
+#include "clock.h"
+#include "jsonw.h"
+#include "pool.h"
+#include "text.h"
+
+#include "json_read.h"
+
+#include "db.h"
+
+#include "journal.h"
+#include "keeper.h"
+
+#include "directory.h"
+#include "principal.h"
+
+#include "letter.h"
+#include "office.h"
+
+#include "child.h"
+#include "ctl_server.h"
+#include "front.h"
+
+#include "ctl_verbs.h"
+
+#define HEAD_MS 10000		/* for the head over the entries just written */
+
+static const struct journal_actor operator_actor = { .method = "cli", .channel = "cli" };
+
+/* Verbs but `journal verify` and `check` need the whole house. */
+static enum pli_status need_office(const struct front *front, struct err *err)
+{
+	if (!front->verify_only)
+		return PLI_OK;
+	*err = front->why;
+	return err->status;
+}
+
+/* A string member that must be there. */
+static enum pli_status need(const struct ctl_call *call, const char *name, const char **s_r, struct err *err)
+{
+	enum pli_status st;
+
+	*s_r = NULL;
+	st = json_read_str(call->args, name, s_r, err);
+	if (st == PLI_OK && !*s_r)
+		return err_field(err, PLI_INPUT, "missing", name, "%s is missing", name);
+	return st;
+}
+
+static enum pli_status may(const struct ctl_call *call, const char *name, const char **s_r, struct err *err)
+{
+	*s_r = NULL;
+	return json_read_str(call->args, name, s_r, err);
+}
+
+static void result_id(struct ctl_call *call, const char *name, const struct uuid *id)
+{
+	struct jsonw w;
+	char text[37];
+
+	jsonw_init(&w, &call->result, false);
+	jsonw_object(&w, NULL);
+	jsonw_str(&w, name, uuid_format(text, id));
+	jsonw_object_end(&w);
+}
+
+/* ------------------------------------------------------------------ entities and users */
+
+static enum pli_status entity_add(void *arg, struct ctl_call *call, struct err *err)
+{
+	struct front *front = arg;
+	const char *name, *siren;
+	struct uuid entity;
+	enum pli_status st = need_office(front, err);
+
+	if (st == PLI_OK)
+		st = need(call, "name", &name, err);
+	if (st == PLI_OK)
+		st = may(call, "siren", &siren, err);
+	if (st == PLI_OK)
+		st = directory_entity_add(front->directory, &operator_actor, name, siren, &entity, err);
+	if (st == PLI_OK)
+		result_id(call, "entity", &entity);
+	return st;
+}
+
+static enum pli_status add_user(struct front *front, struct ctl_call *call, const struct uuid *entity, struct err *err)
+{
+	const char *email, *name, *role_text, *password;
+	enum role role = ROLE_EDITOR;
+	bool instance_admin = false;
+	struct uuid account;
+	enum pli_status st = need(call, "email", &email, err);
+
+	if (st == PLI_OK)
+		st = need(call, "name", &name, err);
+	if (st == PLI_OK)
+		st = may(call, "role", &role_text, err);
+	if (st == PLI_OK)
+		st = may(call, "password", &password, err);
+	if (st == PLI_OK)
+		st = json_read_bool(call->args, "instance_admin", &instance_admin, err);
+	if (st == PLI_OK && role_text && !role_parse(role_text, &role))
+		st = err_field(err, PLI_INVALID, "unknown-role", "role",
+			       "'%.40s' is no role: editor, reader, auditor or admin", role_text);
+	if (st == PLI_OK)
+		st = directory_account_add(front->directory, &operator_actor, entity, email, name, role, instance_admin,
+					   password, &account, err);
+	if (st == PLI_OK)
+		result_id(call, "account", &account);
+	return st;
+}
+
+static enum pli_status user_add(void *arg, struct ctl_call *call, struct err *err)
+{
+	struct front *front = arg;
+	struct directory_entity entity;
+	const char *name;
+	enum pli_status st = need_office(front, err);
+
+	if (st == PLI_OK)
+		st = need(call, "entity", &name, err);
+	if (st == PLI_OK)
+		st = directory_entity_find(front->directory, call->pool, name, &entity, err);
+	return st == PLI_OK ? add_user(front, call, &entity.entity, err) : st;
+}
+
+/* The first entity and its administrator. */
+static enum pli_status instance_init(void *arg, struct ctl_call *call, struct err *err)
+{
+	struct front *front = arg;
+	const char *name, *siren;
+	struct uuid entity;
+	enum pli_status st = need_office(front, err);
+
+	if (st == PLI_OK)
+		st = need(call, "entity", &name, err);
+	if (st == PLI_OK)
+		st = may(call, "siren", &siren, err);
+	if (st == PLI_OK)
+		st = directory_entity_add(front->directory, &operator_actor, name, siren, &entity, err);
+	return st == PLI_OK ? add_user(front, call, &entity, err) : st;
+}
+
+static enum pli_status user_row(void *arg, const struct directory_account *account, struct err *err)
+{
+	struct ctl_call *call = arg;
+	AUTO_BUF row = { 0 };
+	struct jsonw w;
+	char id[37];
+
+	(void)err;
+	jsonw_init(&w, &row, false);
+	jsonw_object(&w, NULL);
+	jsonw_str(&w, "account", uuid_format(id, &account->account));
+	jsonw_str(&w, "email", account->email);
+	jsonw_str(&w, "name", account->name);
+	jsonw_str(&w, "entity", uuid_format(id, &account->entity));
+	jsonw_str(&w, "role", role_name(account->role));
+	jsonw_str(&w, "state", account->state);
+	jsonw_bool(&w, "instance_admin", account->instance_admin);
+	jsonw_time(&w, "created", account->created_us);
+	jsonw_object_end(&w);
+	ctl_call_row(call, row.p);
+	return PLI_OK;
+}
+
+static enum pli_status user_list(void *arg, struct ctl_call *call, struct err *err)
+{
+	struct front *front = arg;
+	enum pli_status st = need_office(front, err);
+
+	return st == PLI_OK ? directory_account_each(front->directory, user_row, call, err) : st;
+}
+
+static enum pli_status user_disable(void *arg, struct ctl_call *call, struct err *err)
+{
+	struct front *front = arg;
+	const char *email;
+	enum pli_status st = need_office(front, err);
+
+	if (st == PLI_OK)
+		st = need(call, "email", &email, err);
+	return st == PLI_OK ? directory_account_disable(front->directory, &operator_actor, email, err) : st;
+}
+
+static enum pli_status user_password(void *arg, struct ctl_call *call, struct err *err)
+{
+	struct front *front = arg;
+	const char *email, *password;
+	enum pli_status st = need_office(front, err);
+
+	if (st == PLI_OK)
+		st = need(call, "email", &email, err);
+	if (st == PLI_OK)
+		st = need(call, "password", &password, err);
+	return st == PLI_OK ? directory_account_password(front->directory, &operator_actor, email, password, err) : st;
+}
+
+/* ------------------------------------------------------------------ tokens */
+
+static enum pli_status token_add(void *arg, struct ctl_call *call, struct err *err)
+{
+	struct front *front = arg;
+	const char *email, *name, *token;
+	int64_t days = 365;
+	struct jsonw w;
+	enum pli_status st = need_office(front, err);
+
+	if (st == PLI_OK)
+		st = need(call, "email", &email, err);
+	if (st == PLI_OK)
+		st = may(call, "name", &name, err);
+	if (st == PLI_OK)
+		st = json_read_int(call->args, "days", 1, 3650, &days, err);
+	if (st == PLI_OK)
+		st = directory_token_add(front->directory, &operator_actor, email, name ? name : "cli", (unsigned)days,
+					 call->pool, &token, err);
+	if (st != PLI_OK)
+		return st;
+	jsonw_init(&w, &call->result, false);
+	jsonw_object(&w, NULL);
+	jsonw_str(&w, "token", token);
+	jsonw_object_end(&w);
+	return PLI_OK;
+}
+
+static enum pli_status token_row(void *arg, const struct directory_token *token, struct err *err)
+{
+	struct ctl_call *call = arg;
+	AUTO_BUF row = { 0 };
+	struct jsonw w;
+	char id[37];
+
+	(void)err;
+	jsonw_init(&w, &row, false);
+	jsonw_object(&w, NULL);
+	jsonw_str(&w, "token", uuid_format(id, &token->token));
+	jsonw_str(&w, "email", token->email);
+	jsonw_str(&w, "name", token->name);
+	jsonw_time(&w, "created", token->created_us);
+	jsonw_time(&w, "expires", token->expires_us);
+	jsonw_time(&w, "revoked", token->revoked_us);
+	jsonw_object_end(&w);
+	ctl_call_row(call, row.p);
+	return PLI_OK;
+}
+
+static enum pli_status token_list(void *arg, struct ctl_call *call, struct err *err)
+{
+	struct front *front = arg;
+	enum pli_status st = need_office(front, err);
+
+	return st == PLI_OK ? directory_token_each(front->directory, token_row, call, err) : st;
+}
+
+static enum pli_status token_revoke(void *arg, struct ctl_call *call, struct err *err)
+{
+	struct front *front = arg;
+	const char *id;
+	enum pli_status st = need_office(front, err);
+
+	if (st == PLI_OK)
+		st = need(call, "id", &id, err);
+	return st == PLI_OK ? directory_token_revoke(front->directory, &operator_actor, id, err) : st;
+}
+
+/* ------------------------------------------------------------------ letters and the journal */
+
+static enum pli_status unlock(void *arg, struct ctl_call *call, struct err *err)
+{
+	struct front *front = arg;
+	const char *id, *recipient;
+	enum pli_status st = need_office(front, err);
+
+	if (st == PLI_OK)
+		st = need(call, "id", &id, err);
+	if (st == PLI_OK)
+		st = need(call, "recipient", &recipient, err);
+	return st == PLI_OK ? letter_unlock(front->office, &operator_actor, id, recipient, err) : st;
+}
+
+struct verifying {
+	struct front *front;
+	struct db_conn *conn;
+};
+
+static enum pli_status open_meta(void *arg, const struct uuid *entity, uint8_t key_r[32], struct err *err)
+{
+	struct verifying *v = arg;
+	const uint8_t *key;
+	enum pli_status st;
+
+	if (!v->front->directory)
+		return err_set(err, PLI_CONFLICT, "the directory's keys cannot be opened");
+	st = directory_meta_key(v->front->directory, entity, &key, err);
+	if (st == PLI_OK)
+		memcpy(key_r, key, 32);
+	return st;
+}
+
+static enum pli_status check_sheet(void *arg, const struct uuid *entity, const struct uuid *letter,
+				   const struct uuid *recipient, const uint8_t digest[32], struct err *err)
+{
+	struct verifying *v = arg;
+
+	return letter_sheet_check(v->front->office, v->conn, entity, letter, recipient, digest, err);
+}
+
+static void verify_result(struct ctl_call *call, enum pli_status st, uint64_t size, const uint8_t root[32], uint64_t bad)
+{
+	struct jsonw w;
+
+	jsonw_init(&w, &call->result, false);
+	jsonw_object(&w, NULL);
+	if (st == PLI_OK) {
+		jsonw_int(&w, "size", (int64_t)size);
+		jsonw_hex(&w, "root", root, 32);
+	} else if (st == PLI_CONFLICT) {
+		jsonw_int(&w, "bad_number", (int64_t)bad);
+	}
+	jsonw_object_end(&w);
+}
+
+/* The keeper's size first, then the snapshot, then the heads over it: so nothing under way looks like a fault. */
+static enum pli_status verify_snapshot(struct front *front, struct db_conn *conn, struct ctl_call *call, struct err *err)
+{
+	struct verifying v = { front, conn };
+	struct keeper_status keeper;
+	uint64_t size = 0, bad = 0;
+	uint8_t root[32] = { 0 };
+	enum pli_status st = keeper_status(front->keeper, &keeper, err);
+
+	if (st == PLI_OK)
+		st = db_snapshot(conn, err);
+	if (st == PLI_OK && front->journal)
+		st = journal_wait(front->journal, journal_size(front->journal), HEAD_MS, err);
+	if (st != PLI_OK)
+		return st;
+	struct journal_verify_options options = {
+		.conn = conn, .journal_dir_fd = CHILD_FD_FRONT_JOURNAL, .origin = front->origin,
+		.log_public_key = front->log_public_key, .root_pem = front->root_pem, .tsa_pem = front->tsa_pem,
+		.keeper_size = keeper.counter_size, .open_meta = open_meta,
+		.check_recipient_sheet = front->office ? check_sheet : NULL, .arg = &v,
+	};
+	memcpy(options.keeper_root, keeper.counter_root, sizeof(options.keeper_root));
+	st = journal_verify(&options, &size, root, &bad, err);
+	verify_result(call, st, size, root, bad);
+	return st;
+}
+
+static enum pli_status verify(void *arg, struct ctl_call *call, struct err *err)
+{
+	struct front *front = arg;
+	struct db_conn *conn = db_reader_take(front->db);
+	enum pli_status st = verify_snapshot(front, conn, call, err);
+
+	db_reader_give(front->db, conn);
+	return st;
+}
+
+/* ------------------------------------------------------------------ check */
+
+static void finding(struct ctl_call *call, const char *level, const char *what, const char *hint)
+{
+	AUTO_BUF row = { 0 };
+	struct jsonw w;
+
+	jsonw_init(&w, &row, false);
+	jsonw_object(&w, NULL);
+	jsonw_str(&w, "level", level);
+	jsonw_str(&w, "text", what);
+	jsonw_str(&w, "hint", hint && hint[0] ? hint : NULL);
+	jsonw_object_end(&w);
+	ctl_call_row(call, row.p);
+}
+
+static void check_keeper(struct front *front, struct ctl_call *call)
+{
+	struct keeper_status keeper;
+	struct err err;
+
+	if (keeper_status(front->keeper, &keeper, &err) != PLI_OK)
+		finding(call, "wrong", pool_fmt(call->pool, "the keeper does not answer: %s", err.text), err.hint);
+	else if (keeper.refusing)
+		finding(call, "wrong", pool_fmt(call->pool, "the keeper refuses to sign: %s", keeper.reason),
+			"pli journal verify says where the journal is damaged");
+	else
+		finding(call, "good", pool_fmt(call->pool, "the keeper has %" PRIu64 " entries under its signed head",
+					       keeper.size), NULL);
+}
+
+static enum pli_status check(void *arg, struct ctl_call *call, struct err *err)
+{
+	struct front *front = arg;
+	struct err why;
+
+	(void)err;
+	check_keeper(front, call);
+	if (front->verify_only)
+		finding(call, "wrong", front->why.text, front->why.hint);
+	else if (office_ready(front->office, &why) != PLI_OK)
+		finding(call, "wrong", pool_fmt(call->pool, "no letter can be deposited now: %s", why.text), why.hint);
+	else
+		finding(call, "good", "a letter can be deposited now", NULL);
+	return PLI_OK;
+}
+
+const struct ctl_verb *ctl_verbs(void)
+{
+	static const struct ctl_verb verbs[] = {
+		{ "instance init", instance_init }, { "entity add", entity_add },
+		{ "user add", user_add }, { "user list", user_list }, { "user disable", user_disable },
+		{ "user password", user_password },
+		{ "token add", token_add }, { "token list", token_list }, { "token revoke", token_revoke },
+		{ "letter unlock", unlock }, { "journal verify", verify }, { "check", check },
+		{ NULL, NULL },
+	};
+
+	return verbs;
+}

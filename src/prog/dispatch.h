@@ -1,0 +1,26 @@
+/* Front's notice dispatcher: one thread that leases due notices, has them rendered, sends them to the courier and settles what it
+ * answers.  At most DISPATCH_MAX notices are under way; what the courier has not answered when it dies is sent again to the
+ * next one, with the same bytes and file name. */
+#ifndef PLI_DISPATCH_H
+#define PLI_DISPATCH_H
+
+#include <stdbool.h>
+
+#include "notice.h"
+#include "status.h"
+
+struct dispatch;
+
+struct dispatch_config {
+	struct office *office;		/* borrowed */
+	notice_render *render;
+	void *render_arg;
+	bool paused;			/* nothing is leased */
+};
+MUST enum pli_status dispatch_start(const struct dispatch_config *config, struct dispatch **dispatch_r, struct err *err);
+/* A (new) link to the courier; takes fd.  Any thread. */
+void dispatch_link(struct dispatch *dispatch, int fd);
+/* Waits for the batch under way; NULL is allowed. */
+void dispatch_stop(struct dispatch *dispatch);
+
+#endif

@@ -1,0 +1,196 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "jsonw.h"
+#include "log.h"
+#include "pool.h"
+
+#include "db.h"
+#include "keywrap.h"
+#include "object.h"
+
+#include "checkpoint.h"
+#include "journal.h"
+#include "keeper.h"
+#include "keygen.h"
+
+#include "directory.h"
+
+#include "notice.h"
+#include "office.h"
+
+#include "child.h"
+#include "instance.h"
+#include "sysexit.h"
+
+#include "front.h"
+
+#define PEM_MAX_BYTES 262144
+
+static enum pli_status read_text(struct front *front, int dir_fd, const char *name, const char **text_r, struct err *err)
+{
+	char *text;
+	size_t n;
+	enum pli_status st = instance_read(front->pool, dir_fd, name, PEM_MAX_BYTES, &text, &n, err);
+
+	if (st == PLI_OK)
+		*text_r = text;
+	return st;
+}
+
+static enum pli_status read_tls(struct front *front, struct err *err)
+{
+	size_t n;
+	enum pli_status st = read_text(front, CHILD_FD_FRONT_TLS, "cert.pem", &front->cert_pem, err);
+
+	if (st == PLI_OK)
+		st = instance_read(front->pool, CHILD_FD_FRONT_TLS, "key.pem", PEM_MAX_BYTES, &front->key_pem, &n, err);
+	if (st != PLI_OK)
+		return err_hint(err, "tls/cert.pem and tls/key.pem are the server's certificate chain and its key");
+	/* With a bought certificate there may be none. */
+	if (read_text(front, CHILD_FD_FRONT_TLS, "ca.pem", &front->ca_pem, NULL) != PLI_OK)
+		front->ca_pem = NULL;
+	return PLI_OK;
+}
+
+enum pli_status front_read(struct front *front, bool tls, struct err *err)
+{
+	const struct {
+		const char *name;
+		const char **text;
+	} anchors[] = {
+		{ "root.pem", &front->root_pem }, { "seal.pem", &front->seal_pem },
+		{ "tsa.pem", &front->tsa_pem }, { "log.pub", &front->log_pub },
+	};
+	enum pli_status st = child_origin(front->pool, CHILD_FD_FRONT_JOURNAL, &front->origin, err);
+
+	for (size_t i = 0; i < sizeof(anchors) / sizeof(anchors[0]) && st == PLI_OK; i++)
+		st = read_text(front, CHILD_FD_FRONT_PUBLIC, anchors[i].name, anchors[i].text, err);
+	if (st == PLI_OK)
+		st = checkpoint_public_key(front->log_pub, strlen(front->log_pub), front->log_public_key, err);
+	if (st == PLI_OK && tls)
+		st = read_tls(front, err);
+	if (st != PLI_OK)
+		return st;
+	front->base_url = instance_base_url(front->pool, front->settings);
+	return PLI_OK;
+}
+
+/* A write or flush failed for good: nothing more may be acknowledged.  What is on the disk is read again at the next start. */
+static void storage_broken(void *arg, const struct err *err)
+{
+	(void)arg;
+	log_error("storage.broken", "%s; the process ends and recovers from what is on the disk", err->text);
+	_exit(EX_TEMPFAIL);
+}
+
+static enum pli_status open_database(struct front *front, struct err *err)
+{
+	struct db_options options = { .name = "pli.db", .create = true, .fatal = storage_broken,
+				      .quota_bytes = front->settings->quota_bytes };
+	enum pli_status st = db_open(&options, &front->db, err);
+
+	if (st != PLI_OK)
+		return st;
+	front->blobs_fd = open("blobs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return front->blobs_fd >= 0 ? PLI_OK : err_errno(err, "data/blobs");
+}
+
+/* ------------------------------------------------------------------ the first entry */
+
+static void fingerprint_member(struct jsonw *w, const char *key, const char *pem)
+{
+	uint8_t digest[32];
+
+	if (keygen_fingerprint(pem, digest, NULL) == PLI_OK)
+		jsonw_hex(w, key, digest, sizeof(digest));
+}
+
+static enum pli_status write_log_opened(struct db_tx *tx, void *arg, struct err *err)
+{
+	struct front *front = arg;
+	struct journal_actor actor = { .method = "system", .channel = "system" };
+	struct journal_event event = { .ev = "log.opened", .actor = &actor };
+	AUTO_BUF d = { 0 };
+	struct jsonw w;
+
+	jsonw_init(&w, &d, true);
+	jsonw_object(&w, NULL);
+	fingerprint_member(&w, "log_key", front->log_pub);
+	fingerprint_member(&w, "root", front->root_pem);
+	fingerprint_member(&w, "seal", front->seal_pem);
+	fingerprint_member(&w, "tsa", front->tsa_pem);
+	jsonw_object_end(&w);
+	event.d_json = d.p;
+	return journal_add(front->journal, tx, &event, err);
+}
+
+/* ------------------------------------------------------------------ open and close */
+
+static enum pli_status open_rooms(struct front *front, struct err *err)
+{
+	struct office_parts parts = {
+		.db = front->db, .keeper = front->keeper, .settings = front->settings, .base_url = front->base_url,
+		.root_pem = front->root_pem, .seal_pem = front->seal_pem, .tsa_pem = front->tsa_pem,
+		.log_pub = front->log_pub,
+	};
+	enum pli_status st = directory_open(front->db, front->keeper, front->journal, &front->directory, err);
+
+	if (st != PLI_OK)
+		return st;
+	front->keywrap = POOL_NEW(front->pool, struct keywrap);
+	keeper_keywrap(front->keeper, front->keywrap);
+	st = object_store_new(front->db, front->blobs_fd, front->keywrap, &front->objects, err);
+	if (st != PLI_OK)
+		return st;
+	parts.directory = front->directory;
+	parts.journal = front->journal;
+	parts.objects = front->objects;
+	st = office_new(&parts, &front->office, err);
+	if (st == PLI_OK && journal_size(front->journal) == 0)
+		st = db_write(front->db, write_log_opened, front, err);
+	return st == PLI_OK ? notice_reset(front->office, err) : st;
+}
+
+enum pli_status front_open(struct front *front, int keeper_fd, struct err *err)
+{
+	enum pli_status st = keeper_new(keeper_fd, &front->keeper, err);
+
+	front->blobs_fd = -1;
+	if (st == PLI_OK)
+		st = open_database(front, err);
+	if (st != PLI_OK)
+		return st;
+	st = journal_open(front->db, front->keeper, front->origin, &front->journal, &front->why);
+	if (st == PLI_OK) {
+		journal_use_tiles(front->journal, CHILD_FD_FRONT_JOURNAL);
+		return open_rooms(front, err);
+	}
+	*err = front->why;
+	if (st != PLI_CONFLICT)
+		return st;
+	front->verify_only = true;
+	/* For the sheets; without it `journal verify` says what it can. */
+	if (directory_open(front->db, front->keeper, NULL, &front->directory, err) != PLI_OK)
+		front->directory = NULL;
+	return PLI_OK;
+}
+
+void front_close(struct front *front)
+{
+	if (front->office)
+		office_free(front->office);
+	if (front->objects)
+		object_store_free(front->objects);
+	if (front->directory)
+		directory_close(front->directory);
+	if (front->journal)
+		journal_close(front->journal);
+	db_close(front->db);
+	if (front->keeper)
+		keeper_free(front->keeper);
+	if (front->blobs_fd >= 0)
+		close(front->blobs_fd);
+}

@@ -1,0 +1,50 @@
+/* What the front process is made of: database, keeper's link, journal, directory, objects, office, and the texts they need.
+ * Used by child_front.c (the process) and ctl_verbs.c (the operator's verbs). */
+#ifndef PLI_FRONT_H
+#define PLI_FRONT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "settings.h"
+#include "status.h"
+
+struct db;
+struct directory;
+struct journal;
+struct keeper;
+struct keywrap;
+struct object_store;
+struct office;
+struct pool;
+
+struct front {
+	struct pool *pool;
+	const struct settings *settings;
+	const char *origin, *base_url;
+	const char *root_pem, *seal_pem, *tsa_pem, *log_pub, *ca_pem;	/* ca_pem may be NULL */
+	const char *cert_pem;			/* TLS; NULL when not serving */
+	char *key_pem;				/* wiped once the TLS engine has it */
+	uint8_t log_public_key[32];
+	int blobs_fd;
+
+	struct keywrap *keywrap;		/* how the storage room reaches the keeper */
+	struct db *db;
+	struct keeper *keeper;
+	struct journal *journal;
+	struct directory *directory;
+	struct object_store *objects;
+	struct office *office;
+
+	/* Database and keeper contradict each other: only the database (read) and the keeper are there, `journal verify` works. */
+	bool verify_only;
+	struct err why;
+};
+
+/* Reads the trust anchors and, when tls, the TLS pair; before the process is confined.  Strings live in front->pool. */
+MUST enum pli_status front_read(struct front *front, bool tls, struct err *err);
+/* Opens everything over the link to the keeper (taken).  The working directory is data/.  PLI_OK also when verify_only. */
+MUST enum pli_status front_open(struct front *front, int keeper_fd, struct err *err);
+void front_close(struct front *front);
+
+#endif

@@ -1,0 +1,516 @@
+/* See host.h.  Descriptors: every control line is non-blocking on our side, close-on-exec. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "log.h"
+#include "pool.h"
+
+#include "child.h"
+#include "control.h"
+#include "instance.h"
+#include "listener.h"
+#include "notify.h"
+#include "sysexit.h"
+
+#include "host.h"
+
+#define QUICK_DEATH_US (2 * SECOND_US)	/* a life shorter than this counts as a failed start */
+#define DELAY_MAX_MS 3000
+#define START_MS 120000			/* a long journal is read at start */
+#define STOP_FRONT_MS 6500
+#define STOP_OTHERS_MS 2000
+
+struct worker {
+	pid_t pid;			/* 0: not running */
+	int control;
+	bool wanted, ready;
+	bool was_ready;			/* at least once */
+	unsigned quick_deaths;
+	int64_t started_us, start_at_us;	/* monotonic */
+	int exit_status;		/* of its last end */
+	char failure[CONTROL_TEXT_MAX + 1];
+};
+
+struct host {
+	struct instance *instance;
+	bool serve;
+	struct worker workers[CHILD_COUNT];
+	int listen_fds[SETTINGS_LISTEN_MAX];
+	int listen_count;
+	int ctl_fd, settings_fd, signal_fd;
+	sigset_t old_mask;
+	bool stop_asked;
+	char limited[CONTROL_TEXT_MAX + 1];	/* what front said with READY */
+};
+
+/* ------------------------------------------------------------------ starting one */
+
+static void start_fds(const struct host *host, enum child_kind kind, struct child_start *start)
+{
+	const int *folder = host->instance->folder_fd;
+	int n = 0;
+
+	switch (kind) {
+	case CHILD_FRONT:
+		start->fds[n++] = folder[FOLDER_DATA];
+		start->fds[n++] = folder[FOLDER_JOURNAL];
+		start->fds[n++] = folder[FOLDER_PUBLIC];
+		start->fds[n++] = folder[FOLDER_TLS];
+		start->fds[n++] = host->ctl_fd;
+		for (int i = 0; i < host->listen_count; i++)
+			start->fds[n++] = host->listen_fds[i];
+		break;
+	case CHILD_KEEPER:
+		start->fds[n++] = folder[FOLDER_KEYS];
+		start->fds[n++] = folder[FOLDER_JOURNAL];
+		break;
+	case CHILD_COURIER:
+		start->fds[n++] = folder[FOLDER_OUTBOX];
+		break;
+	default:
+		assert(!"kind");
+	}
+	start->fd_count = n;
+	start->listener_count = kind == CHILD_FRONT ? host->listen_count : 0;
+}
+
+static const struct confine_owner *owner_of(const struct host *host, enum child_kind kind)
+{
+	static const enum instance_owner owners[CHILD_COUNT] = {
+		[CHILD_FRONT] = OWNER_FRONT, [CHILD_KEEPER] = OWNER_KEEPER, [CHILD_COURIER] = OWNER_COURIER,
+	};
+
+	return &host->instance->owners[owners[kind]];
+}
+
+/* A new pair between two running processes; whoever has died meanwhile gets another when it is back. */
+static void link_pair(struct host *host, enum child_kind a, enum control_type a_gets, enum child_kind b,
+		      enum control_type b_gets)
+{
+	int pair[2];
+
+	if (host->workers[a].pid == 0 || host->workers[b].pid == 0)
+		return;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+		log_error("host.link", "socketpair: %s", strerror(errno));
+		return;
+	}
+	if (control_send(host->workers[a].control, a_gets, NULL, pair[0], NULL) != PLI_OK ||
+	    control_send(host->workers[b].control, b_gets, NULL, pair[1], NULL) != PLI_OK)
+		log_debug("host.link", "%s or %s is going away", child_name(a), child_name(b));
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void link_to_others(struct host *host, enum child_kind kind)
+{
+	if (kind == CHILD_FRONT || kind == CHILD_KEEPER)
+		link_pair(host, CHILD_FRONT, CONTROL_LINK_KEEPER, CHILD_KEEPER, CONTROL_LINK_FRONT);
+	if (kind == CHILD_FRONT || kind == CHILD_COURIER)
+		link_pair(host, CHILD_FRONT, CONTROL_LINK_COURIER, CHILD_COURIER, CONTROL_LINK_FRONT);
+}
+
+static enum pli_status start_worker(struct host *host, enum child_kind kind, struct err *err)
+{
+	struct worker *w = &host->workers[kind];
+	struct child_start start = { .kind = kind, .owner = *owner_of(host, kind), .settings_fd = host->settings_fd,
+				     .mode = host->serve ? "serve" : "verbs" };
+	int pair[2];
+	enum pli_status st;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return err_errno(err, "socketpair");
+	/* Only our end: the flag belongs to the socket, not to the descriptor that the child inherits. */
+	if (fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0)
+		log_warn("host.control", "%s", strerror(errno));
+	start.control_fd = pair[1];
+	start_fds(host, kind, &start);
+	st = child_start(&start, &w->pid, err);
+	close(pair[1]);
+	if (st != PLI_OK) {
+		close(pair[0]);
+		w->pid = 0;
+		return st;
+	}
+	w->control = pair[0];
+	w->ready = false;
+	w->failure[0] = '\0';
+	w->start_at_us = 0;
+	w->started_us = clock_mono_us();
+	link_to_others(host, kind);
+	return PLI_OK;
+}
+
+/* ------------------------------------------------------------------ what they say */
+
+static void worker_ready(struct host *host, enum child_kind kind, const char *text)
+{
+	struct worker *w = &host->workers[kind];
+
+	if (w->was_ready)
+		log_info("host.back", "%s is back, process %ld", child_name(kind), (long)w->pid);
+	w->ready = w->was_ready = true;
+	if (kind == CHILD_FRONT)
+		snprintf(host->limited, sizeof(host->limited), "%s", text);
+}
+
+/* Everything that waits on a worker's line. */
+static void hear_worker(struct host *host, enum child_kind kind)
+{
+	struct worker *w = &host->workers[kind];
+	struct control_message m;
+
+	while (w->control >= 0) {
+		enum pli_status st = control_receive(w->control, &m, NULL);
+		if (st == PLI_AGAIN)
+			return;
+		if (st != PLI_OK) {	/* its end follows as a signal */
+			close(w->control);
+			w->control = -1;
+			return;
+		}
+		if (m.fd >= 0)
+			close(m.fd);
+		if (m.type == CONTROL_FAILED)
+			memcpy(w->failure, m.text, sizeof(w->failure));
+		else
+			worker_ready(host, kind, m.text);
+	}
+}
+
+static unsigned delay_ms(unsigned quick_deaths)
+{
+	if (quick_deaths < 3)
+		return 0;
+	return quick_deaths > 8 ? DELAY_MAX_MS : 100U << (quick_deaths - 3);
+}
+
+static void worker_ended(struct host *host, enum child_kind kind, int status)
+{
+	struct worker *w = &host->workers[kind];
+	int64_t now = clock_mono_us();
+	unsigned ms;
+
+	hear_worker(host, kind);
+	if (w->control >= 0)
+		close(w->control);
+	w->control = -1;
+	w->exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
+	w->quick_deaths = now - w->started_us < QUICK_DEATH_US ? w->quick_deaths + 1 : 0;
+	ms = delay_ms(w->quick_deaths);
+	if (!host->stop_asked)
+		log_warn("host.ended", "%s, process %ld, ended (%s %d)%s%s; %s", child_name(kind), (long)w->pid,
+			 WIFSIGNALED(status) ? "signal" : "status",
+			 WIFSIGNALED(status) ? WTERMSIG(status) : w->exit_status, w->failure[0] ? ": " : "", w->failure,
+			 ms ? "starting it again after a pause" : "starting it again");
+	w->pid = 0;
+	w->ready = false;
+	w->start_at_us = now + (int64_t)ms * 1000;
+}
+
+static void reap(struct host *host)
+{
+	for (int i = 0; i < CHILD_COUNT; i++) {
+		struct worker *w = &host->workers[i];
+		int status;
+		if (w->pid > 0 && waitpid(w->pid, &status, WNOHANG) == w->pid)
+			worker_ended(host, (enum child_kind)i, status);
+	}
+}
+
+/* ------------------------------------------------------------------ the loop */
+
+static void take_signals(struct host *host)
+{
+	struct signalfd_siginfo info;
+
+	while (read(host->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+			host->stop_asked = true;
+		else if (info.ssi_signo == SIGHUP)
+			log_info("host.hangup", "settings are read at start only: restart to apply changes");
+	}
+	reap(host);
+}
+
+static void start_due(struct host *host)
+{
+	int64_t now = clock_mono_us();
+	struct err err;
+
+	for (int i = 0; i < CHILD_COUNT; i++) {
+		struct worker *w = &host->workers[i];
+		if (!w->wanted || w->pid || now < w->start_at_us)
+			continue;
+		if (start_worker(host, (enum child_kind)i, &err) != PLI_OK) {
+			log_error("host.start", "%s: %s", child_name((enum child_kind)i), err.text);
+			w->start_at_us = now + SECOND_US;
+		}
+	}
+}
+
+static int wait_ms(const struct host *host, int timeout_ms)
+{
+	int64_t now = clock_mono_us();
+
+	for (int i = 0; i < CHILD_COUNT; i++) {
+		const struct worker *w = &host->workers[i];
+		if (!w->wanted || w->pid)
+			continue;
+		int64_t left_ms = w->start_at_us <= now ? 0 : (w->start_at_us - now + 999) / 1000;
+		if (timeout_ms < 0 || left_ms < timeout_ms)
+			timeout_ms = (int)left_ms;
+	}
+	return timeout_ms;
+}
+
+/* One turn: signals, words, ends; restarts when `restart`. */
+static void turn(struct host *host, int timeout_ms, bool restart)
+{
+	struct pollfd fds[1 + CHILD_COUNT] = { { host->signal_fd, POLLIN, 0 } };
+
+	for (int i = 0; i < CHILD_COUNT; i++)
+		fds[1 + i] = (struct pollfd){ host->workers[i].control, POLLIN, 0 };
+	if (poll(fds, 1 + CHILD_COUNT, restart ? wait_ms(host, timeout_ms) : timeout_ms) < 0 && errno != EINTR)
+		log_error("host.poll", "%s", strerror(errno));
+	for (int i = 0; i < CHILD_COUNT; i++)
+		if (fds[1 + i].revents)
+			hear_worker(host, (enum child_kind)i);
+	take_signals(host);
+	if (restart && !host->stop_asked)
+		start_due(host);
+}
+
+bool host_tend(struct host *host, int timeout_ms)
+{
+	turn(host, timeout_ms, true);
+	/* What no restart mends: front found that database and journal contradict each other. */
+	if (host->serve && host->limited[0])
+		return false;
+	return !host->stop_asked;
+}
+
+/* ------------------------------------------------------------------ start and stop */
+
+static enum pli_status settings_to_memory(struct host *host, struct err *err)
+{
+	AUTO_BUF text = { 0 };
+
+	settings_write(&text, &host->instance->settings);
+	host->settings_fd = memfd_create("settings", MFD_CLOEXEC);
+	if (host->settings_fd < 0 || pwrite(host->settings_fd, text.p, text.n, 0) != (ssize_t)text.n)
+		return err_errno(err, "settings");
+	return PLI_OK;
+}
+
+static enum pli_status open_sockets(struct host *host, struct err *err)
+{
+	const struct settings *s = &host->instance->settings;
+	enum pli_status st = listener_unix(host->instance->folder_fd[FOLDER_RUN], "ctl", &host->ctl_fd, err);
+
+	for (int i = 0; host->serve && i < s->listen_count && st == PLI_OK; i++) {
+		st = listener_tcp(s->listen[i], &host->listen_fds[i], err);
+		if (st == PLI_OK)
+			host->listen_count++;
+	}
+	return st;
+}
+
+static enum pli_status take_over_signals(struct host *host, struct err *err)
+{
+	sigset_t mine;
+
+	sigemptyset(&mine);
+	sigaddset(&mine, SIGCHLD);
+	/* An operator's verb may simply be interrupted: its processes die with it. */
+	if (host->serve) {
+		sigaddset(&mine, SIGTERM);
+		sigaddset(&mine, SIGINT);
+		sigaddset(&mine, SIGHUP);
+	}
+	if (sigprocmask(SIG_BLOCK, &mine, &host->old_mask) != 0)
+		return err_errno(err, "signals");
+	host->signal_fd = signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
+	return host->signal_fd >= 0 ? PLI_OK : err_errno(err, "signals");
+}
+
+/* The parent opens nothing that would need more than it has; it must keep the right to change its children's owner. */
+static void confine_parent(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+static enum pli_status failed_start(const struct host *host, int *exit_r, struct err *err)
+{
+	for (int i = 0; i < CHILD_COUNT; i++) {
+		const struct worker *w = &host->workers[i];
+		if (!w->wanted || w->pid || w->was_ready)
+			continue;
+		if (exit_r)
+			*exit_r = w->exit_status ? w->exit_status : EX_SOFTWARE;
+		return err_set(err, w->exit_status == EX_DATAERR ? PLI_CONFLICT : PLI_IO, "%s could not start: %s",
+			       child_name((enum child_kind)i), w->failure[0] ? w->failure : "see the log above");
+	}
+	return PLI_OK;
+}
+
+static enum pli_status wait_ready(struct host *host, int *exit_r, struct err *err)
+{
+	int64_t until = clock_mono_us() + START_MS * INT64_C(1000);
+
+	while (clock_mono_us() < until) {
+		bool all = true;
+		enum pli_status st = failed_start(host, exit_r, err);
+		if (st != PLI_OK)
+			return st;
+		if (host->stop_asked)
+			return err_set(err, PLI_AGAIN, "stopped before it was ready");
+		for (int i = 0; i < CHILD_COUNT; i++)
+			all = all && (!host->workers[i].wanted || host->workers[i].ready);
+		if (all)
+			return PLI_OK;
+		start_due(host);
+		turn(host, 1000, false);
+	}
+	return err_set(err, PLI_BUSY, "not ready after %d s", START_MS / 1000);
+}
+
+static enum pli_status start_all(struct host *host, int *exit_r, struct err *err)
+{
+	static const enum child_kind order[CHILD_COUNT] = { CHILD_KEEPER, CHILD_COURIER, CHILD_FRONT };
+	enum pli_status st = take_over_signals(host, err);
+
+	if (st == PLI_OK)
+		st = instance_claim(host->instance, err);
+	if (st == PLI_OK)
+		st = settings_to_memory(host, err);
+	if (st == PLI_OK)
+		st = open_sockets(host, err);
+	confine_parent();
+	for (int i = 0; i < CHILD_COUNT && st == PLI_OK; i++) {
+		host->workers[order[i]].wanted = host->serve || order[i] != CHILD_COURIER;
+		if (host->workers[order[i]].wanted)
+			st = start_worker(host, order[i], err);
+	}
+	return st == PLI_OK ? wait_ready(host, exit_r, err) : st;
+}
+
+enum pli_status host_start(struct instance *instance, const struct host_options *options, struct host **host_r,
+			   int *exit_r, struct err *err)
+{
+	struct host *host = mem_alloc(sizeof(*host));
+	enum pli_status st;
+
+	host->instance = instance;
+	host->serve = options->serve;
+	host->ctl_fd = host->settings_fd = host->signal_fd = -1;
+	for (int i = 0; i < CHILD_COUNT; i++)
+		host->workers[i].control = -1;
+	if (exit_r)
+		*exit_r = 0;
+	st = start_all(host, exit_r, err);
+	if (st != PLI_OK) {
+		host_stop(host);
+		return st;
+	}
+	*host_r = host;
+	return PLI_OK;
+}
+
+static void wait_gone(struct host *host, enum child_kind first, enum child_kind last, int timeout_ms)
+{
+	int64_t until = clock_mono_us() + (int64_t)timeout_ms * 1000;
+
+	for (;;) {
+		bool gone = true;
+		int64_t left_us = until - clock_mono_us();
+		for (int i = first; i <= (int)last; i++)
+			gone = gone && host->workers[i].pid == 0;
+		if (gone || left_us <= 0)
+			return;
+		turn(host, (int)(left_us / 1000) + 1, false);
+	}
+}
+
+static void kill_rest(struct host *host)
+{
+	for (int i = 0; i < CHILD_COUNT; i++) {
+		if (host->workers[i].pid == 0)
+			continue;
+		log_warn("host.kill", "%s did not stop in time", child_name((enum child_kind)i));
+		(void)kill(host->workers[i].pid, SIGKILL);
+		(void)waitpid(host->workers[i].pid, NULL, 0);
+		host->workers[i].pid = 0;
+	}
+}
+
+static void close_control(struct worker *w)
+{
+	if (w->control >= 0)
+		close(w->control);
+	w->control = -1;
+}
+
+void host_stop(struct host *host)
+{
+	if (!host)
+		return;
+	host->stop_asked = true;
+	/* Front first: it still needs the others for what is under way.  They end with their control line. */
+	if (host->workers[CHILD_FRONT].pid > 0 &&
+	    control_send(host->workers[CHILD_FRONT].control, CONTROL_STOP, NULL, -1, NULL) == PLI_OK)
+		wait_gone(host, CHILD_FRONT, CHILD_FRONT, STOP_FRONT_MS);
+	for (int i = 0; i < CHILD_COUNT; i++)
+		close_control(&host->workers[i]);
+	wait_gone(host, CHILD_FRONT, (enum child_kind)(CHILD_COUNT - 1), STOP_OTHERS_MS);
+	kill_rest(host);
+	for (int i = 0; i < host->listen_count; i++)
+		close(host->listen_fds[i]);
+	if (host->ctl_fd >= 0) {
+		(void)unlinkat(host->instance->folder_fd[FOLDER_RUN], "ctl", 0);
+		close(host->ctl_fd);
+	}
+	if (host->settings_fd >= 0)
+		close(host->settings_fd);
+	if (host->signal_fd >= 0) {
+		close(host->signal_fd);
+		(void)sigprocmask(SIG_SETMASK, &host->old_mask, NULL);
+	}
+	mem_free(host);
+}
+
+int host_run(struct host *host)
+{
+	int status = EX_OK;
+
+	if (!host->limited[0]) {
+		log_info("host.ready", "ready");
+		notify_manager("READY=1");
+		while (host_tend(host, -1))
+			;
+	}
+	if (host->limited[0]) {
+		log_error("host.limited", "not served: %s", host->limited);
+		status = EX_DATAERR;
+	}
+	log_info("host.stopping", "stopping");
+	notify_manager("STOPPING=1");
+	host_stop(host);
+	return status;
+}

@@ -1,0 +1,182 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "pool.h"
+#include "text.h"
+
+#include "instance.h"
+
+#define CONF_MAX_BYTES 65536
+
+const char *instance_folder_name(enum instance_folder folder)
+{
+	static const char *const names[FOLDER_COUNT] = {
+		[FOLDER_DATA] = "data", [FOLDER_KEYS] = "keys", [FOLDER_JOURNAL] = "journal", [FOLDER_TLS] = "tls",
+		[FOLDER_PUBLIC] = "public", [FOLDER_OUTBOX] = "outbox", [FOLDER_RUN] = "run",
+	};
+
+	return names[folder];
+}
+
+static void instance_blank(struct instance *instance)
+{
+	*instance = (struct instance){ .dir_fd = -1, .lock_fd = -1 };
+	for (int i = 0; i < FOLDER_COUNT; i++)
+		instance->folder_fd[i] = -1;
+}
+
+void instance_close(struct instance *instance)
+{
+	for (int i = 0; i < FOLDER_COUNT; i++)
+		if (instance->folder_fd[i] >= 0)
+			close(instance->folder_fd[i]);
+	if (instance->lock_fd >= 0)
+		close(instance->lock_fd);
+	if (instance->dir_fd >= 0)
+		close(instance->dir_fd);
+	instance_blank(instance);
+}
+
+static enum pli_status open_folders(struct instance *instance, struct err *err)
+{
+	for (int i = 0; i < FOLDER_COUNT; i++) {
+		const char *name = instance_folder_name((enum instance_folder)i);
+		instance->folder_fd[i] = openat(instance->dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (instance->folder_fd[i] < 0 && errno == ENOENT)
+			return err_set(err, PLI_ABSENT, "%s is not a Pli instance: it has no %s/", instance->path, name);
+		if (instance->folder_fd[i] < 0)
+			return err_set(err, errno == EACCES ? PLI_DENIED : PLI_IO, "%s/%s: %s", instance->path, name,
+				       strerror(errno));
+	}
+	return PLI_OK;
+}
+
+static enum pli_status read_settings(struct pool *pool, struct instance *instance, char *const *env, struct err *err)
+{
+	char *text;
+	size_t n;
+	enum pli_status st = instance_read(pool, instance->dir_fd, "pli.conf", CONF_MAX_BYTES, &text, &n, err);
+
+	if (st != PLI_OK)
+		return st;
+	if (strlen(text) != n)
+		return err_set(err, PLI_INPUT, "pli.conf: holds a NUL character");
+	return settings_parse(pool, "pli.conf", text, env, &instance->settings, err);
+}
+
+enum pli_status instance_open(struct pool *pool, const char *path, char *const *env, struct instance *instance_r,
+			      struct err *err)
+{
+	struct instance instance;
+	enum pli_status st;
+
+	instance_blank(&instance);
+	instance.path = pool_str(pool, path);
+	instance.dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (instance.dir_fd < 0) {
+		(void)err_set(err, errno == EACCES ? PLI_DENIED : PLI_ABSENT, "%s: %s", path, strerror(errno));
+		return err_hint(err, "pli init %s --host NAME --admin EMAIL makes a new instance", path);
+	}
+	st = instance_owners(instance.owners, err);
+	if (st == PLI_OK)
+		st = open_folders(&instance, err);
+	if (st == PLI_OK)
+		st = read_settings(pool, &instance, env, err);
+	if (st != PLI_OK) {
+		instance_close(&instance);
+		return st;
+	}
+	*instance_r = instance;
+	return PLI_OK;
+}
+
+enum pli_status instance_lock(struct instance *instance, struct err *err)
+{
+	int fd = openat(instance->folder_fd[FOLDER_RUN], "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	char pid[32];
+	int n;
+
+	if (fd < 0)
+		return err_errno(err, "run/lock");
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		ssize_t got = pread(fd, pid, sizeof(pid) - 1, 0);
+		pid[got > 0 ? got : 0] = '\0';
+		close(fd);
+		return err_field(err, PLI_BUSY, "running", "", "%s is in use by process %s", instance->path,
+				 pid[0] ? pid : "(unknown)");
+	}
+	n = snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+	if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)n, 0) != n) {
+		close(fd);
+		return err_errno(err, "run/lock");
+	}
+	instance->lock_fd = fd;
+	return PLI_OK;
+}
+
+bool instance_running(const struct instance *instance)
+{
+	int fd = openat(instance->folder_fd[FOLDER_RUN], "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	bool busy;
+
+	if (fd < 0)
+		return false;
+	busy = flock(fd, LOCK_SH | LOCK_NB) != 0;
+	close(fd);
+	return busy;
+}
+
+enum pli_status instance_read(struct pool *pool, int dir_fd, const char *name, size_t max_bytes, char **text_r,
+			      size_t *n_r, struct err *err)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat sb;
+	char *text;
+	ssize_t got;
+	size_t n = 0;
+
+	if (fd < 0)
+		return errno == ENOENT ? err_set(err, PLI_ABSENT, "%s is missing", name) : err_errno(err, name);
+	if (fstat(fd, &sb) != 0 || !S_ISREG(sb.st_mode) || (uint64_t)sb.st_size > max_bytes) {
+		close(fd);
+		return err_set(err, PLI_LIMIT, "%s is not a file of at most %zu bytes", name, max_bytes);
+	}
+	text = pool_alloc(pool, (size_t)sb.st_size + 1);
+	while (n < (size_t)sb.st_size) {
+		got = read(fd, text + n, (size_t)sb.st_size - n);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			close(fd);
+			return err_errno(err, name);
+		}
+		if (got == 0)
+			break;
+		n += (size_t)got;
+	}
+	close(fd);
+	text[n] = '\0';
+	*text_r = text;
+	*n_r = n;
+	return PLI_OK;
+}
+
+const char *instance_base_url(struct pool *pool, const struct settings *settings)
+{
+	unsigned port = settings->public_port;
+	const char *colon, *host = settings->host;
+
+	if (port == 0 && settings->listen_count > 0) {
+		colon = strrchr(settings->listen[0], ':');
+		port = colon ? (unsigned)strtoul(colon + 1, NULL, 10) : 0;
+	}
+	if (strchr(host, ':'))
+		host = pool_fmt(pool, "[%s]", host);
+	if (port == 0 || port == 443)
+		return pool_fmt(pool, "https://%s", host);
+	return pool_fmt(pool, "https://%s:%u", host, port);
+}

@@ -1,0 +1,65 @@
+/* The instance directory as the parent and the operator's verbs see it: its folders, their owners, its settings, its lock.
+ *
+ *   DIR          0711 root        pli.conf 0640      public/ 0755 root      run/ 0700 root (lock, ctl)
+ *   keys/        0700 pli-keeper  journal/ 02750 pli-keeper, group pli-front
+ *   data/ tls/   0700 pli-front   outbox/  0700 pli-courier
+ * Not started as root: one user, everything 0700 and 0600. */
+#ifndef PLI_INSTANCE_H
+#define PLI_INSTANCE_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "confine.h"
+#include "settings.h"
+#include "status.h"
+
+struct buf;
+struct pool;
+
+enum instance_owner { OWNER_FRONT, OWNER_KEEPER, OWNER_COURIER, OWNER_OPERATOR, OWNER_COUNT };
+enum instance_folder {
+	FOLDER_DATA, FOLDER_KEYS, FOLDER_JOURNAL, FOLDER_TLS, FOLDER_PUBLIC, FOLDER_OUTBOX, FOLDER_RUN, FOLDER_COUNT
+};
+
+struct instance {
+	const char *path;		/* as given */
+	int dir_fd;
+	int folder_fd[FOLDER_COUNT];	/* opened, close-on-exec */
+	int lock_fd;			/* -1: not locked */
+	struct settings settings;
+	struct confine_owner owners[OWNER_COUNT];
+};
+
+/* The three users when run as root, else nobody changes.  PLI_ABSENT type "no-system-users" with the lines to type. */
+MUST enum pli_status instance_owners(struct confine_owner owners_r[OWNER_COUNT], struct err *err);
+
+/* Opens and checks an existing instance and reads pli.conf (with the PLI_SECTION_KEY variables of env; NULL: none).
+ * PLI_ABSENT when path is no instance.  Strings live in pool. */
+MUST enum pli_status instance_open(struct pool *pool, const char *path, char *const *env, struct instance *instance_r,
+				   struct err *err);
+void instance_close(struct instance *instance);
+
+/* Takes run/lock; PLI_BUSY type "running" when another process holds it. */
+MUST enum pli_status instance_lock(struct instance *instance, struct err *err);
+/* True while somebody else holds the lock. */
+bool instance_running(const struct instance *instance);
+
+/* Makes an empty instance's folders (path may be missing or an empty directory: else PLI_CONFLICT type "not-empty"). */
+MUST enum pli_status instance_create(const char *path, const struct confine_owner owners[OWNER_COUNT],
+				     struct instance *instance_r, struct err *err);
+/* Gives folders and files the owners and modes above where they differ; needs the lock. */
+MUST enum pli_status instance_claim(struct instance *instance, struct err *err);
+/* What claim would change, one line each; for `pli check`. */
+void instance_describe_faults(const struct instance *instance, struct buf *lines_out);
+
+const char *instance_folder_name(enum instance_folder folder);
+
+/* Whole small file, NUL-terminated (the NUL is not counted).  PLI_ABSENT, PLI_LIMIT. */
+MUST enum pli_status instance_read(struct pool *pool, int dir_fd, const char *name, size_t max_bytes, char **text_r,
+				   size_t *n_r, struct err *err);
+/* "https://HOST[:PORT]" as in links. */
+const char *instance_base_url(struct pool *pool, const struct settings *settings);
+
+#endif

@@ -1,0 +1,30 @@
+/* The verbs' functions, one file per kind: verb_init.c verb_serve.c verb_operator.c verb_send.c verb_letter.c verb_proof.c.
+ * Each returns the exit status. */
+#ifndef PLI_VERB_H
+#define PLI_VERB_H
+
+struct cli_call;
+
+int verb_init(struct cli_call *call);
+int verb_serve(struct cli_call *call);
+int verb_check(struct cli_call *call);
+int verb_entity_add(struct cli_call *call);
+int verb_user_add(struct cli_call *call);
+int verb_user_list(struct cli_call *call);
+int verb_user_disable(struct cli_call *call);
+int verb_user_password(struct cli_call *call);
+int verb_token_add(struct cli_call *call);
+int verb_token_list(struct cli_call *call);
+int verb_token_revoke(struct cli_call *call);
+int verb_letter_unlock(struct cli_call *call);
+int verb_journal_verify(struct cli_call *call);
+
+int verb_send(struct cli_call *call);
+int verb_list(struct cli_call *call);
+int verb_show(struct cli_call *call);
+int verb_resend(struct cli_call *call);
+int verb_journal(struct cli_call *call);
+int verb_proof_get(struct cli_call *call);
+int verb_proof_verify(struct cli_call *call);
+
+#endif

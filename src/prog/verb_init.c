@@ -1,0 +1,226 @@
+/* pli init DIR: everything that an instance is made of, once. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "jsonw.h"
+#include "log.h"
+#include "pool.h"
+#include "text.h"
+
+#include "keyfile.h"
+#include "keygen.h"
+
+#include "args.h"
+#include "cli.h"
+#include "instance.h"
+#include "secret_input.h"
+#include "session.h"
+#include "sysexit.h"
+
+#include "verb.h"
+
+struct init {
+	struct cli_call *call;
+	const char *dir, *host, *admin, *admin_name, *entity, *password;
+	struct settings settings;
+};
+
+/* ------------------------------------------------------------------ what was asked for */
+
+static enum pli_status add_line(struct buf *out, const char *key, const char *value, struct err *err)
+{
+	if (!text_is_line(value, strlen(value)))
+		return err_set(err, PLI_INPUT, "the value for %s holds a control character", key);
+	buf_fmt(out, "%s = %s\n", key, value);
+	return PLI_OK;
+}
+
+/* Options become settings through the parser of pli.conf, so that both accept the same. */
+static enum pli_status read_options(struct init *init, struct err *err)
+{
+	const struct args *args = init->call->args;
+	const char *lang = args_value(args, "--lang"), *mail = args_value(args, "--mail");
+	const char *const *listen = args_values(args, "--listen", NULL);
+	AUTO_BUF conf = { 0 };
+	enum pli_status st;
+
+	buf_str(&conf, "[server]\n");
+	st = add_line(&conf, "host", init->host, err);
+	for (; *listen && st == PLI_OK; listen++)
+		st = add_line(&conf, "listen", *listen, err);
+	if (lang && st == PLI_OK)
+		st = add_line(&conf, "lang", lang, err);
+	if (args_flag(args, "--demo"))
+		buf_str(&conf, "demo = yes\n[signin]\npolicy = password\n");
+	buf_str(&conf, "[mail]\n");
+	if (mail && st == PLI_OK)
+		st = add_line(&conf, "mail", mail, err);
+	if (st == PLI_OK)
+		st = settings_parse(init->call->pool, "the options", conf.p, NULL, &init->settings, err);
+	if (st == PLI_OK && !str_eq(init->settings.mail, "outbox")) {
+		(void)err_set(err, PLI_INPUT, "--mail %s: this version does not speak to a relay yet", init->settings.mail);
+		return err_hint(err, "--mail outbox writes each notice as a file into outbox/");
+	}
+	return st;
+}
+
+static enum pli_status read_password(struct init *init, struct err *err)
+{
+	const char *file = args_value(init->call->args, "--password-file");
+
+	if (file)
+		return secret_input_file(init->call->pool, file, &init->password, err);
+	return secret_input_ask(init->call->pool, pool_fmt(init->call->pool, "Password for %s", init->admin),
+				&init->password, err);
+}
+
+static enum pli_status read_arguments(struct init *init, struct err *err)
+{
+	const struct args *args = init->call->args;
+	enum pli_status st;
+
+	init->dir = args_word(args, 0);
+	init->host = args_value(args, "--host");
+	init->admin = args_value(args, "--admin");
+	init->admin_name = args_value(args, "--admin-name");
+	init->entity = args_value(args, "--entity");
+	if (!init->host || !init->admin)
+		return err_set(err, PLI_INPUT, "%s is missing", init->host ? "--admin EMAIL" : "--host NAME");
+	if (!init->admin_name)
+		init->admin_name = init->admin;
+	if (!init->entity)
+		init->entity = init->host;
+	st = read_options(init, err);
+	return st == PLI_OK ? read_password(init, err) : st;
+}
+
+/* ------------------------------------------------------------------ making it */
+
+static enum pli_status write_conf(struct init *init, struct instance *instance, struct err *err)
+{
+	AUTO_BUF text = { 0 };
+
+	settings_write(&text, &init->settings);
+	return keyfile_create(instance->dir_fd, "pli.conf", 0640, text.p, text.n, err);
+}
+
+static enum pli_status make_files(struct init *init, struct instance *instance, struct err *err)
+{
+	struct pool *pool = init->call->pool;
+	const char *origin = pool_fmt(pool, "%s/j/1", init->host);
+	const char *from = init->settings.mail_from && init->settings.mail_from[0]
+		? init->settings.mail_from : pool_fmt(pool, "no-reply@%s", init->host);
+	enum pli_status st = keygen_init(instance->folder_fd[FOLDER_KEYS], instance->folder_fd[FOLDER_PUBLIC],
+					 instance->folder_fd[FOLDER_JOURNAL], origin, from, err);
+
+	if (st == PLI_OK)
+		st = keygen_tls(instance->folder_fd[FOLDER_KEYS], instance->folder_fd[FOLDER_TLS], init->host, err);
+	if (st == PLI_OK)
+		st = keyfile_create(instance->folder_fd[FOLDER_JOURNAL], "origin", 0640, pool_fmt(pool, "%s\n", origin),
+				    strlen(origin) + 1, err);
+	/* Last: a directory without pli.conf is no instance. */
+	return st == PLI_OK ? write_conf(init, instance, err) : st;
+}
+
+/* The first entity and administrator, by the processes that will own them. */
+static enum pli_status first_people(struct init *init, struct err *err)
+{
+	struct session *session = NULL;
+	AUTO_BUF args = { .secret = 1 };
+	struct jsonw w;
+	enum pli_status st;
+
+	jsonw_init(&w, &args, false);
+	jsonw_object(&w, NULL);
+	jsonw_str(&w, "entity", init->entity);
+	jsonw_str(&w, "email", init->admin);
+	jsonw_str(&w, "name", init->admin_name);
+	jsonw_str(&w, "role", "admin");
+	jsonw_bool(&w, "instance_admin", true);
+	jsonw_str(&w, "password", init->password);
+	jsonw_object_end(&w);
+	st = session_open(init->call->pool, init->dir, &session, err);
+	if (st == PLI_OK)
+		st = session_call(session, "instance init", args.p, NULL, NULL, NULL, err);
+	session_close(session);
+	return st;
+}
+
+/* Takes back what a failed init made: the directory was empty before. */
+static void remove_below(int dir_fd)
+{
+	int again = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = again >= 0 ? fdopendir(again) : NULL;
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir))) {
+		int sub;
+		if (str_eq(d->d_name, ".") || str_eq(d->d_name, "..") || unlinkat(dir_fd, d->d_name, 0) == 0)
+			continue;
+		sub = openat(dir_fd, d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (sub < 0)
+			continue;
+		remove_below(sub);
+		close(sub);
+		(void)unlinkat(dir_fd, d->d_name, AT_REMOVEDIR);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static enum pli_status make_instance(struct init *init, struct err *err)
+{
+	struct confine_owner owners[OWNER_COUNT];
+	struct instance instance;
+	struct stat sb;
+	bool was_there = stat(init->dir, &sb) == 0;
+	int dir_fd;
+	enum pli_status st = instance_owners(owners, err);
+
+	if (st == PLI_OK)
+		st = instance_create(init->dir, owners, &instance, err);
+	if (st != PLI_OK)
+		return st;
+	dir_fd = dup(instance.dir_fd);
+	st = make_files(init, &instance, err);
+	instance_close(&instance);
+	if (st == PLI_OK)
+		st = first_people(init, err);
+	if (st != PLI_OK && dir_fd >= 0) {
+		remove_below(dir_fd);
+		if (!was_there)
+			(void)rmdir(init->dir);
+	}
+	if (dir_fd >= 0)
+		close(dir_fd);
+	return st;
+}
+
+static void say_made(const struct init *init)
+{
+	const char *dir = init->dir;
+
+	printf("instance made in %s\n", dir);
+	printf("  serve it:        pli serve %s\n", dir);
+	printf("  address:         %s\n", instance_base_url(init->call->pool, &init->settings));
+	printf("  clients trust:   %s/tls/ca.pem   (until you put your own cert.pem and key.pem there)\n", dir);
+	printf("  caught mail:     %s/outbox/\n", dir);
+	printf("  proofs trust:    %s/public/root.pem and log.pub\n", dir);
+	printf("  an API token:    pli token add %s %s\n", dir, init->admin);
+}
+
+int verb_init(struct cli_call *call)
+{
+	struct init init = { .call = call };
+	struct err err = { 0 };
+
+	if (read_arguments(&init, &err) != PLI_OK || make_instance(&init, &err) != PLI_OK)
+		return sysexit_say(&err);
+	say_made(&init);
+	return EX_OK;
+}

@@ -1,0 +1,63 @@
+/* pli serve DIR */
+#include "log.h"
+#include "pool.h"
+#include "text.h"
+
+#include "args.h"
+#include "cli.h"
+#include "host.h"
+#include "instance.h"
+#include "sysexit.h"
+
+#include "verb.h"
+
+extern char **environ;
+
+static enum pli_status servable(const struct settings *settings, struct err *err)
+{
+	if (str_eq(settings->mail, "outbox"))
+		return PLI_OK;
+	(void)err_set(err, PLI_INVALID, "pli.conf: mail = %s: this version does not speak to a relay yet", settings->mail);
+	return err_hint(err, "mail = outbox writes each notice as a file into outbox/");
+}
+
+static enum log_level level_of(const char *name)
+{
+	return str_eq(name, "debug") ? LOG_DEBUG_LEVEL : str_eq(name, "warn") ? LOG_WARN_LEVEL
+	       : str_eq(name, "error") ? LOG_ERROR_LEVEL : LOG_INFO_LEVEL;
+}
+
+static void say_where(struct pool *pool, const struct instance *instance)
+{
+	const struct settings *s = &instance->settings;
+
+	for (int i = 0; i < s->listen_count; i++)
+		log_info("host.listen", "listening on %s", s->listen[i]);
+	log_info("host.address", "%s", instance_base_url(pool, s));
+}
+
+int verb_serve(struct cli_call *call)
+{
+	const struct host_options options = { .serve = true };
+	struct instance instance;
+	struct host *host;
+	struct err err = { 0 };
+	int status = 0;
+
+	if (instance_open(call->pool, args_word(call->args, 0), environ, &instance, &err) != PLI_OK)
+		return sysexit_say(&err);
+	log_init("pli", level_of(instance.settings.log_level));
+	if (servable(&instance.settings, &err) != PLI_OK || instance_lock(&instance, &err) != PLI_OK) {
+		instance_close(&instance);
+		return sysexit_say(&err);
+	}
+	say_where(call->pool, &instance);
+	if (host_start(&instance, &options, &host, &status, &err) == PLI_OK) {
+		status = host_run(host);
+	} else {
+		int said = sysexit_say(&err);
+		status = err.status == PLI_AGAIN ? EX_OK : status ? status : said;
+	}
+	instance_close(&instance);
+	return status;
+}
