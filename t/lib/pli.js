@@ -1,0 +1,331 @@
+// For the scenarios that are node scripts, which use the standard library alone: an instance of their own below $TMP, its
+// server, tokens, requests, raw TLS connections, caught mails, assertions.  What is started is stopped by its process id.
+'use strict';
+const { spawn, spawnSync, execFileSync } = require('child_process');
+const crypto = require('crypto');
+const fs = require('fs');
+const https = require('https');
+const net = require('net');
+const path = require('path');
+const tls = require('tls');
+const mail = require('./mail.js');
+
+const TMP = process.env.TMP;
+const PLI = process.env.PLI;
+if (!TMP || !PLI)
+	throw new Error('TMP and PLI are not set: start this through t/run');
+
+let checks = 0, wrong = 0;
+const running = new Set();
+
+function show(x) {
+	const s = typeof x === 'string' ? x : JSON.stringify(x);
+	return s && s.length > 1200 ? s.slice(0, 1200) + '…' : s;
+}
+
+function check(ok, what, detail) {
+	checks++;
+	if (ok)
+		return true;
+	wrong++;
+	console.log('WRONG: ' + what + (detail === undefined ? '' : '\n  ' + show(detail)));
+	return false;
+}
+
+const same = (got, wanted, what) => check(JSON.stringify(got) === JSON.stringify(wanted), what, `wanted ${show(wanted)}\n  got    ${show(got)}`);
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// Polls until fn gives something true, which is returned; after the deadline it throws.
+async function until(what, fn, seconds = 15) {
+	const end = Date.now() + seconds * 1000;
+	for (;;) {
+		const got = await fn();
+		if (got)
+			return got;
+		if (Date.now() > end)
+			throw new Error('waited in vain: ' + what);
+		await pause(30);
+	}
+}
+
+function freePort() {
+	return Number(execFileSync(process.execPath, [path.join(__dirname, 'port.js')], { encoding: 'utf8' }));
+}
+
+class Answer {
+	constructor(status, headers, body) {
+		this.status = status;
+		this.headers = headers;
+		this.body = body;
+	}
+	get text() { return this.body.toString('utf8'); }
+	get json() { return JSON.parse(this.text); }
+	get brief() { return this.status + ' ' + this.text.slice(0, 400); }
+}
+
+class Instance {
+	constructor(name = 'instance') {
+		this.dir = path.join(TMP, name);
+		this.log = path.join(TMP, name + '.log');
+		this.tokens = {};
+		this.deathsExpected = false;
+	}
+
+	make({ conf = '', lang = 'fr', entity = 'New York', more = [] } = {}) {
+		this.port = freePort();
+		this.url = 'https://localhost:' + this.port;
+		const password = path.join(TMP, 'admin.password');
+		fs.writeFileSync(password, 'Sommeil-profond-9\n');
+		const made = this.run(['init', this.dir, '--host', 'localhost', '--listen', '127.0.0.1:' + this.port, '--admin',
+			'admin@example.org', '--password-file', password, '--entity', entity, '--lang', lang, ...more]);
+		if (made.status !== 0)
+			throw new Error('init: ' + made.stderr);
+		if (conf)
+			fs.appendFileSync(path.join(this.dir, 'pli.conf'), '\n' + conf);
+		this.ca = fs.readFileSync(path.join(this.dir, 'tls/ca.pem'));
+		this.agent = new https.Agent({ keepAlive: true, maxSockets: 64, ca: this.ca });
+		return this;
+	}
+
+	// The program with these arguments, to its end.
+	run(args, input) {
+		const env = { PATH: process.env.PATH, HOME: TMP, XDG_STATE_HOME: path.join(TMP, 'state'), LC_ALL: 'C.UTF-8' };
+		return spawnSync(PLI, args, { env, input, encoding: 'utf8', maxBuffer: 1 << 28 });
+	}
+
+	verb(...args) {
+		const r = this.run(args);
+		if (r.status !== 0)
+			throw new Error(`pli ${args.join(' ')}: status ${r.status}: ${r.stderr}`);
+		return r.stdout.trim();
+	}
+
+	async serve({ program = PLI, ready = true } = {}) {
+		const log = fs.openSync(this.log, 'a');
+		this.server = spawn(program, ['serve', this.dir], { stdio: ['ignore', log, log], cwd: TMP });
+		fs.closeSync(log);
+		running.add(this);
+		this.ended = new Promise((done) => this.server.once('exit', (code, signal) => {
+			running.delete(this);
+			this.exit = { code, signal };
+			done(this.exit);
+		}));
+		this.exit = null;
+		if (ready)
+			await this.ready(30);
+		return this;
+	}
+
+	async isReady() {
+		if (this.exit)
+			throw new Error('the server ended: ' + JSON.stringify(this.exit) + this.logTail());
+		try {
+			return (await this.request('GET', '/readyz', { agent: false, timeout: 3000 })).status === 200;
+		} catch (e) {
+			return false;
+		}
+	}
+
+	async ready(seconds) { return until('the server is ready', () => this.isReady(), seconds); }
+
+	logTail() { return '\n' + fs.readFileSync(this.log, 'utf8').split('\n').slice(-15).join('\n'); }
+
+	async stop() {
+		if (!this.server || this.exit)
+			return this.exit;
+		this.agent.destroy();
+		this.agent = new https.Agent({ keepAlive: true, maxSockets: 64, ca: this.ca });
+		const begin = Date.now();
+		this.server.kill('SIGTERM');
+		const exit = await this.ended;
+		same(exit, { code: 0, signal: null }, 'the server stops with 0');
+		check(Date.now() - begin < 10500, 'the server stops within 10 s', Date.now() - begin + ' ms');
+		const died = fs.readFileSync(this.log, 'utf8').split('\n').filter((l) => l.includes('"event":"host.ended"'));
+		if (!this.deathsExpected)
+			same(died, [], 'no process of the server died');
+		return exit;
+	}
+
+	// Processes of this instance by name: {'pli-front': pid, …}.
+	children() {
+		const found = {};
+		for (const name of fs.readdirSync('/proc').filter((n) => /^\d+$/.test(n))) {
+			try {
+				const stat = fs.readFileSync(`/proc/${name}/stat`, 'utf8');
+				const m = /^\d+ \((.*)\) (\S) (\d+)/.exec(stat);
+				if (Number(m[3]) === this.server.pid && m[2] !== 'Z')
+					found[fs.readFileSync(`/proc/${name}/comm`, 'utf8').trim()] = Number(name);
+			} catch (e) {
+				continue;	// ended meanwhile
+			}
+		}
+		return found;
+	}
+
+	// Proportional set size of parent and children, in bytes.
+	pss() {
+		let sum = 0;
+		for (const pid of [this.server.pid, ...Object.values(this.children())])
+			sum += 1024 * Number(/^Pss:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1]);
+		return sum;
+	}
+
+	entity(name, siren) { this.verb('entity', 'add', this.dir, name, ...(siren ? ['--siren', siren] : [])); }
+
+	user(email, role = 'editor', { entity = 'New York', name = 'Name of ' + email } = {}) {
+		this.verb('user', 'add', this.dir, email, '--name', name, '--entity', entity, '--role', role);
+		return this.token(email);
+	}
+
+	token(email, ...more) {
+		this.tokens[email] = this.verb('token', 'add', this.dir, email, ...more);
+		return this.tokens[email];
+	}
+
+	request(method, target, { headers = {}, body, token, agent, timeout = 30000 } = {}) {
+		const all = { ...headers };
+		if (token)
+			all.Authorization = 'Bearer ' + token;
+		if (body !== undefined && !Object.keys(all).some((k) => k.toLowerCase() === 'content-length'))
+			all['Content-Length'] = Buffer.byteLength(body);
+		return new Promise((done, fail) => {
+			const req = https.request({ host: '127.0.0.1', port: this.port, servername: 'localhost', method, path: target, ca: this.ca,
+				headers: { Host: 'localhost:' + this.port, ...all }, agent: agent === undefined ? this.agent : agent, timeout }, (res) => {
+				const parts = [];
+				res.on('data', (p) => parts.push(p));
+				res.on('end', () => done(new Answer(res.statusCode, res.headers, Buffer.concat(parts))));
+				res.on('error', fail);
+			});
+			req.on('timeout', () => req.destroy(new Error(`no answer in ${timeout} ms: ${method} ${target}`)));
+			req.on('error', fail);
+			req.end(body);
+		});
+	}
+
+	json(method, target, token, value, headers = {}) {
+		return this.request(method, target, { token, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(value) });
+	}
+
+	// fields: [[name, value]…]; a value {filename, bytes, type} is a file.
+	multipart(target, token, fields, headers = {}) {
+		const boundary = 'pli' + crypto.randomBytes(12).toString('hex');
+		const parts = [];
+		for (const [name, value] of fields) {
+			const file = typeof value === 'object' && !Buffer.isBuffer(value);
+			parts.push(Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; name="${name}"`));
+			if (file)
+				parts.push(Buffer.from('; filename="'), Buffer.from(value.filename), Buffer.from(`"\r\nContent-Type: ${value.type || 'application/octet-stream'}`));
+			parts.push(Buffer.from('\r\n\r\n'), Buffer.from(file ? value.bytes : value), Buffer.from('\r\n'));
+		}
+		parts.push(Buffer.from(`--${boundary}--\r\n`));
+		return this.request('POST', target, { token, headers: { 'Content-Type': 'multipart/form-data; boundary=' + boundary, ...headers }, body: Buffer.concat(parts) });
+	}
+
+	// A raw connection: resolves to everything that came until the peer closed or `idle` ms passed without a byte.
+	raw(bytes, { idle = 2500, pieces } = {}) {
+		return new Promise((done) => {
+			const got = [];
+			const socket = tls.connect({ host: '127.0.0.1', port: this.port, servername: 'localhost', ca: this.ca }, async () => {
+				for (const piece of pieces || [bytes])
+					if (!socket.destroyed)
+						socket.write(piece);
+			});
+			const end = (closed) => {
+				socket.destroy();
+				done({ text: Buffer.concat(got).toString('latin1'), closed });
+			};
+			socket.setTimeout(idle, () => end(false));
+			socket.on('data', (p) => got.push(p));
+			socket.on('error', () => end(true));
+			socket.on('end', () => end(true));
+		});
+	}
+
+	mailFiles() {
+		return fs.readdirSync(path.join(this.dir, 'outbox')).filter((n) => n.endsWith('.eml')).sort()
+			.map((n) => path.join(this.dir, 'outbox', n));
+	}
+
+	mails(address) {
+		return this.mailFiles().map((f) => ({ file: f, ...mail.parse(fs.readFileSync(f)) }))
+			.filter((m) => !address || m.headers.some((h) => h.name === 'to' && h.value.toLowerCase().includes(address.toLowerCase())));
+	}
+
+	async mail(address, n = 1) {
+		const all = await until(`mail ${n} to ${address}`, () => {
+			const found = this.mails(address);
+			return found.length >= n ? found : null;
+		});
+		return all[n - 1];
+	}
+
+	// The path of the link in the n-th mail to that address: /l/TOKEN.
+	async link(address, n = 1) { return new URL((await this.mail(address, n)).links[0]).pathname; }
+
+	async form(link) {
+		const page = await this.request('GET', link);
+		const m = /name="form" value="([^"]*)"/.exec(page.text);
+		return m ? m[1] : '';
+	}
+
+	postForm(target, fields, headers = {}) {
+		return this.request('POST', target, { headers: { 'Content-Type': 'application/x-www-form-urlencoded', ...headers },
+			body: new URLSearchParams(fields).toString() });
+	}
+
+	// Opens a letter; the answer has .cookie ("name=value") when it went well.
+	async open(link, password) {
+		const fields = { form: await this.form(link) };
+		if (password !== undefined)
+			fields.password = password;
+		const answer = await this.postForm(link + '/open', fields);
+		answer.cookie = (answer.headers['set-cookie'] || [''])[0].split(';')[0];
+		return answer;
+	}
+
+	// Rows of the database, which may be in use.
+	sql(query) {
+		const out = execFileSync('sqlite3', ['-readonly', '-json', '-cmd', '.timeout 5000', path.join(this.dir, 'data/pli.db'), query],
+			{ encoding: 'utf8', maxBuffer: 1 << 28 });
+		return out.trim() ? JSON.parse(out) : [];
+	}
+
+	one(query) { return Object.values(this.sql(query)[0])[0]; }
+
+	// What must not change when a request is refused.
+	counts() {
+		const count = {};
+		for (const table of ['letter', 'recipient', 'link', 'object', 'segment', 'upload', 'part', 'notice', 'journal', 'idempotency'])
+			count[table] = this.one(`SELECT COUNT(*) FROM ${table}`);
+		count.blobs = fs.readdirSync(path.join(this.dir, 'data/blobs'), { recursive: true }).length;
+		count.mails = this.mailFiles().length;
+		return count;
+	}
+
+	verify() { return this.run(['journal', 'verify', this.dir]); }
+}
+
+async function main(fn) {
+	try {
+		await fn();
+	} catch (e) {
+		check(false, 'the test ran to its end', e.stack + (e.cause ? '\ncause: ' + e.cause : ''));
+	}
+	for (const instance of [...running]) {
+		instance.server.kill('SIGTERM');
+		await Promise.race([instance.ended, pause(12000)]);
+		if (!instance.exit)
+			instance.server.kill('SIGKILL');
+	}
+	console.log(`${checks} checks, ${wrong} wrong`);
+	process.exit(checks > 0 && wrong === 0 ? 0 : 1);
+}
+
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'])
+	process.on(signal, () => {
+		for (const instance of running)
+			instance.server.kill('SIGTERM');
+		process.exit(1);
+	});
+
+module.exports = { Instance, check, same, pause, until, main, mail, TMP, PLI, freePort };

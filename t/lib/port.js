@@ -1,0 +1,13 @@
+// Prints a free TCP port of 127.0.0.1, from PLI_TEST_PORT (23000) on.
+'use strict';
+const net = require('net');
+const first = Number(process.env.PLI_TEST_PORT || 23000);
+
+function attempt(port) {
+	if (port >= first + 100)
+		process.exit(1);
+	const server = net.createServer();
+	server.once('error', () => attempt(port + 1));
+	server.listen(port, '127.0.0.1', () => server.close(() => console.log(port)));
+}
+attempt(first);
