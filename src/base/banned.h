@@ -7,7 +7,14 @@
 #include <string.h>
 #include <time.h>
 
+/* The C library may have them as macros. */
 #undef alloca
+#undef sprintf
+#undef vsprintf
+#undef strcpy
+#undef strcat
+#undef strncpy
+#undef strncat
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok gets gmtime localtime ctime asctime
 #pragma GCC poison mktemp tempnam tmpnam popen strncpy strncat alloca
 

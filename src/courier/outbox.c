@@ -108,12 +108,25 @@ static enum pli_status write_batch(int dir_fd, struct job *jobs, size_t count, s
 	return st;
 }
 
+/* How many of the jobs have names of their own: a repeat waits for the next batch, as both would use one temporary file. */
+static size_t distinct(const struct job *jobs, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(jobs[i].name, jobs[k].name) == 0)
+				return i;
+	return count;
+}
+
 enum pli_status outbox_write(int dir_fd, struct job *jobs, size_t count, struct err *err)
 {
 	enum pli_status st = PLI_OK;
+	size_t n;
 
-	for (size_t at = 0; at < count && st == PLI_OK; at += BATCH_MAX)
-		st = write_batch(dir_fd, jobs + at, count - at < BATCH_MAX ? count - at : BATCH_MAX, err);
+	for (size_t at = 0; at < count && st == PLI_OK; at += n) {
+		n = distinct(jobs + at, count - at < BATCH_MAX ? count - at : BATCH_MAX);
+		st = write_batch(dir_fd, jobs + at, n, err);
+	}
 	if (st == PLI_OK && fsync(dir_fd) != 0)
 		return err_errno(err, "outbox");
 	return st;

@@ -32,7 +32,7 @@ static const struct {
 	[PLI_DENIED] = { 403, EX_NOPERM, "Not your right", "problem.denied", NULL },
 	[PLI_ABSENT] = { 404, EX_NOINPUT, "Not found", "problem.absent", "problem.absent_lead" },
 	[PLI_METHOD] = { 405, EX_USAGE, "Method not allowed", "problem.method", NULL },
-	[PLI_CONFLICT] = { 409, EX_TEMPFAIL, "Conflict", "problem.bad", NULL },
+	[PLI_CONFLICT] = { 409, EX_DATAERR, "Conflict", "problem.bad", NULL },
 	[PLI_GONE] = { 410, EX_UNAVAILABLE, "Gone", "expired.title", NULL },
 	[PLI_LIMIT] = { 413, EX_DATAERR, "Too large", "problem.large", NULL },
 	[PLI_TYPE] = { 415, EX_DATAERR, "Unsupported media type", "problem.bad", NULL },

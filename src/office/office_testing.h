@@ -169,8 +169,8 @@ static inline void instance_stop(struct instance *i)
 	office_free(i->office);
 	directory_close(i->directory);
 	object_store_free(i->objects);
-	db_close(i->db);
 	journal_close(i->journal);
+	db_close(i->db);
 	keeper_free(i->keeper);
 	assert_int_equal(waitpid(i->keeper_pid, &status, 0), i->keeper_pid);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)

@@ -125,7 +125,7 @@ static enum pli_status tree_choose(struct office *office, struct db_conn *conn, 
 	b->tree_size = (uint64_t)size;
 	st = head_load(conn, pool, b, err);
 	for (unsigned i = 0; st == PLI_OK && i < g->count; i++) {
-		uint8_t *path;
+		uint8_t *path = NULL;
 
 		if (!g->entries[i].stamp_us)
 			st = one_int(conn, STAMP_GET, g->entries[i].seq, &g->entries[i].stamp_us, err);

@@ -53,7 +53,7 @@ struct zip_file {
  * ASiC (ETSI EN 319 162-1 section A.1) wants.  Names must be unique and safe (asserted). */
 void zip_write(struct buf *out, const struct zip_file *files, size_t count, int64_t mtime_us);
 
-#define ZIP_READ_FILES_MAX 4096
+#define ZIP_READ_FILES_MAX 65000
 
 /* Reads an archive that lies in memory (borrowed while the result is used).  Stored contents point
  * into p, deflated ones are inflated into pool, at most total_max bytes in all.  Every byte of the

@@ -85,7 +85,8 @@ bool db_uuid(struct db_rows *rows, int column, struct uuid *id_r);
  * and may be run again after a rollback of the group.  Anything but PLI_OK rolls its savepoint back.
  * Must not be called from a write function or a hook.
  * db_write blocks until the group is durable and, when fn queued late items, until the after-commit hook released it.
- * PLI_UNCERTAIN: committed here, but the after-commit hook could not confirm in time. */
+ * PLI_UNCERTAIN: committed here, but the after-commit hook could not confirm in time; or the disk failed in the commit itself
+ * (then the fatal callback has run). */
 typedef enum pli_status db_write_fn(struct db_tx *tx, void *arg, struct err *err);
 MUST enum pli_status db_write(struct db *db, db_write_fn *fn, void *arg, struct err *err);
 

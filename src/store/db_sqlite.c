@@ -22,6 +22,7 @@
 
 #define PARAMETERS_MAX 64
 #define CHECKPOINT_PAGES 4000
+#define CHECKPOINT_AGAIN_PAGES 1000	/* when a reader kept the last one from finishing */
 #define BUSY_TIMEOUT_MS 5000
 #define CACHE_SLOTS_FIRST 128	/* a power of two */
 
@@ -40,6 +41,7 @@ struct sqlite_conn {
 	struct statement **slots;
 	size_t slot_count, slot_used;
 	int log_pages;				/* in the write-ahead log after the last commit */
+	int checkpoint_at;			/* pages */
 	sqlite3_stmt *steps[DB_STEP_COUNT];
 };
 
@@ -399,6 +401,8 @@ static int log_grew(void *arg, sqlite3 *db, const char *name, int pages)
 
 	(void)db;
 	(void)name;
+	if (pages < c->log_pages)
+		c->checkpoint_at = CHECKPOINT_PAGES;	/* it has begun anew */
 	c->log_pages = pages;
 	return SQLITE_OK;
 }
@@ -422,8 +426,9 @@ static enum pli_status sqlite_upkeep(struct db_conn *conn, struct err *err)
 {
 	struct sqlite_conn *c = conn_of(conn);
 
-	if (c->log_pages < CHECKPOINT_PAGES)
+	if (c->log_pages < c->checkpoint_at)
 		return PLI_OK;
+	c->checkpoint_at = c->log_pages + CHECKPOINT_AGAIN_PAGES;
 	return checkpoint(c, SQLITE_CHECKPOINT_PASSIVE, err);
 }
 
@@ -517,6 +522,7 @@ static enum pli_status sqlite_open(const char *name, bool create, enum db_role r
 	enum pli_status status = PLI_OK;
 
 	c->base.engine = &db_sqlite_engine;
+	c->checkpoint_at = CHECKPOINT_PAGES;
 	slots_grow(c);
 	if (create)
 		file_make(name);

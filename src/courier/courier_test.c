@@ -1,0 +1,203 @@
+/* The courier as a process: links that come and go, batches, repeats. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "buf.h"
+
+#include "job.h"
+
+#include "courier_main.h"
+
+struct fixture {
+	char dir[32];
+	int dir_fd, control;
+	pid_t pid;
+};
+
+static int start(void **state)
+{
+	static struct fixture f;
+	int line[2];
+
+	snprintf(f.dir, sizeof(f.dir), "/tmp/pli-courier-XXXXXX");
+	if (!mkdtemp(f.dir) || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, line) != 0)
+		return -1;
+	f.dir_fd = open(f.dir, O_RDONLY | O_DIRECTORY);
+	f.control = line[0];
+	f.pid = fork();
+	if (f.pid == 0) {
+		const struct courier_config config = { .outbox_dir_fd = f.dir_fd, .control_fd = line[1] };
+		struct err err;
+		close(line[0]);
+		_exit(courier_serve(&config, &err) == PLI_OK ? 0 : 1);
+	}
+	close(line[1]);
+	*state = &f;
+	return 0;
+}
+
+static unsigned files_in(const struct fixture *f, bool remove)
+{
+	DIR *dir = opendir(f->dir);
+	unsigned count = 0;
+	struct dirent *d;
+
+	while ((d = readdir(dir))) {
+		if (d->d_name[0] == '.')
+			continue;
+		count++;
+		if (remove)
+			unlinkat(f->dir_fd, d->d_name, 0);
+	}
+	closedir(dir);
+	return count;
+}
+
+/* The end of the control line is the order to stop. */
+static int stop(void **state)
+{
+	struct fixture *f = *state;
+	int status = -1;
+
+	close(f->control);
+	if (waitpid(f->pid, &status, 0) != f->pid || status != 0)
+		return -1;
+	files_in(f, true);
+	close(f->dir_fd);
+	return rmdir(f->dir);
+}
+
+static int new_link(const struct fixture *f)
+{
+	int pair[2];
+	struct iovec iov = { (char[]){ 'F' }, 1 };
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} anc = { 0 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = anc.bytes,
+			      .msg_controllen = sizeof(anc.bytes) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &pair[1], sizeof(int));
+	assert_int_equal(sendmsg(f->control, &msg, 0), 1);
+	close(pair[1]);
+	return pair[0];
+}
+
+static void add_job(struct buf *out, uint64_t number, const char *mail)
+{
+	struct job job = { .type = JOB_OUTBOX, .number = number, .mail = (const uint8_t *)mail, .mail_n = strlen(mail) };
+	struct err err;
+
+	snprintf(job.name, sizeof(job.name), "mail-%03u.eml", (unsigned)number);
+	assert_int_equal(job_write(out, &job, &err), PLI_OK);
+}
+
+static void send_bytes(int fd, const struct buf *b)
+{
+	size_t at = 0;
+
+	while (at < b->n) {
+		ssize_t n = send(fd, b->p + at, b->n - at, MSG_NOSIGNAL);
+		assert_true(n > 0);
+		at += (size_t)n;
+	}
+}
+
+/* Reads answers until count of them have come; each must be a success. */
+static void take_answers(int fd, unsigned count)
+{
+	AUTO_BUF in = { 0 };
+	struct job job;
+	struct err err;
+	size_t used;
+
+	while (count > 0) {
+		ssize_t n = recv(fd, buf_reserve(&in, 4096), 4096, 0);
+		assert_true(n > 0);
+		in.n += (size_t)n;
+		while (count > 0 && job_read(in.p, in.n, &job, &used, &err) == PLI_OK) {
+			assert_int_equal(job.type, JOB_ANSWER);
+			assert_int_equal(job.outcome, JOB_DONE);
+			assert_string_equal(job.reply, "250 2.0.0 caught in outbox");
+			buf_shift(&in, used);
+			count--;
+		}
+	}
+	assert_int_equal(in.n, 0);
+}
+
+static void content_is(const struct fixture *f, const char *name, const char *wanted)
+{
+	int fd = openat(f->dir_fd, name, O_RDONLY);
+	char got[64];
+	ssize_t n = read(fd, got, sizeof(got));
+
+	assert_int_equal(n, strlen(wanted));
+	assert_memory_equal(got, wanted, (size_t)n);
+	close(fd);
+}
+
+static void writes_many(void **state)
+{
+	struct fixture *f = *state;
+	int fd = new_link(f);
+	AUTO_BUF out = { 0 };
+
+	for (uint64_t i = 0; i < 200; i++)
+		add_job(&out, i, "first");
+	send_bytes(fd, &out);
+	take_answers(fd, 200);
+	assert_int_equal(files_in(f, false), 200);
+	content_is(f, "mail-199.eml", "first");
+	close(fd);
+}
+
+static void repeats_overwrite_over_a_new_link(void **state)
+{
+	struct fixture *f = *state;
+	int first = new_link(f), second;
+	AUTO_BUF half = { 0 }, whole = { 0 };
+
+	/* A link that ends in the middle of a frame leaves nothing of it. */
+	add_job(&half, 7, "half");
+	half.n -= 2;
+	send_bytes(first, &half);
+	close(first);
+	second = new_link(f);
+	add_job(&whole, 8, "one");
+	add_job(&whole, 8, "two");
+	send_bytes(second, &whole);
+	take_answers(second, 2);
+	assert_int_equal(files_in(f, false), 1);
+	content_is(f, "mail-008.eml", "two");
+	close(second);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(writes_many, start, stop),
+		cmocka_unit_test_setup_teardown(repeats_overwrite_over_a_new_link, start, stop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

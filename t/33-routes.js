@@ -1,0 +1,165 @@
+#!/usr/bin/env node
+// Goal: every route answers every viewer and every method as t/routes.tsv says, bodies included: who may not see a letter
+// sees no word of it, and the hidden recipient appears only to sender, auditor and himself.
+'use strict';
+const fs = require('fs');
+const path = require('path');
+const { Instance, check, same, until, main } = require('./lib/pli.js');
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
+const SUBJECT = 'Zinnober-Kassenbericht', MESSAGE = 'Ultramarin-Nachricht', FILE = 'Ocker-Anlage.txt';
+const TO = 'to@vermillon.example', CC = 'cc@vermillon.example', BCC = 'bcc@vermillon.example', OTHER = 'other@vermillon.example';
+const SECRETS = [SUBJECT, MESSAGE, 'Ocker-Anlage', 'the content of the file', TO, CC, BCC];
+const TITLES = { 401: 'Not signed in', 403: 'Not your right', 404: 'Not found', 405: 'Method not allowed' };
+
+function readTable() {
+	const lines = fs.readFileSync(path.join(__dirname, 'routes.tsv'), 'utf8').split('\n').filter((l) => l && !l.startsWith('#'));
+	const names = lines.shift().split('\t');
+	return { viewers: names.slice(2, -1), rows: lines.map((line) => {
+		const cells = line.split('\t');
+		if (cells.length !== names.length)
+			throw new Error(`routes.tsv: ${cells.length} columns: ${line}`);
+		return { methods: cells[0].split('+'), address: cells[1], cells: cells.slice(2, -1), word: cells[cells.length - 1] };
+	}) };
+}
+
+main(async () => {
+	const i = new Instance().make();
+	await i.serve();
+	i.entity('Elsewhere');
+	const tokens = { sender: i.user('sender@example.org'), 'same-entity-editor': i.user('second@example.org'),
+		reader: i.user('reader@example.org', 'reader'), auditor: i.user('auditor@example.org', 'auditor'),
+		admin: i.user('people@example.org', 'admin'), 'foreign-editor': i.user('foreign@example.org', 'editor', { entity: 'Elsewhere' }) };
+	tokens['expired-token'] = i.token('sender@example.org', '--name', 'old');
+	const past = (Date.now() - 1000) * 1000;
+	// A token cannot be made for less than a day: its row is aged.
+	const aged = require('child_process').execFileSync('sqlite3', ['-cmd', '.timeout 5000', path.join(i.dir, 'data/pli.db'),
+		`UPDATE api_token SET expires = ${past} WHERE created = (SELECT MAX(created) FROM api_token); SELECT changes();`], { encoding: 'utf8' });
+	same(aged.trim(), '1', 'one token is made to have expired');
+
+	const letter = async (token, to, cc, bcc, subject) => {
+		const answer = await i.multipart('/api/v1/letters', token, [['to', to], ...(cc ? [['cc', cc]] : []), ...(bcc ? [['bcc', bcc]] : []),
+			['subject', subject], ['message', MESSAGE], ['file', { filename: FILE, bytes: 'the content of the file\n' }]]);
+		if (!same(answer.status, 201, 'a letter is taken'))
+			throw new Error(answer.text);
+		return answer.json.id;
+	};
+	const ids = { '': await letter(tokens.sender, TO, CC, BCC, SUBJECT), foreign: await letter(tokens['foreign-editor'], 'x@example.net', null, null, 'Foreign'),
+		nobody: '01890000-0000-7000-8000-000000000000' };
+	await letter(tokens.sender, OTHER, null, null, 'Another');
+	const links = { '': await i.link(TO), cc: await i.link(CC), bcc: await i.link(BCC), nobody: '/l/' + 'a'.repeat(52) };
+	const otherLink = await i.link(OTHER);
+
+	// Reading cookies: each viewer sends his own, and its value under the name of every other link's cookie.
+	const own = {};
+	for (const [who, link] of [['to', links['']], ['cc', links.cc], ['bcc', links.bcc], ['other-recipient', otherLink]]) {
+		const answer = await i.open(link);
+		same(answer.status, 303, `${who} opens`);
+		own[who] = answer.cookie;
+	}
+	const names = Object.values(own).map((c) => c.split('=')[0]);
+	same(new Set(names).size, 4, 'cookies of four names');
+	const cookies = (who) => own[who] === undefined ? undefined
+		: [own[who], ...names.filter((n) => n !== own[who].split('=')[0]).map((n) => n + '=' + own[who].split('=')[1])].join('; ');
+
+	const upload = async () => {
+		const made = await i.request('POST', '/api/v1/uploads', { token: tokens.sender, headers: { 'Tus-Resumable': '1.0.0', 'Upload-Length': '4' } });
+		if (made.status !== 201)
+			throw new Error('upload: ' + made.brief);
+		return made.headers.location.split('/').pop();
+	};
+
+	const form = await i.form(links['']);
+	// A good request for this method and address: what is refused is refused for its sender alone.
+	const body = (method, address) => {
+		if (method === 'POST' && address.endsWith('/letters'))
+			return { headers: { 'Content-Type': 'application/json' }, body: '{"to":["z@example.net"],"subject":"x"}' };
+		if (method === 'POST' && address.startsWith('/l/'))
+			return { headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: 'form=' + form };
+		if (address.startsWith('/api/v1/uploads') && method === 'PATCH')
+			return { headers: { 'Tus-Resumable': '1.0.0', 'Upload-Offset': '0', 'Content-Type': 'application/offset+octet-stream' }, body: 'abcd' };
+		if (address.startsWith('/api/v1/uploads'))
+			return { headers: { 'Tus-Resumable': '1.0.0', 'Upload-Length': '4' } };
+		return { headers: {} };
+	};
+
+	const table = readTable();
+	const asked = new Map();
+	let upload_now = await upload();
+
+	const target = (address) => address.replace(/\{(\w+)(?:@(\w+))?(?:=([^}]*))?\}/g, (_, name, who, value) =>
+		name === 'id' ? ids[who || ''] : name === 'token' ? links[who || ''].slice(3) : name === 'upload' ? upload_now : value)
+		.replace('=TO', '=' + TO).replace('=BCC', '=' + BCC);
+
+	async function ask(row, method, viewer, cell) {
+		const what = `${method} ${row.address} as ${viewer}`;
+		const status = Number(/^\d+/.exec(cell)[0]), flag = cell.replace(/^\d+/, '');
+		const request = body(method, row.address);
+		if (own[viewer])
+			request.headers.Cookie = cookies(viewer);
+		const answer = await i.request(method, target(row.address), { ...request, token: tokens[viewer] });
+		check(answer.status === status, `${what}: ${status}`, answer.brief);
+		const text = answer.body.toString('latin1');
+		const word = row.word.replace('SUBJECT', SUBJECT).replace('TO', TO);
+		if (method === 'HEAD') {
+			same(text, '', `${what}: no body`);
+		} else if (status === 200) {
+			check(text.includes(word) === (flag !== '-') || row.word === '-', `${what}: ${flag === '-' ? 'without' : 'with'} "${word}"`, answer.brief);
+			check(text.includes(BCC) === (flag === 'b'), `${what}: ${flag === 'b' ? 'names' : 'does not name'} the hidden recipient`, answer.brief);
+		}
+		if (status !== 200 && status !== 201)
+			for (const secret of SECRETS)
+				check(!text.includes(secret), `${what}: a refusal says nothing of the letter`, secret);
+		if (TITLES[status] && row.address.startsWith('/api/') && method !== 'HEAD') {
+			same(answer.headers['content-type'], 'application/problem+json', `${what}: a problem document`);
+			same([answer.json.status, answer.json.title], [status, TITLES[status]], `${what}: its status and title`);
+			check(/^urn:pli:problem:/.test(answer.json.type) && answer.json.detail && answer.json.hint, `${what}: type, detail and hint`, answer.text);
+		}
+		if (status === 401)
+			check(/^Bearer/.test(answer.headers['www-authenticate'] || ''), `${what}: WWW-Authenticate`);
+		if (status === 405)
+			same(answer.headers.allow, row.word, `${what}: Allow`);
+		if (status === 303 && method !== 'POST')
+			same(answer.headers.location, target(row.address).split('/').slice(0, 3).join('/'), `${what}: back to the landing page`);
+		for (const [name, wanted] of [['x-content-type-options', 'nosniff'], ['referrer-policy', 'no-referrer'], ['content-security-policy', 'default-src \'none\'']])
+			check((answer.headers[name] || '').startsWith(wanted), `${what}: ${name}`, answer.headers[name]);
+		if (status !== 200 || !row.address.startsWith('/assets/'))
+			same(answer.headers['cache-control'], 'no-store', `${what}: not to be stored`);
+		if (row.address.includes('{upload}') && status === 204)
+			upload_now = await upload();
+	}
+
+	for (const row of table.rows)
+		if (row.methods[0] !== '*')
+			for (const m of row.methods)
+				asked.set(m + ' ' + row.address.replace(/\?.*/, '').replace(/@\w+|=[^}]*/g, ''), true);
+	for (const row of table.rows) {
+		const plain = row.address.replace(/@\w+|=[^}]*/g, '');
+		const methods = row.methods[0] === '*' ? METHODS.filter((m) => !asked.has(m + ' ' + plain)) : row.methods;
+		for (const m of methods)
+			for (const [k, viewer] of table.viewers.entries())
+				await ask(row, m, viewer, row.cells[k]);
+	}
+
+	// Rights that end, end at once: a revoked token, a disabled user.
+	const list = i.run(['token', 'list', i.dir, '--json']);
+	const gone = i.user('gone@example.org');
+	const brief = i.user('brief@example.org');
+	same((await i.request('GET', '/api/v1/letters', { token: gone })).status, 200, 'a new token is good');
+	same((await i.request('GET', '/api/v1/letters', { token: brief })).status, 200, 'another new token is good');
+	check(list.status === 0 && !list.stdout.includes(tokens.sender), 'token list never shows a token');
+	const row = JSON.parse(i.run(['token', 'list', i.dir, '--json']).stdout).find((t) => t.email === 'brief@example.org');
+	i.verb('token', 'revoke', i.dir, row.token);
+	i.verb('user', 'disable', i.dir, 'gone@example.org');
+	same((await i.request('GET', '/api/v1/letters', { token: brief })).status, 401, 'a revoked token is dead');
+	same((await i.request('GET', '/api/v1/letters', { token: gone })).status, 401, 'a disabled user\'s token is dead');
+	const answers = [];
+	for (const t of ['', 'pli_x', tokens.sender.slice(0, -1), tokens.sender + 'a', tokens.sender.toUpperCase(), tokens['expired-token'], brief, gone])
+		answers.push((await i.request('GET', '/api/v1/letters', { token: t })).text);
+	check(new Set(answers.slice(1)).size === 1, 'dead, expired, unknown and malformed tokens get the same answer', [...new Set(answers)]);
+
+	await until('the resent mails are out', () => i.mails(TO).length >= 2);
+	const v = i.verify();
+	same(v.status, 0, 'journal verify: ' + v.stdout + v.stderr);
+	await i.stop();
+});
