@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "latency.h"
 
@@ -25,7 +27,7 @@ struct depositor {
 	unsigned number;
 	struct latency latency;
 	unsigned long errors;
-	int64_t last_us;		/* end of its last counted letter */
+	unsigned long sent;		/* accepted, counted or not */
 };
 
 /* Text as people write it: words and line breaks, so that nothing about it is special. */
@@ -111,9 +113,11 @@ static void *depositor_run(void *arg)
 			wire_close(w);
 			if (d->errors > 20 || !wire_open(w, &l->target))
 				break;
-		} else if (begun >= atomic_load(&d->run->from_us) && ended <= atomic_load(&d->run->until_us)) {
-			latency_add(&d->latency, ended - begun);
+			continue;
 		}
+		d->sent++;
+		if (begun >= atomic_load(&d->run->from_us) && ended <= atomic_load(&d->run->until_us))
+			latency_add(&d->latency, ended - begun);
 	}
 	wire_close(w);
 	free(w);
@@ -127,14 +131,15 @@ static void *watch(void *arg)
 {
 	struct run *run = arg;
 	const struct load *l = run->load;
-	int64_t *cpu_us = calloc(2, sizeof(*cpu_us)), start = latency_now_us() + WARM_US;
-	int64_t end = start + (int64_t)(l->seconds * 1e6);
+	int64_t *cpu_us = calloc(2, sizeof(*cpu_us)), start, end;
 
 	if (!cpu_us)
 		load_die("out of memory");
+	pthread_barrier_wait(&run->connected);
+	start = latency_now_us() + WARM_US;
+	end = start + (int64_t)(l->seconds * 1e6);
 	atomic_store(&run->from_us, start);
 	atomic_store(&run->until_us, end);
-	pthread_barrier_wait(&run->connected);
 	for (int i = 0; i < 2; i++) {
 		int64_t left = (i ? end : start) - latency_now_us();
 		struct timespec pause = { .tv_sec = left / 1000000, .tv_nsec = left % 1000000 * 1000 };
@@ -152,7 +157,7 @@ int load_deposit(struct load *l)
 	struct run run = { .load = l, .message = message_make(l->message_bytes) };
 	struct depositor *all = calloc(l->clients, sizeof(*all));
 	struct latency joined = { 0 };
-	unsigned long errors = 0;
+	unsigned long errors = 0, sent = 0;
 	pthread_t watcher;
 	void *cpu_us;
 
@@ -170,6 +175,7 @@ int load_deposit(struct load *l)
 	for (unsigned i = 0; i < l->clients; i++) {
 		latency_join(&joined, &all[i].latency);
 		errors += all[i].errors;
+		sent += all[i].sent;
 		latency_free(&all[i].latency);
 	}
 	load_print(l, "", (double)joined.n / l->seconds, "/s");
@@ -177,6 +183,7 @@ int load_deposit(struct load *l)
 	load_print(l, ".p99", latency_ms(&joined, 990), "ms");
 	if (l->pid && joined.n)
 		load_print(l, ".cpu", (double)*(int64_t *)cpu_us / (double)joined.n, "us");
+	load_print(l, ".sent", (double)sent, "letters");
 	free(cpu_us);
 	latency_free(&joined);
 	pthread_barrier_destroy(&run.connected);

@@ -29,18 +29,13 @@
 
 extern char **environ;
 
-/* The thread sanitizer looks for this name: the keeper is forked from tests that have threads. */
-const char *__tsan_default_options(void);
-const char *__tsan_default_options(void)
-{
-	return "die_after_fork=0";
-}
-
 #define TESTING_ORIGIN "pli.example/j/1"
 
 struct testing_dir {
 	char path[64];
 	int fd, keys, public_dir, journal;
+	pid_t nursery;		/* starts keepers; 0: not there yet */
+	int nursery_fd;
 };
 
 static inline int testing_mkdir(struct testing_dir *d, const char *name)
@@ -58,6 +53,7 @@ static inline void testing_dir_make(struct testing_dir *d, int with_keys)
 {
 	struct err err = { 0 };
 
+	memset(d, 0, sizeof(*d));
 	snprintf(d->path, sizeof(d->path), "/tmp/pli-cert-XXXXXX");
 	assert_non_null(mkdtemp(d->path));
 	d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -79,6 +75,10 @@ static inline int testing_remove(const char *path, const struct stat *st, int ty
 
 static inline void testing_dir_drop(struct testing_dir *d)
 {
+	if (d->nursery) {
+		close(d->nursery_fd);
+		waitpid(d->nursery, NULL, 0);
+	}
 	close(d->keys);
 	close(d->public_dir);
 	close(d->journal);
@@ -125,23 +125,34 @@ static inline int testing_run(struct testing_dir *d, const char *const argv[])
 }
 /* A keeper in a process of its own, and front's side of its link. */
 struct testing_keeper {
+	struct testing_dir *dir;
 	pid_t pid;
 	int control;		/* where a new link may be sent */
 	struct keeper *client;
 };
 
-/* Returns front's end of the link. */
-static inline int testing_keeper_fork(struct testing_dir *d, struct testing_keeper *k)
+/* Keepers are started by a process that was forked before the test had any thread, for a fork takes only one of them along. */
+struct testing_order {
+	char verb;		/* S: start, W: wait for pid */
+	pid_t pid;
+	int status;
+};
+
+static inline void testing_nursery_start(struct testing_dir *d, int fd)
 {
+	struct testing_order answer = { .verb = 'S' };
 	int link[2], control[2], ready[2];
+	char space[CMSG_SPACE(2 * sizeof(int))] = { 0 };
+	struct iovec iov = { .iov_base = &answer, .iov_len = sizeof(answer) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 	char byte;
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, link), 0);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control), 0);
-	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
-	k->pid = fork();
-	assert_true(k->pid >= 0);
-	if (!k->pid) {
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, link) != 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) != 0 || pipe2(ready, O_CLOEXEC) != 0)
+		_exit(1);
+	answer.pid = fork();
+	if (!answer.pid) {
 		struct keeper_config config = {
 			.link_fd = link[1], .control_fd = control[1], .keys_dir_fd = d->keys, .journal_dir_fd = d->journal,
 			.origin = TESTING_ORIGIN, .ready_fd = ready[1],
@@ -149,22 +160,82 @@ static inline int testing_keeper_fork(struct testing_dir *d, struct testing_keep
 		struct err err = { 0 };
 		enum pli_status status;
 
+		close(fd);
 		close(link[0]);
 		close(control[0]);
 		close(ready[0]);
 		status = keeper_serve(&config, &err);
 		if (status != PLI_OK)
 			fprintf(stderr, "keeper: %s\n", err.text);
-		_exit(status);
+		exit(status);
 	}
 	close(link[1]);
 	close(control[1]);
 	close(ready[1]);
-	k->control = control[0];
 	if (read(ready[0], &byte, 1) != 1)
-		fail_msg("the keeper did not start");
+		answer.pid = -1;
 	close(ready[0]);
-	return link[0];
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(2 * sizeof(int));
+	memcpy(CMSG_DATA(c), (int[]){ link[0], control[0] }, 2 * sizeof(int));
+	if (sendmsg(fd, &msg, 0) != sizeof(answer))
+		_exit(1);
+	close(link[0]);
+	close(control[0]);
+}
+
+static inline void testing_nursery_run(struct testing_dir *d, int fd)
+{
+	struct testing_order order;
+
+	while (read(fd, &order, sizeof(order)) == sizeof(order)) {
+		if (order.verb == 'S') {
+			testing_nursery_start(d, fd);
+			continue;
+		}
+		if (waitpid(order.pid, &order.status, 0) != order.pid || write(fd, &order, sizeof(order)) != sizeof(order))
+			_exit(1);
+	}
+	_exit(0);
+}
+
+static inline void testing_nursery_make(struct testing_dir *d)
+{
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	d->nursery = fork();
+	assert_true(d->nursery >= 0);
+	if (!d->nursery) {
+		close(pair[0]);
+		testing_nursery_run(d, pair[1]);
+	}
+	close(pair[1]);
+	d->nursery_fd = pair[0];
+}
+
+/* Returns front's end of the link. */
+static inline int testing_keeper_fork(struct testing_dir *d, struct testing_keeper *k)
+{
+	struct testing_order order = { .verb = 'S' };
+	char space[CMSG_SPACE(2 * sizeof(int))];
+	struct iovec iov = { .iov_base = &order, .iov_len = sizeof(order) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space) };
+	int fds[2];
+
+	if (!d->nursery)
+		testing_nursery_make(d);
+	assert_int_equal(write(d->nursery_fd, &order, sizeof(order)), sizeof(order));
+	assert_int_equal(recvmsg(d->nursery_fd, &msg, MSG_CMSG_CLOEXEC), sizeof(order));
+	assert_non_null(CMSG_FIRSTHDR(&msg));
+	memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fds));
+	if (order.pid < 0)
+		fail_msg("the keeper did not start");
+	k->dir = d;
+	k->pid = order.pid;
+	k->control = fds[1];
+	return fds[0];
 }
 
 static inline void testing_keeper_start(struct testing_dir *d, struct testing_keeper *k)
@@ -179,13 +250,14 @@ static inline void testing_keeper_start(struct testing_dir *d, struct testing_ke
 /* Ends the process, by signal when there is one, else by its control link; returns what waitpid says. */
 static inline int testing_keeper_end(struct testing_keeper *k, int signal)
 {
-	int status;
+	struct testing_order order = { .verb = 'W', .pid = k->pid };
 
 	if (signal)
 		kill(k->pid, signal);
 	close(k->control);
-	assert_int_equal(waitpid(k->pid, &status, 0), k->pid);
-	return status;
+	assert_int_equal(write(k->dir->nursery_fd, &order, sizeof(order)), sizeof(order));
+	assert_int_equal(read(k->dir->nursery_fd, &order, sizeof(order)), sizeof(order));
+	return order.status;
 }
 
 static inline void testing_keeper_stop(struct testing_keeper *k)

@@ -4,6 +4,7 @@
 #define PLI_KEEPER_LINK_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "buf.h"

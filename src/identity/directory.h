@@ -38,7 +38,8 @@ struct directory_entity {
 	const char *name, *siren, *state;
 	int64_t created_us;
 };
-MUST enum pli_status directory_entity_get(struct directory *d, struct pool *pool, const struct uuid *entity, struct directory_entity *entity_r, struct err *err);
+MUST enum pli_status directory_entity_get(struct directory *d, struct pool *pool, const struct uuid *entity,
+					  struct directory_entity *entity_r, struct err *err);
 MUST enum pli_status directory_entity_find(struct directory *d, struct pool *pool, const char *name_or_id, struct directory_entity *entity_r, struct err *err);
 
 /* Accounts.  password NULL: none (set-up link later).  8 to 256 characters, not on the list of common ones. E-mail unique per instance. */

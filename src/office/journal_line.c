@@ -185,7 +185,7 @@ static void coded(struct journal_lines *l, const char *group, const char *code)
 {
 	char key[48];
 
-	snprintf(key, sizeof(key), "%s.%s", group, code ? code : "");
+	snprintf(key, sizeof(key), "%s%s", group, code ? code : "");
 	csv_cell(&l->csv, code ? locale_text(l->locale, key) : "");
 }
 
@@ -210,12 +210,12 @@ static void cells_write(struct journal_lines *l, const struct line *line)
 {
 	csv_int(&l->csv, (int64_t)line->row->seq + 1);
 	local_time(l, line->row->t_us);
-	coded(l, "type", line->row->type);
+	coded(l, "type.", line->row->type);
 	csv_cell(&l->csv, line->entity);
 	csv_cell(&l->csv, line->siren);
 	csv_cell(&l->csv, line->user);
 	csv_cell(&l->csv, line->document);
-	coded(l, "state", line->row->state);
+	coded(l, "state.", line->row->state);
 	csv_cell(&l->csv, line->message.p);
 	local_time(l, line->row->stamp_us);
 	csv_row_end(&l->csv);

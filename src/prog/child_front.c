@@ -207,7 +207,9 @@ static enum pli_status start_serving(struct child_front *f, struct err *err)
 	}
 	if (st != PLI_OK)
 		return st;
-	return control_send(CHILD_FD_CONTROL, CONTROL_READY, f->front.verify_only ? f->front.why.text : NULL, -1, err);
+	return control_send(CHILD_FD_CONTROL, CONTROL_READY,
+			    f->front.verify_only ? pool_fmt(f->front.pool, "%s. %s", f->front.why.text, f->front.why.hint)
+						 : NULL, -1, err);
 }
 
 static void take_link(struct child_front *f, struct control_message *m)

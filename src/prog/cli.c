@@ -6,6 +6,7 @@
 #include "text.h"
 
 #include "args.h"
+#include "confine.h"
 #include "sysexit.h"
 
 #include "cli.h"
@@ -173,6 +174,7 @@ int cli_main(int argc, char **argv)
 	const struct cli_verb *verb;
 	int words;
 
+	confine_self();
 	log_init("pli", LOG_INFO_LEVEL);
 	if (argc == 0) {
 		help_all(stderr);

@@ -281,7 +281,7 @@ bool client_wait(struct client *client, unsigned retry_after_s)
 	ms = client->pause_ms;
 	if (retry_after_s * 1000 > ms)
 		ms = retry_after_s > 30 ? 30000 : retry_after_s * 1000;
-	usleep(ms * 1000);
+	nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 }, NULL);
 	return true;
 }
 

@@ -58,6 +58,16 @@ static enum pli_status set_limits(struct err *err)
 	return PLI_OK;
 }
 
+void confine_self(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (!CONFINE_SANITIZER)
+		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 enum pli_status confine_rights(const struct confine_owner *owner, mode_t umask_bits, pid_t parent, struct err *err)
 {
 	enum pli_status st = set_limits(err);

@@ -22,6 +22,9 @@ struct confine_owner {
  * RLIMIT_NOFILE to its hard limit.  parent: pid whose death kills this process (0: none). */
 MUST enum pli_status confine_rights(const struct confine_owner *owner, mode_t umask_bits, pid_t parent, struct err *err);
 
+/* For the parent and the verbs, which may hold a password or a token for a moment: no core files, not dumpable, no new privileges. */
+void confine_self(void);
+
 struct confine_rule {
 	int dir_fd;		/* opened directory or file; -1: use path */
 	const char *path;	/* left out when there is no such thing */

@@ -72,12 +72,13 @@ enum pli_status control_receive(int fd, struct control_message *message_r, struc
 			      .msg_controllen = sizeof(anc.bytes) };
 	ssize_t n;
 
+	/* A peer that ended with words of ours unread is told first, once, as a reset: its own last words come after. */
 	do {
 		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
+	} while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0 && errno == EAGAIN)
 		return err_set(err, PLI_AGAIN, "nothing on the control line");
-	if (n < 0 && errno != ECONNRESET)
+	if (n < 0)
 		return err_errno(err, "control line");
 	if (n <= 0)
 		return err_set(err, PLI_GONE, "the other end of the control line is closed");

@@ -60,10 +60,29 @@ static void long_text_is_cut(void **state)
 	close(line[1]);
 }
 
+/* The last words of a process that ended without reading ours. */
+static void last_words_are_heard(void **state)
+{
+	struct control_message m;
+	struct err err;
+	int line[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, line), 0);
+	assert_int_equal(control_send(line[0], CONTROL_LINK_KEEPER, "unread", -1, &err), PLI_OK);
+	assert_int_equal(control_send(line[1], CONTROL_FAILED, "why", -1, &err), PLI_OK);
+	close(line[1]);
+	assert_int_equal(control_receive(line[0], &m, &err), PLI_OK);
+	assert_string_equal(m.text, "why");
+	assert_int_equal(control_receive(line[0], &m, &err), PLI_GONE);
+	close(line[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(carries_words_and_descriptors), cmocka_unit_test(long_text_is_cut),
+		cmocka_unit_test(last_words_are_heard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,8 +6,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -212,10 +210,10 @@ static void worker_ended(struct host *host, enum child_kind kind, int status)
 	w->quick_deaths = now - w->started_us < QUICK_DEATH_US ? w->quick_deaths + 1 : 0;
 	ms = delay_ms(w->quick_deaths);
 	if (!host->stop_asked)
-		log_warn("host.ended", "%s, process %ld, ended (%s %d)%s%s; %s", child_name(kind), (long)w->pid,
+		log_warn("host.ended", "%s, process %ld, ended (%s %d)%s%s%s", child_name(kind), (long)w->pid,
 			 WIFSIGNALED(status) ? "signal" : "status",
 			 WIFSIGNALED(status) ? WTERMSIG(status) : w->exit_status, w->failure[0] ? ": " : "", w->failure,
-			 ms ? "starting it again after a pause" : "starting it again");
+			 !w->was_ready ? "" : ms ? "; starting it again after a pause" : "; starting it again");
 	w->pid = 0;
 	w->ready = false;
 	w->start_at_us = now + (int64_t)ms * 1000;
@@ -347,15 +345,6 @@ static enum pli_status take_over_signals(struct host *host, struct err *err)
 	return host->signal_fd >= 0 ? PLI_OK : err_errno(err, "signals");
 }
 
-/* The parent opens nothing that would need more than it has; it must keep the right to change its children's owner. */
-static void confine_parent(void)
-{
-	struct rlimit none = { 0, 0 };
-
-	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-}
-
 static enum pli_status failed_start(const struct host *host, int *exit_r, struct err *err)
 {
 	for (int i = 0; i < CHILD_COUNT; i++) {
@@ -402,7 +391,6 @@ static enum pli_status start_all(struct host *host, int *exit_r, struct err *err
 		st = settings_to_memory(host, err);
 	if (st == PLI_OK)
 		st = open_sockets(host, err);
-	confine_parent();
 	for (int i = 0; i < CHILD_COUNT && st == PLI_OK; i++) {
 		host->workers[order[i]].wanted = host->serve || order[i] != CHILD_COURIER;
 		if (host->workers[order[i]].wanted)

@@ -1,7 +1,7 @@
 /* Outgoing mail, see mime.h.
  *
  * Bodies are quoted-printable (RFC 2045 section 6.7), or 7bit where they are that already; beyond
- * the RFC a dot and "From " at the begin of a line are encoded, so that no relay changes them. 
+ * the RFC a dot and "From " at the begin of a line are encoded, so that no relay changes them.
  * The boundary begins with "=_", which quoted-printable cannot contain, and goes on with a digest
  * of Message-ID and bodies. */
 #include <string.h>

@@ -32,7 +32,7 @@ struct uri {
 	const char *query; /* as sent, "" if none */
 };
 /* Absolute URL with an authority; user names, passwords and fragments are refused, so is any
- * space, control character or non-ASCII byte.  scheme must be one of the NULL-terminated list. 
+ * space, control character or non-ASCII byte.  scheme must be one of the NULL-terminated list.
  * Strings live in pool. */
 MUST enum pli_status uri_parse(struct pool *pool, const char *s, const char *const *schemes,
 			       struct uri *uri_r, struct err *err);

@@ -59,7 +59,7 @@ void zip_write(struct buf *out, const struct zip_file *files, size_t count, int6
  * into p, deflated ones are inflated into pool, at most total_max bytes in all.  Every byte of the
  * archive must be accounted for: headers agree, nothing before, between or behind; names are
  * relative, UTF-8, without `..`, `\`, control characters or duplicates; sizes and CRC are right;
- * no encryption, descriptors, links or ZIP64. Directory entries are checked and left out. 
+ * no encryption, descriptors, links or ZIP64. Directory entries are checked and left out.
  * PLI_INPUT with what is wrong, PLI_LIMIT over total_max. */
 MUST enum pli_status zip_read_open(struct pool *pool, const void *p, size_t n, size_t total_max,
 				   struct zip_file **files_r, size_t *count_r, struct err *err);

@@ -9,6 +9,7 @@
  * whole group is rolled back and run again with a savepoint each.  Write functions may be run again by contract. */
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -308,8 +309,10 @@ static void upkeep(struct db_writer *w, bool idle)
 
 	if ((idle ? engine->idle : engine->upkeep)(w->conn, &err) != PLI_OK && w->conn->fault == PLI_IO)
 		db_fault(w->db, &err);
-	if (idle)
+	if (idle) {
 		db_trim_readers(w->db);
+		malloc_trim(0);	/* what the busy time took goes back to the system */
+	}
 }
 
 static void *writer_main(void *arg)
