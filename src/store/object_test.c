@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
+
 #include "clock.h"
 #include "stream.h"
 
@@ -644,6 +646,74 @@ static void the_quota_counts_files(void **state)
 	assert_int_equal(file_count(env), 1);
 }
 
+struct worker {
+	struct env *env;
+	unsigned seed;
+	const char *failed;
+};
+
+/* What a request does: stage some, commit or discard or forget them, read what was committed. */
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	struct env *env = w->env;
+
+	for (unsigned i = 0; i < 12 && !w->failed; i++) {
+		struct object_stage_options options = options_of(env, (w->seed + i) % 2);
+		uint64_t size = sizes[(w->seed * 7 + i * 3) % (sizeof(sizes) / sizeof(*sizes))];
+		uint8_t *bytes = mem_alloc(size + 1);
+		struct ostream *os;
+		struct istream *is;
+		struct uuid object;
+		struct err err;
+		size_t n = 0;
+
+		bytes_fill(bytes, 0, size);
+		if (object_stage(env->store, &options, &os, &object, &err) != PLI_OK ||
+		    ostream_write(os, bytes, size, &err) != PLI_OK || (i % 4 && ostream_finish(os, &err) != PLI_OK))
+			w->failed = "stage";
+		ostream_close(os);
+		if (i % 4 == 1 && object_discard(env->store, &env->entity, &object, &err) != PLI_OK)
+			w->failed = "discard";
+		if (i % 4 > 1 && commit(env, &object, 1, &err) != PLI_OK)
+			w->failed = "commit";
+		if (i % 4 > 1 && object_read(env->store, &env->entity, &env->letter, &object, env->letter_key, size / 2, &is, &err) == PLI_OK) {
+			uint8_t first;
+
+			if (istream_read(is, &first, 1, &n, &err) != PLI_OK || n != (size > 0) || (n && first != byte_at(size / 2)))
+				w->failed = "read";
+			istream_close(is);
+		}
+		mem_free(bytes);
+	}
+	return NULL;
+}
+
+static void many_at_once(void **state)
+{
+	struct env *env = *state;
+	struct worker workers[12] = { 0 };
+	pthread_t threads[12];
+	unsigned removed;
+	struct err err;
+
+	for (unsigned i = 0; i < 12; i++) {
+		workers[i] = (struct worker) { .env = env, .seed = i };
+		assert_int_equal(pthread_create(&threads[i], NULL, worker_main, &workers[i]), 0);
+	}
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(object_sweep(env->store, clock_now_us(), HOUR_US, &removed, &err), PLI_OK);
+	for (unsigned i = 0; i < 12; i++) {
+		pthread_join(threads[i], NULL);
+		if (workers[i].failed)
+			fail_msg("worker %u: %s", i, workers[i].failed);
+	}
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM object WHERE state = 'committed'"), 12 * 6);
+	assert_int_equal(object_sweep(env->store, clock_now_us() + 2 * HOUR_US, HOUR_US, &removed, &err), PLI_OK);
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM object"), 12 * 6);
+	assert_int_equal(file_count(env), count_of(env->db, "SELECT count(*) FROM object WHERE inline IS NULL"));
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -662,6 +732,7 @@ int main(void)
 		CASE(changed_bytes_and_rows_do_not_open),
 		CASE(erased_objects_are_gone),
 		CASE(the_quota_counts_files),
+		CASE(many_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
