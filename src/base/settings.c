@@ -418,14 +418,12 @@ static enum pli_status check_whole(struct reader *r, struct err *err)
 		return err_field(err, PLI_INPUT, "bad-setting", "reserve_read",
 				 "%s: [storage] reserve_read must not be larger than reserve_deposit", file);
 	if (!s->mail_from) {
-		/* An address literal as domain is in brackets (RFC 5321 section 4.1.3). */
 		struct in6_addr address;
 		bool v6 = inet_pton(AF_INET6, s->host, &address) == 1;
 		bool v4 = inet_pton(AF_INET, s->host, &address) == 1;
 
-		s->mail_from = v6 ? pool_fmt(r->pool, "no-reply@[IPv6:%s]", s->host) :
-			       v4 ? pool_fmt(r->pool, "no-reply@[%s]", s->host) :
-				    pool_fmt(r->pool, "no-reply@%s", s->host);
+		/* Mail servers seldom take address literals, and our own mails never have them. */
+		s->mail_from = v4 || v6 ? "no-reply@localhost" : pool_fmt(r->pool, "no-reply@%s", s->host);
 	}
 	return PLI_OK;
 }

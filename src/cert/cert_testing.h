@@ -11,11 +11,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -36,6 +39,7 @@ struct testing_dir {
 	int fd, keys, public_dir, journal;
 	pid_t nursery;		/* starts keepers; 0: not there yet */
 	int nursery_fd;
+	int old_mounts;
 };
 
 static inline int testing_mkdir(struct testing_dir *d, const char *name)
@@ -123,6 +127,50 @@ static inline int testing_run(struct testing_dir *d, const char *const argv[])
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
+/* Puts a file system of that size (tmpfs's form) over journal/, before any keeper is started.  False without the right to mount. */
+static inline bool testing_mount(struct testing_dir *d, const char *size)
+{
+	char path[96], options[64];
+
+	snprintf(path, sizeof(path), "%s/journal", d->path);
+	snprintf(options, sizeof(options), "size=%s,mode=700", size);
+	d->old_mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("none", path, "tmpfs", 0, options) != 0) {
+		close(d->old_mounts);
+		return false;
+	}
+	close(d->journal);
+	d->journal = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	testing_put(d->journal, "heads", "", 0);
+	return true;
+}
+
+/* After all that ran on it has ended. */
+static inline void testing_unmount(struct testing_dir *d)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/journal", d->path);
+	close(d->journal);
+	umount2(path, MNT_DETACH);
+	setns(d->old_mounts, CLONE_NEWNS);
+	close(d->old_mounts);
+	d->journal = open("/", O_RDONLY | O_CLOEXEC);
+}
+
+/* Fills journal/ but for some blocks; the file's descriptor, to be cut to make room again. */
+static inline int testing_fill(struct testing_dir *d, unsigned blocks)
+{
+	static const char block[4096];
+	int fd = openat(d->journal, "stuff", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	for (unsigned i = 0; i < blocks; i++)
+		if (write(fd, block, sizeof(block)) < 0)
+			break;
+	return fd;
+}
+
 /* A keeper in a process of its own, and front's side of its link. */
 struct testing_keeper {
 	struct testing_dir *dir;

@@ -128,16 +128,14 @@ static enum pli_status check(const struct journal_event *ev, const struct event 
 
 static enum pli_status accepting(struct journal *j, struct err *err)
 {
-	enum pli_status status = PLI_OK;
+	const struct err *why;
+	enum pli_status status;
 
 	pthread_mutex_lock(&j->lock);
-	if (j->broken.status != PLI_OK) {
-		if (err)
-			*err = j->broken;
-		status = j->broken.status;
-	} else if (j->full) {
-		status = err_set(err, PLI_FULL, "no space is left for the journal");
-	}
+	why = j->broken.status != PLI_OK ? &j->broken : &j->hold;
+	status = why->status;
+	if (status != PLI_OK && err)
+		*err = *why;
 	pthread_mutex_unlock(&j->lock);
 	return status;
 }
@@ -446,6 +444,7 @@ enum pli_status journal_open(struct db *db, struct keeper *keeper, const char *o
 			status = err_set(err, PLI_BUG, "the journal's thread cannot be started");
 	}
 	if (status != PLI_OK) {
+		db_set_hooks(db, &(struct db_hooks){ 0 });
 		journal_close(j);
 		return status;
 	}

@@ -61,8 +61,8 @@ struct journal_head {
 void journal_newest_head(struct journal *journal, struct journal_head *head_r);
 /* Waits at most timeout_ms until a head that covers `size` entries stands in the database; PLI_BUSY if not. */
 MUST enum pli_status journal_wait(struct journal *journal, uint64_t size, unsigned timeout_ms, struct err *err);
-/* PLI_OK when an entry would be confirmed now; PLI_BUSY: the keeper is away or behind; PLI_FULL: its disk is; PLI_CONFLICT: keeper and
- * database do not belong together. */
+/* PLI_OK when an entry would be confirmed now; PLI_BUSY: the keeper is away, behind, or refuses; PLI_FULL: its disk is full; PLI_CONFLICT:
+ * keeper and database do not belong together. */
 MUST enum pli_status journal_healthy(struct journal *journal, struct err *err);
 /* Number of entries committed to the database. */
 uint64_t journal_size(struct journal *journal);

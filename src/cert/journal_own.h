@@ -66,7 +66,7 @@ struct journal {
 	int64_t retry_us;			/* when next to try that */
 	int64_t store_retry_us;			/* when next to try to store heads, after a failure */
 	bool hurry;				/* somebody waits for heads in the database */
-	bool full;				/* the keeper's disk is */
+	struct err hold;			/* status not PLI_OK: the keeper refuses now (full, older tree); nothing is accepted until it does not */
 	bool stopping;
 	struct err broken;			/* status not PLI_OK: the keeper's tree is not ours; nothing is accepted */
 

@@ -86,6 +86,16 @@ static void break_down(struct journal *j, uint64_t size)
 	err_hint(&j->broken, "`pli journal verify` names the first bad entry.");
 }
 
+/* The keeper has refused: what would be committed now could not be confirmed. Under lock. */
+static void hold(struct journal *j, enum pli_status status, const char *why)
+{
+	if (status == PLI_FULL)
+		err_set(&j->hold, PLI_FULL, "no space is left for the journal's heads");
+	else
+		err_set(&j->hold, PLI_BUSY, "%s", why);
+	j->hold.retry_after_s = 5;
+}
+
 /* A head that follows the ones known; gives the groups that it covers.  Our own tree must say the same. */
 static struct journal_group *head_arrived(struct journal *j, const struct keeper_head *head)
 {
@@ -126,17 +136,19 @@ void journal_answered(void *arg, enum pli_status status, const struct keeper_hea
 		taken = head_arrived(j, head);
 	} else if (status != PLI_OK) {
 		j->behind = true;
-		j->full = status == PLI_FULL;
+		if (status == PLI_FULL || status == PLI_CONFLICT)
+			hold(j, status, err->text);
 		if (!j->retry_us)
 			j->retry_us = clock_mono_us();
 		journal_wake(j);
 	}
 	/* While behind, heads are fetched in order by the thread, so that none is left out. */
 	if (status == PLI_FULL || status == PLI_CONFLICT || j->broken.status != PLI_OK) {
+		struct err why = j->broken.status != PLI_OK ? j->broken : j->hold;
+
 		taken = groups_take(j, UINT64_MAX);
 		pthread_mutex_unlock(&j->lock);
-		uncertain(taken, status == PLI_FULL ? "no space is left for the journal's heads" :
-			  err && *err->text ? err->text : "the keeper does not accept the journal's entries");
+		uncertain(taken, why.text);
 		return;
 	}
 	pthread_mutex_unlock(&j->lock);
@@ -259,7 +271,7 @@ enum pli_status journal_level(struct journal *j, struct err *err)
 		}
 		if (k.size == size && j->heads_known == size) {
 			j->behind = false;
-			j->full = false;
+			memset(&j->hold, 0, sizeof(j->hold));
 			j->retry_us = 0;
 			pthread_mutex_unlock(&j->lock);
 			return PLI_OK;
@@ -402,7 +414,7 @@ static bool level_now(struct journal *j, int64_t now_us)
 	status = journal_level(j, &err);
 	pthread_mutex_lock(&j->lock);
 	if (status == PLI_CONFLICT || status == PLI_FULL) {
-		j->full = status == PLI_FULL;
+		hold(j, status, err.text);
 		taken = groups_take(j, UINT64_MAX);
 		pthread_mutex_unlock(&j->lock);
 		uncertain(taken, err.text);

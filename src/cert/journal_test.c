@@ -75,7 +75,7 @@ static void start(struct fixture *f)
 	open_journal(f);
 }
 
-static int setup(void **state)
+static struct fixture *prepare(void)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	struct buf pub;
@@ -88,21 +88,31 @@ static int setup(void **state)
 	pub = testing_get(f->dir.public_dir, "log.pub");
 	assert_int_equal(checkpoint_public_key(pub.p, pub.n, f->log_public, &err), PLI_OK);
 	buf_free(&pub);
+	return f;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = prepare();
+
 	start(f);
 	*state = f;
 	return 0;
 }
 
-static int teardown(void **state)
+static void drop(struct fixture *f)
 {
-	struct fixture *f = *state;
-
-	stop(f);
 	assert_int_equal(chdir("/"), 0);
 	buf_free(&f->root_pem);
 	buf_free(&f->tsa_pem);
 	testing_dir_drop(&f->dir);
 	free(f);
+}
+
+static int teardown(void **state)
+{
+	stop(*state);
+	drop(*state);
 	return 0;
 }
 
@@ -532,6 +542,76 @@ static void keeper_away(void **state)
 	free(l.recipients);
 }
 
+/* A keeper that comes back with an older tree refuses; nothing more is committed until the right one is there. */
+static void keeper_refuses(void **state)
+{
+	struct fixture *f = *state;
+	struct letter l = letter_new(f, 1);
+	struct testing_keeper next;
+	struct err err = { 0 };
+
+	whole_letter(f, 1);
+	assert_int_equal(TESTING_RUN(&f->dir, "cp", "-a", "journal", "old"), 0);
+	whole_letter(f, 1);
+	testing_keeper_end(&f->keeper, SIGKILL);
+	assert_int_equal(TESTING_RUN(&f->dir, "sh", "-c", "cp -a journal new && rm -r journal/* && cp -a old/* journal"), 0);
+	keeper_relink(f->keeper.client, testing_keeper_fork(&f->dir, &next));
+	assert_int_equal(act(&l, DEPOSIT, &err), PLI_UNCERTAIN);
+	assert_int_equal(act(&l, SENT, &err), PLI_BUSY);
+	assert_int_equal(journal_healthy(f->journal, &err), PLI_BUSY);
+	assert_non_null(strstr(err.text, "older copy"));
+	testing_keeper_end(&next, SIGKILL);
+	assert_int_equal(TESTING_RUN(&f->dir, "sh", "-c", "rm -r journal/* && cp -a new/* journal"), 0);
+	keeper_relink(f->keeper.client, testing_keeper_fork(&f->dir, &next));
+	f->keeper.pid = next.pid;
+	f->keeper.control = next.control;
+	assert_int_equal(journal_wait(f->journal, 17, 10000, &err), PLI_OK);
+	assert_int_equal(act(&l, SENT, &err), PLI_OK);
+	verify_ok(f, 19);
+	free(l.recipients);
+}
+
+/* The keeper's disk is full: one deposit is left uncertain, further ones are refused before they are committed; with room again all is
+ * confirmed without being asked. */
+static void keeper_full(void **state)
+{
+	struct fixture *f = prepare();
+	struct letter l;
+	enum pli_status status = PLI_OK;
+	struct err err = { 0 };
+	uint64_t size;
+	int stuff;
+
+	(void)state;
+	if (!testing_mount(&f->dir, "256k")) {
+		drop(f);
+		skip();
+	}
+	start(f);
+	whole_letter(f, 1);
+	stuff = testing_fill(&f->dir, 40);
+	for (int i = 0; i < 400 && status == PLI_OK; i++) {
+		l = letter_new(f, 5);
+		status = act(&l, DEPOSIT, &err);
+		free(l.recipients);
+	}
+	assert_int_equal(status, PLI_UNCERTAIN);
+	size = journal_size(f->journal);
+	l = letter_new(f, 1);
+	assert_int_equal(act(&l, DEPOSIT, &err), PLI_FULL);
+	assert_int_equal(journal_healthy(f->journal, &err), PLI_FULL);
+	assert_int_equal(journal_size(f->journal), size);
+	assert_int_equal(ftruncate(stuff, 0), 0);
+	assert_int_equal(journal_wait(f->journal, size, 10000, &err), PLI_OK);
+	assert_int_equal(act(&l, DEPOSIT, &err), PLI_OK);
+	verify_ok(f, size + 3);
+	free(l.recipients);
+	close(stuff);
+	stop(f);
+	testing_unmount(&f->dir);
+	drop(f);
+}
+
 static void sql(const char *text)
 {
 	sqlite3 *db;
@@ -726,7 +806,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_ALL(one_letter), WITH_ALL(refused_acts_leave_nothing), WITH_ALL(mistakes_are_found_early), WITH_ALL(many_recipients),
-		WITH_ALL(many_writers), WITH_ALL(keeper_dies), WITH_ALL(keeper_away), WITH_ALL(opens_after_a_crash),
+		WITH_ALL(many_writers), WITH_ALL(keeper_dies), WITH_ALL(keeper_away), WITH_ALL(keeper_refuses), cmocka_unit_test(keeper_full),
+		WITH_ALL(opens_after_a_crash),
 		WITH_ALL(rows_are_sent_later), WITH_ALL(tampering), WITH_ALL(forged_tail), WITH_ALL(older_copies), WITH_ALL(damaged_heads),
 	};
 

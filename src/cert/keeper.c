@@ -2,7 +2,6 @@
  *
  * Callers put whole frames into one buffer; who finds nobody writing becomes the writer and sends until the buffer is empty, so that
  * many small requests go out in few system calls.  One thread reads the answers and finds the call by its id. */
-#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -15,10 +14,9 @@
 #include "buf.h"
 #include "clock.h"
 #include "pool.h"
-#include "text.h"
-#include "uuid.h"
 
 #include "keeper_frame.h"
+#include "keeper_own.h"
 
 #include "keeper.h"
 
@@ -28,25 +26,6 @@
 #define BUCKETS 256
 #define READ_BYTES (64u << 10)
 #define KEPT_BYTES (256u << 10)
-#define SEAL_PIECE (256u << 10)
-
-struct call {
-	struct call *next;
-	uint64_t id;
-	uint8_t verb;
-	int64_t deadline_us;
-	/* A blocking call: lies on its caller's stack. */
-	pthread_cond_t answered;
-	bool done;
-	enum pli_status status;
-	struct err err;
-	uint16_t count;
-	uint8_t flags;
-	struct buf body;
-	/* An append: on the heap. */
-	keeper_append_done *append_done;
-	void *arg;
-};
 
 struct keeper {
 	int wake_fd;
@@ -61,27 +40,27 @@ struct keeper {
 	bool writing, stopping;
 	unsigned appends;		/* under way */
 	struct buf out, sending;
-	struct call *calls[BUCKETS];
+	struct keeper_call *calls[BUCKETS];
 	/* Reader only. */
 	struct buf in;
 };
 
 /* ---- the table of calls; under lock ---- */
 
-static void call_add(struct keeper *k, struct call *call)
+static void call_add(struct keeper *k, struct keeper_call *call)
 {
-	struct call **bucket = &k->calls[call->id % BUCKETS];
+	struct keeper_call **bucket = &k->calls[call->id % BUCKETS];
 
 	call->next = *bucket;
 	*bucket = call;
 	k->appends += call->append_done != NULL;
 }
 
-static struct call *call_take(struct keeper *k, uint64_t id)
+static struct keeper_call *call_take(struct keeper *k, uint64_t id)
 {
-	for (struct call **at = &k->calls[id % BUCKETS]; *at; at = &(*at)->next)
+	for (struct keeper_call **at = &k->calls[id % BUCKETS]; *at; at = &(*at)->next)
 		if ((*at)->id == id) {
-			struct call *call = *at;
+			struct keeper_call *call = *at;
 
 			*at = call->next;
 			k->appends -= call->append_done != NULL;
@@ -91,13 +70,13 @@ static struct call *call_take(struct keeper *k, uint64_t id)
 }
 
 /* Takes out the calls that are over: all of them, or the appends past their time. */
-static struct call *calls_take(struct keeper *k, bool all, int64_t now_us)
+static struct keeper_call *calls_take(struct keeper *k, bool all, int64_t now_us)
 {
-	struct call *taken = NULL;
+	struct keeper_call *taken = NULL;
 
 	for (unsigned i = 0; i < BUCKETS; i++)
-		for (struct call **at = &k->calls[i]; *at; ) {
-			struct call *call = *at;
+		for (struct keeper_call **at = &k->calls[i]; *at; ) {
+			struct keeper_call *call = *at;
 
 			if (!all && (!call->append_done || call->deadline_us > now_us)) {
 				at = &call->next;
@@ -167,8 +146,7 @@ static enum pli_status unreachable(struct err *err)
 	return PLI_BUSY;
 }
 
-/* One request and its answer; call->body is then the caller's to free. */
-static enum pli_status exchange(struct keeper *k, struct call *call, const struct buf *frames, struct err *err)
+enum pli_status keeper_exchange(struct keeper *k, struct keeper_call *call, const struct buf *frames, struct err *err)
 {
 	struct timespec until = at_time(clock_mono_us() + RELINK_US);
 	int rc = 0;
@@ -200,9 +178,9 @@ static enum pli_status exchange(struct keeper *k, struct call *call, const struc
 
 /* ---- the reader ---- */
 
-static void give_up(struct call *call)
+static void give_up(struct keeper_call *call)
 {
-	struct call *next;
+	struct keeper_call *next;
 
 	for (; call; call = next) {
 		struct err err = { 0 };
@@ -217,7 +195,7 @@ static void give_up(struct call *call)
 /* The link is down: every call is over.  Blocking ones are told under the lock, appends without it. */
 static void fail_all(struct keeper *k)
 {
-	struct call *taken, *next, *appends = NULL;
+	struct keeper_call *taken, *next, *appends = NULL;
 
 	pthread_mutex_lock(&k->lock);
 	taken = calls_take(k, true, 0);
@@ -257,7 +235,7 @@ static enum pli_status answer_status(struct cursor *c, struct err *err)
 	return status;
 }
 
-static void append_answered(struct call *call, struct cursor *c)
+static void append_answered(struct keeper_call *call, struct cursor *c)
 {
 	struct keeper_head head;
 	struct err err;
@@ -271,7 +249,7 @@ static void append_answered(struct call *call, struct cursor *c)
 
 static void answered(struct keeper *k, const struct keeper_frame *frame)
 {
-	struct call *call;
+	struct keeper_call *call;
 	struct cursor c;
 
 	cursor_init(&c, frame->body, frame->body_n);
@@ -372,7 +350,7 @@ static void *run(void *arg)
 
 	for (;;) {
 		struct pollfd fds[2] = { { .fd = k->wake_fd, .events = POLLIN }, { .fd = k->fd, .events = POLLIN } };
-		struct call *late = NULL;
+		struct keeper_call *late = NULL;
 
 		if (poll(fds, 2, LATE_MS) < 0 && errno != EINTR)
 			return NULL;
@@ -465,312 +443,25 @@ bool keeper_linked(struct keeper *keeper)
 	return linked;
 }
 
-static uint64_t new_id(struct keeper *k)
+uint64_t keeper_call_id(struct keeper *keeper)
 {
-	return atomic_fetch_add(&k->next_id, 1);
+	return atomic_fetch_add(&keeper->next_id, 1);
 }
 
-static enum pli_status malformed(struct err *err)
+void keeper_post(struct keeper *keeper, struct keeper_call *call, const struct buf *frames)
 {
-	return err_set(err, PLI_BUG, "the keeper's answer is malformed");
-}
-
-/* ---- keys ---- */
-
-static enum pli_status kek_make(void *arg, const char *purpose, const struct uuid *entity, int64_t period, char kid_r[64], struct err *err)
-{
-	uint8_t number = str_eq(purpose, "stage") ? 1 : str_eq(purpose, "letter") ? 2 : str_eq(purpose, "meta") ? 3 : 0;
-	struct keeper *k = arg;
-	struct call call = { .id = new_id(k), .verb = KEEPER_KEK_MAKE };
-	AUTO_BUF frame = { 0 };
-	enum pli_status status;
-	const uint8_t *kid;
-	struct cursor c;
-	size_t start, n;
-
-	if (!number)
-		return err_set(err, PLI_BUG, "no key has the purpose '%s'", purpose);
-	start = keeper_frame_begin(&frame, KEEPER_KEK_MAKE, call.id);
-	buf_u8(&frame, number);
-	buf_add(&frame, entity->b, sizeof(entity->b));
-	buf_u64(&frame, (uint64_t)period);
-	keeper_frame_end(&frame, start, 0, 0);
-	status = exchange(k, &call, &frame, err);
-	if (status == PLI_OK) {
-		cursor_init(&c, call.body.p, call.body.n);
-		kid = cursor_blob(&c, &n);
-		if (!kid || !n || n > 63) {
-			status = malformed(err);
-		} else {
-			memcpy(kid_r, kid, n);
-			kid_r[n] = 0;
-		}
-	}
-	buf_free(&call.body);
-	return status;
-}
-
-/* Frames of at most 256 items each, all but the last with `more`. */
-static void put_items(struct buf *out, uint8_t verb, uint64_t id, const struct keywrap_item *items, size_t count)
-{
-	for (size_t at = 0; at < count; ) {
-		size_t n = count - at < FRAME_ITEMS_MAX ? count - at : FRAME_ITEMS_MAX, start = keeper_frame_begin(out, verb, id);
-
-		for (size_t i = at; i < at + n; i++) {
-			const struct keywrap_item *item = &items[i];
-			size_t kid_n = strlen(item->kid);
-
-			assert(kid_n < 64 && item->aad_n <= 1024 && item->in_n <= 128);
-			buf_u8(out, (uint8_t)kid_n);
-			buf_add(out, item->kid, kid_n);
-			buf_u16(out, (uint16_t)item->aad_n);
-			buf_add(out, item->aad, item->aad_n);
-			buf_u8(out, (uint8_t)item->in_n);
-			buf_add(out, item->in, item->in_n);
-		}
-		at += n;
-		keeper_frame_end(out, start, at < count ? FRAME_MORE : 0, (uint16_t)n);
-	}
-}
-
-static enum pli_status wraps(struct keeper *k, uint8_t verb, struct keywrap_item *items, size_t count, struct err *err)
-{
-	struct call call = { .id = new_id(k), .verb = verb };
-	AUTO_BUF frames = { .secret = 1 };
-	enum pli_status status;
-	struct cursor c;
-
-	if (!count)
-		return PLI_OK;
-	if (count > FRAME_WRAPS_MAX)
-		return err_set(err, PLI_LIMIT, "at most %d keys in one request", FRAME_WRAPS_MAX);
-	put_items(&frames, verb, call.id, items, count);
-	status = exchange(k, &call, &frames, err);
-	cursor_init(&c, call.body.p, call.body.n);
-	if (status == PLI_OK && call.count != count)
-		status = malformed(err);
-	for (size_t i = 0; i < count && status == PLI_OK; i++) {
-		const uint8_t *out;
-
-		items[i].out_n = cursor_u8(&c);
-		out = cursor_bytes(&c, items[i].out_n);
-		if (!out || items[i].out_n > sizeof(items[i].out))
-			status = malformed(err);
-		else
-			memcpy(items[i].out, out, items[i].out_n);
-	}
-	buf_free(&call.body);
-	return status;
-}
-
-static enum pli_status wrap(void *arg, struct keywrap_item *items, size_t count, struct err *err)
-{
-	return wraps(arg, KEEPER_WRAP, items, count, err);
-}
-
-static enum pli_status unwrap(void *arg, struct keywrap_item *items, size_t count, struct err *err)
-{
-	return wraps(arg, KEEPER_UNWRAP, items, count, err);
-}
-
-void keeper_keywrap(struct keeper *keeper, struct keywrap *keywrap_r)
-{
-	*keywrap_r = (struct keywrap){ .arg = keeper, .kek = kek_make, .wrap = wrap, .unwrap = unwrap };
-}
-
-/* ---- passwords ---- */
-
-enum pli_status keeper_password_make(struct keeper *keeper, const char *profile, const char *password, char hash_r[128], struct err *err)
-{
-	struct call call = { .id = new_id(keeper), .verb = KEEPER_PASSWORD_MAKE };
-	AUTO_BUF frame = { .secret = 1 };
-	enum pli_status status;
-	const uint8_t *hash;
-	struct cursor c;
-	size_t start, n;
-
-	start = keeper_frame_begin(&frame, KEEPER_PASSWORD_MAKE, call.id);
-	buf_u8(&frame, str_eq(profile, "letter") ? 2 : 1);
-	buf_blob(&frame, password, strlen(password));
-	keeper_frame_end(&frame, start, 0, 0);
-	status = exchange(keeper, &call, &frame, err);
-	if (status == PLI_OK) {
-		cursor_init(&c, call.body.p, call.body.n);
-		hash = cursor_blob(&c, &n);
-		if (!hash || n > 127) {
-			status = malformed(err);
-		} else {
-			memcpy(hash_r, hash, n);
-			hash_r[n] = 0;
-		}
-	}
-	buf_free(&call.body);
-	return status;
-}
-
-enum pli_status keeper_password_check(struct keeper *keeper, const char *hash, const char *password, bool *ok_r, struct err *err)
-{
-	struct call call = { .id = new_id(keeper), .verb = KEEPER_PASSWORD_CHECK };
-	AUTO_BUF frame = { .secret = 1 };
-	enum pli_status status;
-	size_t start;
-
-	start = keeper_frame_begin(&frame, KEEPER_PASSWORD_CHECK, call.id);
-	buf_blob(&frame, hash, strlen(hash));
-	buf_blob(&frame, password, strlen(password));
-	keeper_frame_end(&frame, start, 0, 0);
-	status = exchange(keeper, &call, &frame, err);
-	if (status == PLI_OK && call.body.n != 1)
-		status = malformed(err);
-	if (status == PLI_OK)
-		*ok_r = call.body.p[0] == 1;
-	buf_free(&call.body);
-	return status;
-}
-
-/* ---- the tree ---- */
-
-void keeper_append(struct keeper *keeper, uint64_t first, const uint8_t (*leaves)[32], size_t count, keeper_append_done *done, void *arg)
-{
-	struct call *call = mem_alloc(sizeof(*call));
-	AUTO_BUF frames = { 0 };
 	struct err err = { 0 };
 
-	assert(count && count <= FRAME_LEAVES_MAX);
-	call->id = new_id(keeper);
-	call->verb = KEEPER_APPEND;
-	call->append_done = done;
-	call->arg = arg;
 	call->deadline_us = clock_mono_us() + CALL_US;
-	for (size_t at = 0; at < count; ) {
-		size_t n = count - at < FRAME_ITEMS_MAX ? count - at : FRAME_ITEMS_MAX;
-		size_t start = keeper_frame_begin(&frames, KEEPER_APPEND, call->id);
-
-		buf_u64(&frames, first + at);
-		buf_add(&frames, leaves[at], n * 32);
-		at += n;
-		keeper_frame_end(&frames, start, at < count ? FRAME_MORE : 0, (uint16_t)n);
-	}
 	pthread_mutex_lock(&keeper->lock);
 	if (keeper->fd >= 0 && !keeper->stopping) {
 		call_add(keeper, call);
-		enqueue(keeper, &frames);
+		enqueue(keeper, frames);
 		pthread_mutex_unlock(&keeper->lock);
 		return;
 	}
 	pthread_mutex_unlock(&keeper->lock);
 	unreachable(&err);
-	done(arg, PLI_BUSY, NULL, &err);
+	call->append_done(call->arg, PLI_BUSY, NULL, &err);
 	mem_free(call);
-}
-
-static enum pli_status heads_once(struct keeper *k, uint64_t *size, unsigned *left, bool *more_r, keeper_head_fn *fn, void *arg,
-				  struct err *err)
-{
-	struct call call = { .id = new_id(k), .verb = KEEPER_HEADS_SINCE };
-	AUTO_BUF frame = { 0 };
-	struct keeper_head head;
-	enum pli_status status;
-	struct cursor c;
-	size_t start;
-
-	start = keeper_frame_begin(&frame, KEEPER_HEADS_SINCE, call.id);
-	buf_u64(&frame, *size);
-	buf_u32(&frame, *left);
-	keeper_frame_end(&frame, start, 0, 0);
-	status = exchange(k, &call, &frame, err);
-	cursor_init(&c, call.body.p, call.body.n);
-	for (unsigned i = 0; i < call.count && status == PLI_OK; i++) {
-		if (!keeper_frame_head_parse(&c, &head) || head.size <= *size) {
-			status = malformed(err);
-			break;
-		}
-		*size = head.size;
-		(*left)--;
-		status = fn(arg, &head, err);
-	}
-	*more_r = call.count && (call.flags & FRAME_MORE);
-	buf_free(&call.body);
-	return status;
-}
-
-enum pli_status keeper_heads_since(struct keeper *keeper, uint64_t size, unsigned limit, keeper_head_fn *fn, void *arg, struct err *err)
-{
-	enum pli_status status = PLI_OK;
-	bool more = true;
-
-	while (status == PLI_OK && more && limit)
-		status = heads_once(keeper, &size, &limit, &more, fn, arg, err);
-	return status;
-}
-
-enum pli_status keeper_seal(struct keeper *keeper, const void *manifest, size_t n, struct buf *p7s_out, struct err *err)
-{
-	struct call call = { .id = new_id(keeper), .verb = KEEPER_SEAL };
-	AUTO_BUF frames = { 0 };
-	enum pli_status status;
-	const uint8_t *p7s;
-	struct cursor c;
-	size_t at = 0, start, p7s_n;
-
-	do {
-		size_t piece = n - at < SEAL_PIECE ? n - at : SEAL_PIECE;
-
-		start = keeper_frame_begin(&frames, KEEPER_SEAL, call.id);
-		buf_blob(&frames, (const char *)manifest + at, piece);
-		at += piece;
-		keeper_frame_end(&frames, start, at < n ? FRAME_MORE : 0, 0);
-	} while (at < n);
-	status = exchange(keeper, &call, &frames, err);
-	if (status == PLI_OK) {
-		cursor_init(&c, call.body.p, call.body.n);
-		p7s = cursor_blob(&c, &p7s_n);
-		if (p7s)
-			buf_add(p7s_out, p7s, p7s_n);
-		else
-			status = malformed(err);
-	}
-	buf_free(&call.body);
-	return status;
-}
-
-static bool status_parse(struct cursor *c, struct keeper_status *s)
-{
-	const uint8_t *root, *counter_root, *reason;
-	size_t n;
-
-	memset(s, 0, sizeof(*s));
-	s->size = cursor_u64(c);
-	root = cursor_bytes(c, 32);
-	s->counter_size = cursor_u64(c);
-	counter_root = cursor_bytes(c, 32);
-	s->counter_generation = cursor_u64(c);
-	s->refusing = cursor_u8(c) != 0;
-	reason = cursor_blob(c, &n);
-	if (c->bad || n >= sizeof(s->reason))
-		return false;
-	memcpy(s->root, root, 32);
-	memcpy(s->counter_root, counter_root, 32);
-	memcpy(s->reason, reason, n);
-	return true;
-}
-
-enum pli_status keeper_status(struct keeper *keeper, struct keeper_status *status_r, struct err *err)
-{
-	struct call call = { .id = new_id(keeper), .verb = KEEPER_STATUS };
-	struct keeper_status found;
-	AUTO_BUF frame = { 0 };
-	enum pli_status status;
-	struct cursor c;
-	size_t start = keeper_frame_begin(&frame, KEEPER_STATUS, call.id);
-
-	keeper_frame_end(&frame, start, 0, 0);
-	status = exchange(keeper, &call, &frame, err);
-	cursor_init(&c, call.body.p, call.body.n);
-	if (status == PLI_OK && !status_parse(&c, &found))
-		status = malformed(err);
-	if (status == PLI_OK)
-		*status_r = found;
-	buf_free(&call.body);
-	return status;
 }

@@ -1,9 +1,9 @@
 /* The keeper's body: the process that holds the keys.  It answers a closed list of typed frames (keeper_frame.h) and refuses what it
  * cannot parse; it needs no network, no exec, and only the two directories given as descriptors.
  *
- * Calls used after start, for the process's seccomp list: read recvmsg sendto poll · openat pread64 pwrite64 write fdatasync fsync ftruncate
- * fallocate fstat/newfstatat renameat(2) mkdirat unlinkat close lseek getdents64 fcntl · clone/clone3 futex mmap munmap mprotect madvise brk
- * rt_sig* set_robust_list rseq exit exit_group getrandom clock_gettime clock_nanosleep gettid getpid prctl sched_yield. */
+ * Calls used inside keeper_serve, for the process's seccomp list: read write recvfrom recvmsg sendto shutdown poll eventfd2 · openat close
+ * pread64 pwrite64 fdatasync fsync ftruncate newfstatat fchmod renameat mkdirat unlinkat lseek getdents64 fcntl · clone3 futex mmap munmap
+ * mprotect madvise brk rt_sigaction rt_sigprocmask set_robust_list rseq exit exit_group getrandom clock_gettime getpid. */
 #ifndef PLI_KEEPER_MAIN_H
 #define PLI_KEEPER_MAIN_H
 

@@ -2,8 +2,6 @@
 #include "cert_testing.h"
 
 #include <pthread.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <time.h>
 
 #include "clock.h"
@@ -776,31 +774,19 @@ static void many_callers(void **state)
 static void full_disk(void **state)
 {
 	struct fixture f = { 0 };
-	uint64_t size = 0;
+	uint64_t size = 10;
 	struct answer a;
-	char path[96];
-	int full = 0, old = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC), stuff;
-	static char block[4096];
+	int full = 0, stuff;
 
 	(void)state;
 	testing_dir_make(&f.dir, 1);
-	snprintf(path, sizeof(path), "%s/journal", f.dir.path);
-	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-	    mount("none", path, "tmpfs", 0, "size=256k,mode=700") != 0) {
-		close(old);
+	if (!testing_mount(&f.dir, "256k")) {
 		testing_dir_drop(&f.dir);
 		skip();
 	}
-	close(f.dir.journal);
-	f.dir.journal = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	testing_put(f.dir.journal, "heads", "", 0);
 	testing_keeper_start(&f.dir, &f.keeper);
 	append_ok(f.keeper.client, 0, 10);
-	size = 10;
-	stuff = openat(f.dir.journal, "stuff", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	for (int i = 0; i < 40; i++)
-		if (write(stuff, block, sizeof(block)) < 0)
-			break;
+	stuff = testing_fill(&f.dir, 40);
 	for (int i = 0; i < 200 && full < 3; i++) {
 		size_t n = (size_t)(i * 37 % 300 + 1);
 
@@ -821,11 +807,7 @@ static void full_disk(void **state)
 	status_is(f.keeper.client, size, false);
 	close(stuff);
 	testing_keeper_stop(&f.keeper);
-	close(f.dir.journal);
-	umount2(path, MNT_DETACH);
-	setns(old, CLONE_NEWNS);
-	close(old);
-	f.dir.journal = open("/", O_RDONLY | O_CLOEXEC);
+	testing_unmount(&f.dir);
 	testing_dir_drop(&f.dir);
 }
 

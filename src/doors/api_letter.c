@@ -25,11 +25,16 @@
 
 static enum pli_status query_read(struct door_call *c, const char *const *names, struct form *form, struct err *err)
 {
+	const char *value;
 	enum pli_status st;
 
 	form_init(form, c->pool);
 	st = form_parse(form, c->x->req.query, strlen(c->x->req.query), 64, err);
-	return st != PLI_OK ? st : form_only(form, names, err);
+	if (st == PLI_OK)
+		st = form_only(form, names, err);
+	for (; st == PLI_OK && *names; names++)	/* none stands twice */
+		st = form_one(form, *names, &value, err);
+	return st;
 }
 
 static enum pli_status limit_read(const struct form *form, unsigned *limit_r, struct err *err)
@@ -83,6 +88,7 @@ enum pli_status api_letter_resend(struct door_call *c, struct err *err)
 	const char **addresses = NULL, **terminated = NULL;
 	struct json_read *o;
 	size_t count = 0;
+	bool named = false;
 	enum pli_status st = PLI_OK;
 
 	if (c->x->body.n) {
@@ -91,10 +97,12 @@ enum pli_status api_letter_resend(struct door_call *c, struct err *err)
 			st = json_read_strs(o, "recipients", 1000, &addresses, &count, err);
 		if (st != PLI_OK)
 			return st;
+		named = json_read_has(o, "recipients");
 	}
-	if (count) {
+	if (named) {
 		terminated = POOL_ARRAY(c->pool, const char *, count + 1);
-		memcpy(terminated, addresses, count * sizeof *addresses);
+		if (count)
+			memcpy(terminated, addresses, count * sizeof *addresses);
 	}
 	st = letter_resend(c->doors->office, &c->principal, &c->actor, c->pool, c->params[0], terminated, err);
 	if (st != PLI_OK)

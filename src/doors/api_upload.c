@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "log.h"
 #include "pool.h"
 
 #include "filename.h"
@@ -95,14 +96,30 @@ static enum pli_status append_begin(struct door_call *c, struct upload_sink *s, 
 	return PLI_OK;
 }
 
+/* Nobody has been told of an upload whose creation was not answered: it is given back. */
+static void forget_unknown(struct door_call *c, const struct upload_sink *s)
+{
+	char id[37];
+	struct err lost = { 0 };
+
+	/* What cannot be removed now is swept when it expires. */
+	if (s->created_here && upload_delete(c->doors->office, &c->principal, uuid_format(id, &s->info.upload), &lost) != PLI_OK)
+		log_warn("upload.forget", "%s", lost.text);
+}
+
 enum pli_status api_upload_post_sink(struct door_call *c, struct ostream **sink_r, struct err *err)
 {
 	struct upload_sink *s = POOL_NEW(c->pool, struct upload_sink);
 	char id[37];
 	enum pli_status st = create(c, &s->info, err);
 
+	if (st != PLI_OK)
+		return st;
 	s->created_here = true;
-	return st != PLI_OK ? st : append_begin(c, s, uuid_format(id, &s->info.upload), 0, sink_r, err);
+	st = append_begin(c, s, uuid_format(id, &s->info.upload), 0, sink_r, err);
+	if (st != PLI_OK)
+		forget_unknown(c, s);
+	return st;
 }
 
 enum pli_status api_upload_patch_sink(struct door_call *c, struct ostream **sink_r, struct err *err)
@@ -126,15 +143,21 @@ void api_upload_broken(struct door_call *c)
 	bool done;
 	struct err err = { 0 };
 
-	if (s && upload_append_end(c->doors->office, s->os, &offset, &done, &err) == PLI_OK)
+	if (!s)
+		return;
+	if (upload_append_end(c->doors->office, s->os, &offset, &done, &err) == PLI_OK)
 		s->info.offset = offset;
+	forget_unknown(c, s);
 }
 
 static enum pli_status append_end(struct door_call *c, struct err *err)
 {
 	struct upload_sink *s = c->sink_state;
+	enum pli_status st = upload_append_end(c->doors->office, s->os, &s->info.offset, &s->info.done, err);
 
-	return upload_append_end(c->doors->office, s->os, &s->info.offset, &s->info.done, err);
+	if (st != PLI_OK)
+		forget_unknown(c, s);
+	return st;
 }
 
 enum pli_status api_upload_post(struct door_call *c, struct err *err)

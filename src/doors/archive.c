@@ -80,7 +80,7 @@ static enum pli_status make_mail(struct archive *a, struct err *err)
 		.to = { NULL, l->recipients[a->view->me].address },
 		.subject = l->subject,
 		.date_us = l->created_us,
-		.message_id = pool_fmt(a->c->pool, "%s@%s", uuid_format(id, &l->letter), a->c->doors->settings->host),
+		.message_id = pool_fmt(a->c->pool, "%s%s", uuid_format(id, &l->letter), strrchr(a->c->doors->settings->mail_from, '@')),
 		.text = a->view->message_n ? a->view->message : "",
 	};
 

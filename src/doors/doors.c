@@ -36,14 +36,15 @@ static unsigned body_type(const struct http_request *req)
 {
 	const char *type = http_field(req, "content-type");
 
-	if (!req->has_body || (req->content_length == 0 && !type))
-		return ROUTE_EMPTY;
-	if (mediatype_is(type, "application/json"))
-		return ROUTE_JSON;
-	if (mediatype_is(type, "multipart/form-data"))
-		return ROUTE_MULTIPART;
+	/* An empty form is a form; an empty upload is a request without a body. */
 	if (mediatype_is(type, "application/x-www-form-urlencoded"))
 		return ROUTE_FORM;
+	if (mediatype_is(type, "application/json"))
+		return ROUTE_JSON;
+	if (!req->has_body || (req->content_length == 0 && !type))
+		return ROUTE_EMPTY;
+	if (mediatype_is(type, "multipart/form-data"))
+		return ROUTE_MULTIPART;
 	if (mediatype_is(type, "application/offset+octet-stream"))
 		return ROUTE_TUS;
 	return 0;
@@ -89,6 +90,7 @@ static void refuse(struct door_call *c, struct http_plan *plan, enum pli_status 
 static void doors_plan(void *app, struct http_exchange *x, struct http_plan *plan)
 {
 	struct door_call *c = call_new(app, x);
+	const char *encoding = http_field(&x->req, "content-encoding");
 	char allow[64];
 	unsigned type;
 
@@ -119,7 +121,11 @@ static void doors_plan(void *app, struct http_exchange *x, struct http_plan *pla
 		refuse(c, plan, PLI_TYPE, "The Content-Type is not one that this address takes.");
 		return;
 	}
-	plan->body = type == ROUTE_EMPTY && !x->req.has_body ? HTTP_BODY_NONE
+	if (encoding && !str_ieq(encoding, "identity")) {
+		refuse(c, plan, PLI_TYPE, "A body must come without a Content-Encoding.");
+		return;
+	}
+	plan->body = !x->req.has_body			     ? HTTP_BODY_NONE
 		     : c->route->sink_types & type	     ? HTTP_BODY_SINK
 							     : HTTP_BODY_BUFFERED;
 	plan->body_max = plan->body == HTTP_BODY_SINK ? UINT64_MAX : c->route->body_max;

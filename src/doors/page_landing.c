@@ -139,10 +139,11 @@ static enum pli_status same_site(struct door_call *c, struct err *err)
 	return PLI_OK;
 }
 
-/* A browser that speaks of Sec-Fetch but not of a user: a script pressed the button. */
-static bool wants_confirmation(struct door_call *c)
+/* A browser that speaks of Sec-Fetch but not of a user: a script may have pressed the button.  It is asked once: some browsers
+ * never speak of the user, and their readers get in too. */
+static bool wants_confirmation(struct door_call *c, const struct form *form)
 {
-	return http_field(&c->x->req, "sec-fetch-mode") && !http_field(&c->x->req, "sec-fetch-user");
+	return http_field(&c->x->req, "sec-fetch-mode") && !http_field(&c->x->req, "sec-fetch-user") && !form_get(form, "confirmed");
 }
 
 static enum pli_status answer_confirm(struct door_call *c, const struct delivery_landing *landing)
@@ -155,6 +156,7 @@ static enum pli_status answer_confirm(struct door_call *c, const struct delivery
 	view_str(v, "act", "open");
 	view_str(v, "act_label", locale_text(c->locale, "landing.open"));
 	view_str(v, "act_consequence", say(c, "landing.consequence", landing->sender_name));
+	view_bool(v, "confirmed", true);
 	view_bool(v, "carry_password", landing->has_password);
 	put_form_key(c, v);
 	answer_page(c, 200, &tpl_pages_message_html, v, heading);
@@ -163,7 +165,7 @@ static enum pli_status answer_confirm(struct door_call *c, const struct delivery
 
 static enum pli_status read_form(struct door_call *c, struct form *form, struct err *err)
 {
-	static const char *const NAMES[] = { "form", "password", NULL };
+	static const char *const NAMES[] = { "form", "password", "confirmed", NULL };
 	enum pli_status st;
 
 	form_init(form, c->pool);
@@ -198,7 +200,7 @@ enum pli_status page_open(struct door_call *c, struct err *err)
 		return answer_shut(c, &landing, st, err);
 	if (!delivery_form_check(c->doors->office, c->params[0], form_get(&form, "form"), clock_now_us()))
 		return answer_landing(c, &landing, 403, locale_text(c->locale, "landing.form_old"));
-	if (wants_confirmation(c))
+	if (wants_confirmation(c, &form))
 		return answer_confirm(c, &landing);
 	c->actor.method = landing.has_password ? "link+password" : "link";
 	st = delivery_open(c->doors->office, c->pool, c->params[0], form_get(&form, "password"), &c->actor, cookie, &opening);

@@ -26,9 +26,10 @@ static const char TRY_GIVE_BACK[] =
 static const char LOCK_SET[] =
 	"UPDATE recipient SET locked = $1 WHERE entity = $2 AND letter = $3 AND n = $4 AND tries >= $5 AND locked IS NULL";
 static const char FIRST_READ[] =
-	"UPDATE recipient SET state = 'opened', tries = 0 WHERE entity = $1 AND letter = $2 AND n = $3 AND state <> 'opened'";
+	"UPDATE recipient SET state = 'opened', tries = 0, locked = NULL WHERE entity = $1 AND letter = $2 AND n = $3 "
+	"AND state <> 'opened'";
 static const char READ_AT[] = "UPDATE recipient SET read_at = $1 WHERE entity = $2 AND letter = $3 AND n = $4";
-static const char TRIES_CLEAR[] = "UPDATE recipient SET tries = 0 WHERE entity = $1 AND letter = $2 AND n = $3";
+static const char TRIES_CLEAR[] = "UPDATE recipient SET tries = 0, locked = NULL WHERE entity = $1 AND letter = $2 AND n = $3";
 static const char LETTER_OPENED[] = "UPDATE letter SET opened = opened + 1 WHERE entity = $1 AND letter = $2";
 static const char LETTER_COUNTS[] = "SELECT recipients, opened FROM letter WHERE entity = $1 AND letter = $2";
 static const char LETTER_STATE[] = "UPDATE letter SET state = $1 WHERE entity = $2 AND letter = $3";
@@ -95,7 +96,14 @@ static enum pli_status password_right(struct office *office, const struct delive
 	return keeper_password_check(office->parts.keeper, hash.p, form, ok_r, err);
 }
 
-/* Reserves a try before the keeper evaluates it, so that no number of parallel requests gets an eleventh. */
+static enum pli_status locked(struct err *err)
+{
+	return err_field(err, PLI_LOCKED, "link-locked", "", "Ten wrong passwords were entered; the link is locked.");
+}
+
+/* Reserves a try before the keeper evaluates it, so that no number of parallel requests gets an eleventh.  A try that a crash
+ * took along was never given back: whoever finds none left locks, so that the way out of a lock is there.  A right password
+ * whose try was reserved before that opens all the same, and ends the lock. */
 static enum pli_status password_try(struct opening *o, struct pool *pool, const char *password, struct err *err)
 {
 	struct db *db = o->office->parts.db;
@@ -104,8 +112,10 @@ static enum pli_status password_try(struct opening *o, struct pool *pool, const 
 
 	if (st != PLI_OK)
 		return st;
-	if (o->changed == 0)
-		return err_field(err, PLI_LOCKED, "link-locked", "", "Ten wrong passwords were entered; the link is locked.");
+	if (o->changed == 0) {
+		st = db_write(db, lock_fn, o, err);
+		return st == PLI_OK ? locked(err) : st;
+	}
 	st = password_right(o->office, o->place, pool, password, &right, err);
 	if (st != PLI_OK) {
 		struct err lost = { 0 };
@@ -120,7 +130,7 @@ static enum pli_status password_try(struct opening *o, struct pool *pool, const 
 	if (st != PLI_OK)
 		return st;
 	if (o->changed)
-		return err_field(err, PLI_LOCKED, "link-locked", "", "Ten wrong passwords were entered; the link is locked.");
+		return locked(err);
 	return err_field(err, PLI_DENIED, "wrong-password", "password", "That is not the password.");
 }
 

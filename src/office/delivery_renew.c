@@ -20,6 +20,8 @@ static const char RECIPIENT_RENEW[] =
 	"UPDATE recipient SET token = $1, tries = 0, locked = NULL, "
 	"renewals = CASE WHEN renewal_day = $2 THEN renewals + 1 ELSE 1 END, renewal_day = $2 "
 	"WHERE entity = $3 AND letter = $4 AND n = $5 AND locked IS NOT NULL AND (renewal_day <> $2 OR renewals < $6)";
+/* Whoever opened with the old link has no part in the new one. */
+static const char SESSIONS_END[] = "DELETE FROM reading_session WHERE entity = $1 AND letter = $2 AND n = $3";
 static const char SENDS_GET[] = "SELECT MAX(send) FROM notice WHERE entity = $1 AND letter = $2 AND n = $3";
 static const char NOTICE_ADD[] =
 	"INSERT INTO notice (entity, notice, letter, n, kind, send, created, due, lease, tries, gate) "
@@ -73,6 +75,8 @@ static enum pli_status renew_fn(struct db_tx *tx, void *arg, struct err *err)
 		    p->token_hash, (size_t)32);
 	if (st == PLI_OK)
 		st = db_run(tx->conn, NULL, err, LINK_ADD, "buui", r->hash, (size_t)32, &p->entity, &p->letter_id, (int64_t)p->n);
+	if (st == PLI_OK)
+		st = db_run(tx->conn, NULL, err, SESSIONS_END, "uui", &p->entity, &p->letter_id, (int64_t)p->n);
 	if (st == PLI_OK)
 		st = notice_add(r, tx, now_us, err);
 	if (st != PLI_OK)

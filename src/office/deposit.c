@@ -357,11 +357,17 @@ static enum pli_status message_stage(struct deposit_work *w, struct err *err)
 	return st;
 }
 
+static enum pli_status upload_lost(struct err *err)
+{
+	return err_field(err, PLI_CONFLICT, "upload-used", "uploads", "An upload was used by another letter or removed meanwhile.");
+}
+
 static enum pli_status objects_prepare(struct deposit_work *w, struct err *err)
 {
 	const struct letter *l = &w->letter;
 	unsigned count = 0;
 	struct uuid *ids = POOL_ARRAY(w->pool, struct uuid, l->part_count + 1);
+	enum pli_status st;
 
 	for (unsigned i = 0; i < l->part_count; i++)
 		ids[count++] = l->parts[i].object;
@@ -369,15 +375,22 @@ static enum pli_status objects_prepare(struct deposit_work *w, struct err *err)
 		ids[count++] = w->message_object;
 	if (!count)
 		return PLI_OK;
-	return object_commit_prepare(w->office->parts.objects, w->pool, &w->who->entity, &l->letter, w->letter_key, ids, count,
-				     &w->objects, err);
+	st = object_commit_prepare(w->office->parts.objects, w->pool, &w->who->entity, &l->letter, w->letter_key, ids, count,
+				   &w->objects, err);
+	if (w->upload_count && (st == PLI_ABSENT || st == PLI_CONFLICT))	/* since uploads_take looked */
+		return upload_lost(err);
+	return st;
 }
 
 /* ---- the path ---- */
 
 static enum pli_status refused_late(struct deposit_work *w, enum pli_status st)
 {
-	if (w->has_message_object && st != PLI_OK && st != PLI_UNCERTAIN)
+	if (st == PLI_OK || st == PLI_UNCERTAIN)
+		return st;
+	if (w->objects)		/* so that who staged them can give them back */
+		object_commit_abandon(w->objects);
+	if (w->has_message_object)
 		(void)!object_discard(w->office->parts.objects, &w->who->entity, &w->message_object, NULL);
 	return st;
 }

@@ -226,6 +226,8 @@ enum pli_status letter_key_unwrap(struct office *office, const struct letter *le
 	struct keywrap_item item = { .kid = keys->kid, .aad = aad, .in = keys->letter_key, .in_n = keys->letter_key_n };
 	enum pli_status st;
 
+	if (item.in_n > sizeof(item.out))
+		return damaged(err);
 	item.aad_n = meta_aad(aad, LETTER_KEY_PLACE(&letter->entity, &letter->letter));
 	keeper_keywrap(office->parts.keeper, &keywrap);
 	st = keywrap.unwrap(keywrap.arg, &item, 1, err);

@@ -169,5 +169,6 @@ enum pli_status letter_unlock(struct office *office, const struct journal_actor 
 	if (st != PLI_OK)
 		return st;
 	a.one = &letter->recipients[i];
-	return db_write(office->parts.db, unlock, &a, err);
+	st = office_room(office, OFFICE_RESERVE_READ, err);
+	return st != PLI_OK ? st : db_write(office->parts.db, unlock, &a, err);
 }

@@ -4,6 +4,7 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "log.h"
 #include "pool.h"
 #include "settings.h"
 #include "text.h"
@@ -100,35 +101,80 @@ static enum pli_status due_query(struct office *office, struct db_conn *conn, st
 	return st == PLI_ABSENT ? PLI_OK : st;
 }
 
-/* Letters of the leased notices (neighbours share one), and the wrapped link of each. */
-static enum pli_status due_load(struct office *office, struct db_conn *conn, struct pool *pool, struct due *due, unsigned count,
-				struct keywrap_item *items, struct err *err)
+/* One that cannot be made is passed over: its lease keeps it away for a while, the others go on.  True: go on. */
+static bool passed_over(const struct due *d, enum pli_status st)
 {
+	char id[37];
+
+	if (st == PLI_OK || st == PLI_BUSY || st == PLI_FULL)
+		return st == PLI_OK;
+	log_error("notice.passed", "notice %s cannot be made: %s", uuid_format(id, &d->notice), pli_status_name(st));
+	return true;
+}
+
+/* The letter (neighbours share one) and the wrapped link of one notice. */
+static enum pli_status one_load(struct office *office, struct db_conn *conn, struct pool *pool, struct due *d,
+				const struct due *before, struct keywrap_item *item, struct err *err)
+{
+	AUTO_ROWS rows = { 0 };
+	const void *token;
 	enum pli_status st = PLI_OK;
 
-	for (unsigned i = 0; st == PLI_OK && i < count; i++) {
-		struct due *d = &due[i];
-		AUTO_ROWS rows = { 0 };
-		const void *token;
-
-		if (i && uuid_same(&d->letter, &due[i - 1].letter)) {
-			d->content = due[i - 1].content;
-			d->keys = due[i - 1].keys;
-		} else {
-			st = letter_load(office, conn, pool, &d->entity, &d->letter, &d->content, &d->keys, err);
-		}
-		if (st == PLI_OK)
-			st = db_query(conn, &rows, err, TOKEN_GET, "uui", &d->entity, &d->letter, (int64_t)d->n);
-		if (st == PLI_OK)
-			st = db_next(&rows, err);
-		if (st != PLI_OK)
-			break;
-		items[i] = (struct keywrap_item){ .kid = d->keys.kid, .aad = d->aad };
-		items[i].aad_n = meta_aad(d->aad, LINK_PLACE(&d->entity, &d->letter, d->n));
-		token = db_blob(&rows, 0, &items[i].in_n);
-		items[i].in = pool_dup(pool, token, items[i].in_n);
+	if (before && before->content && uuid_same(&d->letter, &before->letter)) {
+		d->content = before->content;
+		d->keys = before->keys;
+	} else {
+		st = letter_load(office, conn, pool, &d->entity, &d->letter, &d->content, &d->keys, err);
 	}
-	return st;
+	if (st == PLI_OK)
+		st = db_query(conn, &rows, err, TOKEN_GET, "uui", &d->entity, &d->letter, (int64_t)d->n);
+	if (st == PLI_OK)
+		st = db_next(&rows, err);
+	if (st != PLI_OK)
+		return st;
+	*item = (struct keywrap_item){ .kid = d->keys.kid, .aad = d->aad };
+	item->aad_n = meta_aad(d->aad, LINK_PLACE(&d->entity, &d->letter, d->n));
+	token = db_blob(&rows, 0, &item->in_n);
+	item->in = pool_dup(pool, token, item->in_n);
+	return token && item->in_n <= sizeof(item->out) ? PLI_OK : err_set(err, PLI_IO, "A recipient's row is damaged.");
+}
+
+/* items[k] is of due[which[k]], k < *good_r. */
+static enum pli_status due_load(struct office *office, struct db_conn *conn, struct pool *pool, struct due *due, unsigned count,
+				struct keywrap_item *items, unsigned *which, unsigned *good_r, struct err *err)
+{
+	for (unsigned i = 0; i < count; i++) {
+		enum pli_status st = one_load(office, conn, pool, &due[i], i ? &due[i - 1] : NULL, &items[*good_r], err);
+
+		if (!passed_over(&due[i], st))
+			return st;
+		if (st == PLI_OK)
+			which[(*good_r)++] = i;
+		else
+			due[i].content = NULL;
+	}
+	return PLI_OK;
+}
+
+/* All at once; when the keeper refuses one of them, one by one, those refused left without out. */
+static enum pli_status tokens_unwrap(struct office *office, const struct due *due, struct keywrap_item *items,
+				     const unsigned *which, unsigned count, struct err *err)
+{
+	struct keywrap keywrap;
+	enum pli_status st;
+
+	keeper_keywrap(office->parts.keeper, &keywrap);
+	st = keywrap.unwrap(keywrap.arg, items, count, err);
+	if (st == PLI_OK || st == PLI_BUSY)
+		return st;
+	for (unsigned k = 0; k < count; k++) {
+		st = keywrap.unwrap(keywrap.arg, &items[k], 1, err);
+		if (!passed_over(&due[which[k]], st))
+			return st;
+		if (st != PLI_OK)
+			items[k].out_n = 0;
+	}
+	return PLI_OK;
 }
 
 static const struct letter_recipient *recipient_of(const struct due *d)
@@ -168,8 +214,8 @@ static enum pli_status job_render(struct office *office, struct pool *pool, cons
 		.sender_name = d->content->sender_name, .entity_name = d->content->entity_name,
 		.recipient_name = r->name, .recipient_address = r->address,
 		.link = pool_fmt(pool, "%s/l/%s", office->parts.base_url, link),
-		.message_id = pool_fmt(pool, "%s.%u@%s", hex_encode(hex, d->notice.b, 16), d->send, settings->host),
-		.from = settings->mail_from ? settings->mail_from : pool_fmt(pool, "no-reply@%s", settings->host),
+		.message_id = pool_fmt(pool, "%s.%u%s", hex_encode(hex, d->notice.b, 16), d->send, strrchr(settings->mail_from, '@')),
+		.from = settings->mail_from,
 		.host = settings->host, .lang = settings->lang, .kind = d->kind,
 		.created_us = d->created_us, .expires_us = d->content->expires_us,
 		.has_password = !str_eq(d->content->password, "none"),
@@ -187,29 +233,36 @@ enum pli_status notice_lease(struct office *office, struct pool *pool, notice_re
 {
 	unsigned most = limit < LEASE_MAX ? limit : LEASE_MAX, count = 0;
 	struct due *due = POOL_ARRAY(pool, struct due, most);
+	unsigned *which = POOL_ARRAY(pool, unsigned, most), good = 0;
 	struct keywrap_item *items;
 	struct lease lease = { .due = due, .until_us = clock_now_us() + LEASE_US };
-	struct keywrap keywrap;
 	struct db_conn *conn = db_reader_take(office->parts.db);
 	enum pli_status st = due_query(office, conn, pool, most, due, &count, err);
 
 	*count_r = 0;
 	items = POOL_ARRAY(pool, struct keywrap_item, count + 1);
 	if (st == PLI_OK && count)
-		st = due_load(office, conn, pool, due, count, items, err);
+		st = due_load(office, conn, pool, due, count, items, which, &good, err);
 	db_reader_give(office->parts.db, conn);
 	if (st != PLI_OK || count == 0)
 		return st;
 	lease.count = count;
 	st = db_write(office->parts.db, lease_fn, &lease, err);
-	keeper_keywrap(office->parts.keeper, &keywrap);
-	if (st == PLI_OK)
-		st = keywrap.unwrap(keywrap.arg, items, count, err);
-	for (unsigned i = 0; st == PLI_OK && i < count; i++)
-		st = items[i].out_n == LINK_BYTES ? job_render(office, pool, &due[i], items[i].out, render, arg, &jobs_r[i], err)
-						  : err_set(err, PLI_IO, "A link's token has an unknown form.");
+	if (st == PLI_OK && good)
+		st = tokens_unwrap(office, due, items, which, good, err);
+	for (unsigned k = 0; st == PLI_OK && k < good; k++) {
+		const struct due *d = &due[which[k]];
+
+		if (items[k].out_n != LINK_BYTES)
+			continue;
+		st = job_render(office, pool, d, items[k].out, render, arg, &jobs_r[*count_r], err);
+		if (st == PLI_OK)
+			(*count_r)++;
+		else if (passed_over(d, st))
+			st = PLI_OK;
+	}
 	mem_wipe(items, count * sizeof *items);
-	if (st == PLI_OK)
-		*count_r = count;
+	if (st != PLI_OK)
+		*count_r = 0;
 	return st;
 }

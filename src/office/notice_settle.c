@@ -6,6 +6,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "jsonw.h"
+#include "log.h"
 #include "pool.h"
 #include "text.h"
 
@@ -205,7 +206,7 @@ static enum pli_status settle_fn(struct db_tx *tx, void *arg, struct err *err)
 	return st;
 }
 
-enum pli_status notice_settle(struct office *office, const struct notice_result *results, unsigned count, struct err *err)
+static enum pli_status settle_some(struct office *office, const struct notice_result *results, unsigned count, struct err *err)
 {
 	struct settle settle = { office, results, count };
 	const uint8_t *key;
@@ -215,4 +216,41 @@ enum pli_status notice_settle(struct office *office, const struct notice_result 
 	for (unsigned i = 0; st == PLI_OK && i < count; i++)
 		st = directory_meta_key(office->parts.directory, &results[i].entity, &key, err);
 	return st == PLI_OK && count ? db_write(office->parts.db, settle_fn, &settle, err) : st;
+}
+
+/* A fault of the moment concerns all of them: they are settled later. */
+static bool concerns_all(enum pli_status st)
+{
+	return st == PLI_FULL || st == PLI_BUSY || st == PLI_UNCERTAIN;
+}
+
+static enum pli_status put_off_fn(struct db_tx *tx, void *arg, struct err *err)
+{
+	const struct notice_result *result = arg;
+
+	return db_run(tx->conn, NULL, err, NOTICE_AGAIN, "iuu", clock_now_us() + BACKOFF_MOST_US, &result->entity, &result->notice);
+}
+
+/* One whose rows are damaged must not keep the others waiting: it is tried again much later. */
+static enum pli_status settle_alone(struct office *office, struct notice_result result, struct err *err)
+{
+	char id[37];
+	enum pli_status st = settle_some(office, &result, 1, err);
+
+	if (st == PLI_OK || concerns_all(st))
+		return st;
+	log_error("notice.unsettled", "notice %s cannot be settled: %s", uuid_format(id, &result.notice), pli_status_name(st));
+	return db_write(office->parts.db, put_off_fn, &result, err);
+}
+
+enum pli_status notice_settle(struct office *office, const struct notice_result *results, unsigned count, struct err *err)
+{
+	enum pli_status st = settle_some(office, results, count, err);
+
+	if (st == PLI_OK || concerns_all(st))
+		return st;
+	st = PLI_OK;
+	for (unsigned i = 0; st == PLI_OK && i < count; i++)
+		st = settle_alone(office, results[i], err);
+	return st;
 }

@@ -58,6 +58,8 @@ enum pli_status office_ready(struct office *office, struct err *err)
 	if (st == PLI_OK && keeper.refusing)
 		st = err_set(err, PLI_BUSY, "The keeper refuses to sign: %s", keeper.reason);
 	if (st == PLI_OK)
+		st = journal_healthy(office->parts.journal, err);
+	if (st == PLI_OK)
 		st = office_room(office, OFFICE_RESERVE_DEPOSIT, err);
 	return st;
 }

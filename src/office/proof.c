@@ -35,6 +35,7 @@ struct gather {
 	const struct uuid *recipient;	/* NULL: the sender's */
 	bool to_handover;		/* stop after the first `handover` */
 	bool over;
+	uint64_t newest;		/* size of the newest head: what came after it is for a later proof */
 	struct bundle_entry *entries;
 	unsigned count, cap;
 	uint64_t last_seq;
@@ -47,7 +48,7 @@ static enum pli_status gather_row(void *arg, const struct journal_row *row, stru
 	struct gather *g = arg;
 	struct bundle_entry *e;
 
-	if (g->over || (g->recipient && (!row->has_recipient || !uuid_same(&row->recipient, g->recipient))))
+	if (g->over || row->seq >= g->newest || (g->recipient && (!row->has_recipient || !uuid_same(&row->recipient, g->recipient))))
 		return PLI_OK;
 	if (!row->entry)
 		return err_set(err, PLI_GONE, "An entry of this letter has been erased after its time.");
@@ -117,8 +118,11 @@ static enum pli_status one_int(struct db_conn *conn, const char *sql, uint64_t a
 static enum pli_status tree_choose(struct office *office, struct db_conn *conn, struct pool *pool, struct gather *g, struct bundle *b,
 				   struct err *err)
 {
-	int64_t size;
-	enum pli_status st = one_int(conn, g->to_handover ? HEAD_COVERING : HEAD_NEWEST, g->last_seq, &size, err);
+	int64_t size = (int64_t)g->newest;
+	enum pli_status st = PLI_OK;
+
+	if (g->to_handover)
+		st = one_int(conn, HEAD_COVERING, g->last_seq, &size, err);
 
 	if (st != PLI_OK)
 		return st;
@@ -192,10 +196,14 @@ static enum pli_status bundle_gather(struct office *office, struct db_conn *conn
 {
 	struct letter *l;
 	struct gather g = { .pool = pool, .to_handover = to_handover };
+	int64_t newest;
 	enum pli_status st = letter_load(office, conn, pool, entity, letter_id, &l, NULL, err);
 
+	if (st == PLI_OK)
+		st = one_int(conn, HEAD_NEWEST, 0, &newest, err);
 	if (st != PLI_OK)
 		return st;
+	g.newest = (uint64_t)newest;
 	for (unsigned i = 0; n && i < l->recipient_count; i++)
 		if (l->recipients[i].n == n)
 			g.recipient = &l->recipients[i].recipient;
@@ -309,7 +317,9 @@ enum pli_status delivery_receipt(struct office *office, struct pool *pool, const
 
 	if (st != PLI_ABSENT)
 		return st;
-	st = proof_make(office, pool, &l->entity, &l->letter, keep.n, true, &made, err);
+	st = office_room(office, OFFICE_RESERVE_READ, err);	/* what is made is kept */
+	if (st == PLI_OK)
+		st = proof_make(office, pool, &l->entity, &l->letter, keep.n, true, &made, err);
 	if (st == PLI_OK)
 		st = meta_seal(view->letter_key, RECEIPT_PLACE(&l->entity, &l->letter, keep.n), made.p, made.n, &sealed, err);
 	if (st == PLI_OK)

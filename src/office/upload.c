@@ -337,8 +337,12 @@ struct upload_drop {
 static enum pli_status upload_remove(struct db_tx *tx, void *arg, struct err *err)
 {
 	const struct upload_drop *d = arg;
+	int64_t changed;
+	enum pli_status st = db_run(tx->conn, &changed, err, UPLOAD_DROP, "uuu", &d->who->entity, d->upload, &d->who->account);
 
-	return db_run(tx->conn, NULL, err, UPLOAD_DROP, "uuu", &d->who->entity, d->upload, &d->who->account);
+	if (st == PLI_OK && !changed)
+		return err_field(err, PLI_CONFLICT, "upload-used", "", "The upload was used by a letter or removed meanwhile.");
+	return st;
 }
 
 enum pli_status upload_delete(struct office *office, const struct principal *who, const char *id, struct err *err)

@@ -108,6 +108,9 @@ static struct curl_slist *headers_of(const struct client *client, const struct c
 
 	/* No "Expect: 100-continue": it costs a round trip and the server refuses early anyway. */
 	list = curl_slist_append(list, "Expect:");
+	/* Nor a type for a body that is not there, which libcurl would make up. */
+	if (!request->body && !request->from_file)
+		list = curl_slist_append(list, "Content-Type:");
 	for (int i = 0; request->headers && request->headers[i]; i++)
 		list = curl_slist_append(list, request->headers[i]);
 	return list;

@@ -49,6 +49,7 @@ struct dispatch {
 	unsigned flying, answered;
 	uint64_t next_number;
 	int64_t not_before_us;		/* monotonic: pause after an error */
+	bool lost;			/* a lease failed half way: some notices are leased by nobody */
 };
 
 static void wake(struct dispatch *d)
@@ -152,8 +153,10 @@ static bool lease_batch(struct dispatch *d)
 	jobs = POOL_ARRAY(batch->pool, struct notice_job, BATCH);
 	st = notice_lease(d->config.office, batch->pool, d->config.render, d->config.render_arg, BATCH, jobs, &count,
 			  &err);
-	if (st != PLI_OK)
+	if (st != PLI_OK) {
 		pause_after(d, "notices could not be leased", &err);
+		d->lost = true;
+	}
 	for (unsigned i = 0; st == PLI_OK && i < count; i++)
 		launch(d, batch, &jobs[i]);
 	if (batch->open == 0) {
@@ -264,6 +267,19 @@ static void wait_something(struct dispatch *d, int timeout_ms)
 		take_answers(d);
 }
 
+/* With none under way all leases are void: those lost to an error need not run out first. */
+static void recover_lost(struct dispatch *d)
+{
+	struct err err;
+
+	if (!d->lost || d->flying > 0)
+		return;
+	if (notice_reset(d->config.office, &err) == PLI_OK)
+		d->lost = false;
+	else
+		pause_after(d, "leases could not be cleared", &err);
+}
+
 static void *dispatch_thread(void *arg)
 {
 	struct dispatch *d = arg;
@@ -276,6 +292,7 @@ static void *dispatch_thread(void *arg)
 			settle(d);
 		if (!wait && !d->config.paused && d->link >= 0 && d->flying + BATCH <= DISPATCH_MAX) {
 			atomic_store(&d->due, false);
+			recover_lost(d);
 			more = lease_batch(d);
 		} else {
 			more = false;

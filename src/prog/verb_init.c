@@ -1,4 +1,5 @@
 /* pli init DIR: everything that an instance is made of, once. */
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +41,13 @@ static enum pli_status add_line(struct buf *out, const char *key, const char *va
 	return PLI_OK;
 }
 
+static bool is_address(const char *host)
+{
+	unsigned char bytes[16];
+
+	return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
+}
+
 /* Options become settings through the parser of pli.conf, so that both accept the same. */
 static enum pli_status read_options(struct init *init, struct err *err)
 {
@@ -58,6 +66,9 @@ static enum pli_status read_options(struct init *init, struct err *err)
 	if (args_flag(args, "--demo"))
 		buf_str(&conf, "demo = yes\n[signin]\npolicy = password\n");
 	buf_str(&conf, "[mail]\n");
+	/* An address of a mail needs a domain. */
+	if (is_address(init->host))
+		buf_str(&conf, "from = no-reply@localhost\n");
 	if (mail && st == PLI_OK)
 		st = add_line(&conf, "mail", mail, err);
 	if (st == PLI_OK)

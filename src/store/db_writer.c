@@ -1,7 +1,8 @@
 /* The writer: one thread that runs everybody's write functions, commits once for all of them, and answers.
  *
- * A group is what has queued up while the group before was being written, at most GROUP_MAX functions; nothing waits for
- * a group to fill.  The way of a group: BEGIN; each function; the finish hook over the surviving late items; COMMIT;
+ * A group is what has queued up while the group before was being written, at most GROUP_MAX functions.  Each group costs
+ * the same few flushes and signatures however many it holds; so, while groups before it have not been released, it waits
+ * until it holds as many functions as they do, for GATHER_US at most.  A lone writer never waits.  The way of a group: BEGIN; each function; the finish hook over the surviving late items; COMMIT;
  * answers, but for functions with late items, which the committed hook's owner answers by db_group_release.
  *
  * A function that fails must leave no trace.  Savepoints do that, but make the engine keep a copy of every page that each
@@ -22,6 +23,7 @@
 
 #define GROUP_MAX 256
 #define IDLE_S 2
+#define GATHER_US 5000
 
 struct job {
 	db_write_fn *fn;
@@ -37,6 +39,7 @@ struct db_group {
 	struct db_writer *writer;
 	struct pool *pool;
 	struct job *jobs;	/* those with late items */
+	unsigned job_count;
 	void **items;
 	size_t item_count;
 };
@@ -51,8 +54,9 @@ struct db_writer {
 	pthread_cond_t released;
 	struct job *first, **last;
 	bool waiting, stopping, in_finish;
-	unsigned queue_length;
+	unsigned queue_length, wanted;	/* waiting ends when the queue is that long */
 	size_t outstanding;		/* groups not yet released */
+	unsigned outstanding_jobs;	/* functions in them */
 	/* Late items of the group being run. */
 	void **items;
 	size_t item_count, item_cap;
@@ -84,6 +88,7 @@ void db_group_release(struct db_group *group, enum pli_status status, const stru
 {
 	struct db_writer *w = group->writer;
 	struct job *job = group->jobs, *next;
+	unsigned count = group->job_count;
 
 	for (; job; job = next) {
 		next = job->next;
@@ -94,6 +99,9 @@ void db_group_release(struct db_group *group, enum pli_status status, const stru
 	group_free(group);
 	pthread_mutex_lock(&w->lock);
 	w->outstanding--;
+	w->outstanding_jobs -= count;
+	if (w->waiting && w->wanted > 1 && w->queue_length >= w->outstanding_jobs)
+		pthread_cond_signal(&w->queued);
 	pthread_cond_signal(&w->released);
 	pthread_mutex_unlock(&w->lock);
 }
@@ -223,6 +231,7 @@ static void group_done(struct db_writer *w, struct db_group *group, struct job *
 		if (job->late && w->hooks.committed) {
 			*late = job;
 			late = &job->next;
+			group->job_count++;
 		} else {
 			job_answer(job);
 		}
@@ -238,6 +247,7 @@ static void group_done(struct db_writer *w, struct db_group *group, struct job *
 	w->item_count = w->item_cap = 0;
 	pthread_mutex_lock(&w->lock);
 	w->outstanding++;
+	w->outstanding_jobs += group->job_count;
 	pthread_mutex_unlock(&w->lock);
 	w->hooks.committed(w->hooks.arg, group, group->items, group->item_count);
 }
@@ -270,24 +280,53 @@ static void group_run(struct db_writer *w, struct job *jobs)
 
 /* ------------------------------------------------------------------ the thread */
 
-/* The next group, or NULL when stopping.  *idle_r: nothing came for a while. */
-static struct job *jobs_take(struct db_writer *w, bool may_idle, bool *idle_r)
+static struct timespec in_us(int64_t us)
 {
-	struct job *jobs, **end;
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	us += t.tv_nsec / 1000;
+	t.tv_sec += us / 1000000;
+	t.tv_nsec = us % 1000000 * 1000;
+	return t;
+}
+
+/* With the lock held: until the queue is as long as what has not been released. */
+static void jobs_gather(struct db_writer *w)
+{
 	struct timespec until;
 	int code = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += IDLE_S;
+	if (w->queue_length >= w->outstanding_jobs)
+		return;
+	until = in_us(GATHER_US);
+	while (w->queue_length < w->outstanding_jobs && w->queue_length < GROUP_MAX && !w->stopping && code != ETIMEDOUT) {
+		w->wanted = w->outstanding_jobs < GROUP_MAX ? w->outstanding_jobs : GROUP_MAX;
+		w->waiting = true;
+		code = pthread_cond_timedwait(&w->queued, &w->lock, &until);
+		w->waiting = false;
+	}
+}
+
+/* The next group, or NULL when stopping.  *idle_r: nothing came for a while. */
+static struct job *jobs_take(struct db_writer *w, bool may_idle, bool *idle_r)
+{
+	struct timespec until = in_us(IDLE_S * 1000000);
+	struct job *jobs, **end;
+	int code = 0;
+
 	*idle_r = false;
 	pthread_mutex_lock(&w->lock);
 	while (!w->first && !w->stopping && code != ETIMEDOUT) {
+		w->wanted = 1;
 		w->waiting = true;
 		code = may_idle ? pthread_cond_timedwait(&w->queued, &w->lock, &until) :
 				  pthread_cond_wait(&w->queued, &w->lock);
 		w->waiting = false;
 	}
 	*idle_r = !w->first && code == ETIMEDOUT;
+	if (w->first)
+		jobs_gather(w);
 	jobs = w->first;
 	end = &w->first;
 	for (int i = 0; *end && i < GROUP_MAX; i++) {
@@ -424,7 +463,7 @@ enum pli_status db_writer_write(struct db_writer *w, db_write_fn *fn, void *arg,
 	*w->last = &job;
 	w->last = &job.next;
 	w->queue_length++;
-	if (w->waiting)
+	if (w->waiting && w->queue_length >= w->wanted)
 		pthread_cond_signal(&w->queued);
 	pthread_mutex_unlock(&w->lock);
 	while (sem_wait(&job.done) != 0)

@@ -180,6 +180,8 @@ enum pli_status object_commit_prepare(struct object_store *store, struct pool *p
 	}
 	if (status == PLI_OK)
 		*commit_r = commit;
+	else
+		object_commit_abandon(commit);
 	return status;
 }
 

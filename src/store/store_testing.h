@@ -65,7 +65,7 @@ static inline int64_t count_of(struct db *db, const char *sql)
 /* ---- the stand-in for the keeper: one root key; a KEK is its HMAC of the kid */
 struct fake_keeper {
 	uint8_t root[32];
-	unsigned calls;
+	_Atomic unsigned calls;
 	bool down;
 };
 

@@ -297,7 +297,7 @@ class Instance {
 		const count = {};
 		for (const table of ['letter', 'recipient', 'link', 'object', 'segment', 'upload', 'part', 'notice', 'journal', 'idempotency'])
 			count[table] = this.one(`SELECT COUNT(*) FROM ${table}`);
-		count.blobs = fs.readdirSync(path.join(this.dir, 'data/blobs'), { recursive: true }).length;
+		count.blobs = fs.readdirSync(path.join(this.dir, 'data/blobs'), { recursive: true, withFileTypes: true }).filter((e) => e.isFile()).length;
 		count.mails = this.mailFiles().length;
 		return count;
 	}
