@@ -29,7 +29,8 @@ static bool host_is_sane(const char *value)
 
 	if (inet_pton(AF_INET6, value, &address) == 1 || inet_pton(AF_INET, value, &address) == 1)
 		return true;
-	if (strlen(value) > 253 || !*value)
+	/* 253 by RFC 1035, less `no-reply@`, which must fit before it in an address. */
+	if (strlen(value) > 244 || !*value)
 		return false;
 	/* Digits and dots alone are a broken address, not a name. */
 	if (!value[strspn(value, "0123456789.")])

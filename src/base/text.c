@@ -209,11 +209,24 @@ uint32_t utf8_next(const char **s, const char *end)
 	return cp;
 }
 
+/* Eight bytes of ASCII without NUL. */
+static bool eight_plain(const char *s)
+{
+	uint64_t v;
+
+	memcpy(&v, s, 8);
+	return !((v | (v - UINT64_C(0x0101010101010101))) & UINT64_C(0x8080808080808080));
+}
+
 bool utf8_valid(const char *s, size_t n)
 {
 	const char *end = s + n;
 
 	while (s < end) {
+		while (end - s >= 8 && eight_plain(s))
+			s += 8;
+		if (s == end)
+			break;
 		if (*s == 0)
 			return false;
 		if ((unsigned char)*s < 0x80)

@@ -396,13 +396,34 @@ static enum pli_status prepare(struct journal *j, struct err *err)
 	return status;
 }
 
-/* Heads that a crash kept from the database, before anything else is written. */
+struct storing {
+	struct journal *journal;
+	uint64_t to;
+};
+
 static enum pli_status store_heads_fn(struct db_tx *tx, void *arg, struct err *err)
 {
-	struct journal *j = arg;
-	uint64_t to;
+	struct storing *s = arg;
 
-	return journal_store_heads(j, tx, &to, err);
+	return journal_store_heads(s->journal, tx, &s->to, err);
+}
+
+/* Heads that a crash kept from the database, before anything else is written.  On a full disk they stay in memory, where the
+ * thread stores them when there is room: what is there can be read meanwhile. */
+static enum pli_status store_heads_known(struct journal *j, struct err *err)
+{
+	enum pli_status status = PLI_OK;
+
+	while (status == PLI_OK && j->heads_stored < j->heads_known) {
+		struct storing s = { .journal = j };
+
+		status = db_write(j->db, store_heads_fn, &s, err);
+		if (status == PLI_OK && s.to <= j->heads_stored)
+			return err_set(err, PLI_BUG, "heads of the journal cannot be stored");
+		if (status == PLI_OK)
+			journal_heads_stored(j, s.to);
+	}
+	return status == PLI_FULL ? PLI_OK : status;
 }
 
 enum pli_status journal_open(struct db *db, struct keeper *keeper, const char *origin, struct journal **journal_r, struct err *err)
@@ -435,10 +456,9 @@ enum pli_status journal_open(struct db *db, struct keeper *keeper, const char *o
 	ours.arg = j;
 	if (status == PLI_OK) {
 		db_set_hooks(db, &ours);
-		status = db_write(db, store_heads_fn, j, err);
+		status = store_heads_known(j, err);
 	}
 	if (status == PLI_OK) {
-		journal_heads_stored(j, j->heads_known);
 		j->started = pthread_create(&j->thread, NULL, journal_run, j) == 0;
 		if (!j->started)
 			status = err_set(err, PLI_BUG, "the journal's thread cannot be started");

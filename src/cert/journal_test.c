@@ -649,6 +649,41 @@ static void opens_after_a_crash(void **state)
 	}
 }
 
+static int64_t heads_stored(struct fixture *f)
+{
+	struct db_conn *conn = db_reader_take(f->db);
+	struct db_rows rows = { 0 };
+	struct err err = { 0 };
+	int64_t n;
+
+	assert_int_equal(db_query(conn, &rows, &err, "SELECT COUNT(*) FROM head", ""), PLI_OK);
+	assert_int_equal(db_next(&rows, &err), PLI_OK);
+	n = db_int(&rows, 0);
+	db_end(&rows);
+	db_reader_give(f->db, conn);
+	return n;
+}
+
+/* More heads than one write takes: none of them is forgotten. */
+static void many_heads_come_back(void **state)
+{
+	struct fixture *f = *state;
+	int64_t heads;
+
+	for (int i = 0; i < 60; i++)
+		whole_letter(f, 1);
+	close_front(f);
+	open_db(f);
+	heads = heads_stored(f);
+	assert_true(heads >= 180);
+	db_close(f->db);
+	sql("DELETE FROM head");
+	open_db(f);
+	open_journal(f);
+	assert_int_equal(heads_stored(f), heads);
+	verify_ok(f, 60 * 7);
+}
+
 /* Rows committed, then killed before the keeper had them: sent at the next start. */
 static void rows_are_sent_later(void **state)
 {
@@ -807,7 +842,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_ALL(one_letter), WITH_ALL(refused_acts_leave_nothing), WITH_ALL(mistakes_are_found_early), WITH_ALL(many_recipients),
 		WITH_ALL(many_writers), WITH_ALL(keeper_dies), WITH_ALL(keeper_away), WITH_ALL(keeper_refuses), cmocka_unit_test(keeper_full),
-		WITH_ALL(opens_after_a_crash),
+		WITH_ALL(opens_after_a_crash), WITH_ALL(many_heads_come_back),
 		WITH_ALL(rows_are_sent_later), WITH_ALL(tampering), WITH_ALL(forged_tail), WITH_ALL(older_copies), WITH_ALL(damaged_heads),
 	};
 

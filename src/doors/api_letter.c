@@ -140,6 +140,8 @@ enum pli_status api_journal(struct door_call *c, struct err *err)
 		st = limit_read(&q, &query.limit, err);
 	if (st != PLI_OK)
 		return st;
+	if (query.csv && !form_get(&q, "limit"))
+		query.limit = 0;	/* a table has no next page to point to: it is whole */
 	query.letter = form_get(&q, "letter");
 	query.type = form_get(&q, "type");
 	query.state = form_get(&q, "state");

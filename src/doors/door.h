@@ -45,6 +45,7 @@ struct door_call {
 	struct principal principal;	/* routes for a token, once identified */
 	struct journal_actor actor;
 	bool identified;
+	bool gathers;			/* a body for x->body that is taken only from a known bearer */
 	void *sink_state;		/* of a streamed body, the handler's own */
 	/* A file on its way out: what delivery_sent needs when it is over. */
 	struct delivery_view *view;

@@ -32,19 +32,24 @@
 
 #include "doors.h"
 
-static unsigned body_type(const struct http_request *req)
+/* types: those that the route takes.  An empty body is no body where none is needed (clients name a type all the same),
+ * elsewhere an empty one of its type. */
+/* So much of a body is held in memory before anybody has asked who sends it. */
+#define UNKNOWN_BODY_MAX 65536u
+
+static unsigned body_type(const struct http_request *req, unsigned types)
 {
 	const char *type = http_field(req, "content-type");
+	bool empty = !req->has_body || req->content_length == 0;
 
-	/* An empty form is a form; an empty upload is a request without a body. */
-	if (mediatype_is(type, "application/x-www-form-urlencoded"))
-		return ROUTE_FORM;
+	if (empty && (!type || types & ROUTE_EMPTY))
+		return ROUTE_EMPTY;
 	if (mediatype_is(type, "application/json"))
 		return ROUTE_JSON;
-	if (!req->has_body || (req->content_length == 0 && !type))
-		return ROUTE_EMPTY;
 	if (mediatype_is(type, "multipart/form-data"))
 		return ROUTE_MULTIPART;
+	if (mediatype_is(type, "application/x-www-form-urlencoded"))
+		return ROUTE_FORM;
 	if (mediatype_is(type, "application/offset+octet-stream"))
 		return ROUTE_TUS;
 	return 0;
@@ -111,7 +116,7 @@ static void doors_plan(void *app, struct http_exchange *x, struct http_plan *pla
 		refuse(c, plan, PLI_UNAUTH, "This needs a token: send it as `Authorization: Bearer TOKEN`.");
 		return;
 	}
-	type = body_type(&x->req);
+	type = body_type(&x->req, c->route->types);
 	if (x->req.method == HTTP_GET || x->req.method == HTTP_HEAD || x->req.method == HTTP_DELETE ||
 	    x->req.method == HTTP_OPTIONS) {
 		plan->body = x->req.has_body ? HTTP_BODY_BUFFERED : HTTP_BODY_NONE;
@@ -125,10 +130,11 @@ static void doors_plan(void *app, struct http_exchange *x, struct http_plan *pla
 		refuse(c, plan, PLI_TYPE, "A body must come without a Content-Encoding.");
 		return;
 	}
-	plan->body = !x->req.has_body			     ? HTTP_BODY_NONE
-		     : c->route->sink_types & type	     ? HTTP_BODY_SINK
-							     : HTTP_BODY_BUFFERED;
-	plan->body_max = plan->body == HTTP_BODY_SINK ? UINT64_MAX : c->route->body_max;
+	c->gathers = c->route->who == ROUTE_TOKEN && !(c->route->sink_types & type) && x->req.content_length > UNKNOWN_BODY_MAX;
+	plan->body = !x->req.has_body				  ? HTTP_BODY_NONE
+		     : c->gathers || c->route->sink_types & type ? HTTP_BODY_SINK
+								  : HTTP_BODY_BUFFERED;
+	plan->body_max = c->route->sink_types & type ? UINT64_MAX : c->route->body_max;
 }
 
 enum pli_status door_identify(struct door_call *c, struct err *err)
@@ -150,12 +156,49 @@ enum pli_status door_identify(struct door_call *c, struct err *err)
 	return PLI_OK;
 }
 
+/* A body that its handler wants whole. */
+struct gather_sink {
+	struct ostream os;
+	struct buf *body;
+};
+
+static enum pli_status gather_write(struct ostream *os, const void *p, size_t n, struct err *err)
+{
+	(void)err;
+	buf_add(((struct gather_sink *)os)->body, p, n);
+	return PLI_OK;
+}
+
+static enum pli_status gather_finish(struct ostream *os, struct err *err)
+{
+	(void)os;
+	(void)err;
+	return PLI_OK;
+}
+
+static void gather_close(struct ostream *os)
+{
+	(void)os;
+}
+
+static enum pli_status gather_open(struct door_call *c, struct ostream **sink_r)
+{
+	static const struct ostream_ops OPS = { "gather", gather_write, gather_finish, gather_close };
+	struct gather_sink *s = POOL_NEW(c->pool, struct gather_sink);
+
+	*s = (struct gather_sink){ .os = { .ops = &OPS }, .body = &c->x->body };
+	*sink_r = &s->os;
+	return PLI_OK;
+}
+
 static enum pli_status doors_sink_open(void *app, struct http_exchange *x, struct ostream **sink_r, struct err *err)
 {
 	struct door_call *c = x->app_data;
 	enum pli_status st = c->route->who == ROUTE_TOKEN ? door_identify(c, err) : PLI_OK;
 
 	(void)app;
+	if (st == PLI_OK && c->gathers)
+		return gather_open(c, sink_r);
 	return st != PLI_OK ? st : c->route->sink_open(c, sink_r, err);
 }
 

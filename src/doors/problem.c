@@ -62,6 +62,25 @@ static bool is_internal(const struct err *err)
 	return err->status == PLI_IO || err->status == PLI_BUG;
 }
 
+/* A disk found full in the middle of a write is the same refusal as one found full before. */
+static const char *type_of(const struct err *err)
+{
+	if (err->status == PLI_UNCERTAIN)
+		return "uncertain";
+	if (err->type)
+		return err->type;
+	return err->status == PLI_FULL ? "no-space" : pli_status_name(err->status);
+}
+
+static const char *detail_of(const struct err *err)
+{
+	if (is_internal(err))
+		return "Something failed on our side; nothing was acknowledged.";
+	if (err->status == PLI_FULL && !err->type)
+		return "The server's storage is full; nothing was stored.";
+	return err->text;
+}
+
 static void problem_headers(struct http_response *res, const struct err *err)
 {
 	unsigned wait_s = err->retry_after_s;
@@ -76,19 +95,18 @@ static void problem_headers(struct http_response *res, const struct err *err)
 
 void problem_json(struct http_response *res, int code, const struct err *err)
 {
-	const char *slug = err->type ? err->type : pli_status_name(err->status);
 	struct jsonw w;
 	char type[96];
 
 	buf_reset(&res->body);
 	res->status = code;
-	snprintf(type, sizeof type, "urn:pli:problem:%s", err->status == PLI_UNCERTAIN ? "uncertain" : slug);
+	snprintf(type, sizeof type, "urn:pli:problem:%s", type_of(err));
 	jsonw_init(&w, &res->body, false);
 	jsonw_object(&w, NULL);
 	jsonw_str(&w, "type", type);
 	jsonw_int(&w, "status", code);
 	jsonw_str(&w, "title", err->status < PLI_STATUS_COUNT ? STATUSES[err->status].title : "Error");
-	jsonw_str(&w, "detail", is_internal(err) ? "Something failed on our side; nothing was acknowledged." : err->text);
+	jsonw_str(&w, "detail", detail_of(err));
 	jsonw_str(&w, "hint", err->hint[0] ? err->hint
 					   : code >= 500 ? "Try again; if it persists, tell the operator of this server."
 							 : "Correct the request and send it again.");

@@ -151,7 +151,10 @@ static enum pli_status open_rooms(struct front *front, struct err *err)
 	st = office_new(&parts, &front->office, err);
 	if (st == PLI_OK && journal_size(front->journal) == 0)
 		st = db_write(front->db, write_log_opened, front, err);
-	return st == PLI_OK ? notice_reset(front->office, err) : st;
+	if (st == PLI_OK)
+		st = notice_reset(front->office, err);
+	/* A full disk refuses letters, it does not close the house: leases run out by themselves. */
+	return st == PLI_FULL ? PLI_OK : st;
 }
 
 enum pli_status front_open(struct front *front, int keeper_fd, struct err *err)

@@ -46,6 +46,28 @@ static void test_malformed(void **state)
 		{ "{\"subject\":\"\xed\xa0\x80\"}", PLI_INPUT },
 		{ "{\"subject\":\"\xc0\xaf\"}", PLI_INPUT },
 		{ "{\"subject\":\"a\nb\"}", PLI_INPUT },
+		{ "{\"subject\":\"\\udc00\\ud800\"}", PLI_INPUT },
+		{ "{\"subject\":\"\\ud800x\\udc00\"}", PLI_INPUT },
+		{ "{\"subject\":\"\\ud83d\\u0041\"}", PLI_INPUT },
+		{ "{\"subject\":\"\\u12g4\"}", PLI_INPUT },
+		{ "{\"subject\":\"\\x41\"}", PLI_INPUT },
+		{ "{\"subject\":\"\\\"}", PLI_INPUT },
+		{ "{\"subject\":\"\\", PLI_INPUT },
+		{ "{\"subject\":\"a\tb\"}", PLI_INPUT },
+		{ "{\"subject\" \"x\"}", PLI_INPUT },
+		{ "{\"n\":-}", PLI_INPUT },
+		{ "{\"n\":1.}", PLI_INPUT },
+		{ "{\"n\":.5}", PLI_INPUT },
+		{ "{\"n\":+1}", PLI_INPUT },
+		{ "{\"n\":1e}", PLI_INPUT },
+		{ "{\"n\":-1.5e+3,\"list\":[],\"flag\":null}", PLI_OK },
+		{ "{\"n\":-9223372036854775808}", PLI_OK },
+		{ "{\"n\":9223372036854775807}", PLI_OK },
+		{ "{\"n\":9223372036854775808}", PLI_INPUT },
+		{ "{\"n\":tru}", PLI_INPUT },
+		{ "{\"list\":[1,]}", PLI_INPUT },
+		{ "{\"list\":[1 2]}", PLI_INPUT },
+		{ "{\"list\":[}", PLI_INPUT },
 		{ "{\"n\":NaN}", PLI_INPUT },
 		{ "{\"n\":01}", PLI_INPUT },
 		{ "{\"n\":1e999}", PLI_INPUT },
@@ -95,6 +117,52 @@ static void test_depth(void **state)
 		buf_ch(&text, '}');
 		assert_int_equal(json_read_open(pool, text.p, text.n, 1000, names, &object, NULL),
 				 depth > JSON_READ_DEPTH_MAX ? PLI_INPUT : PLI_OK);
+	}
+}
+
+static void test_escapes(void **state)
+{
+	AUTO_POOL pool = pool_new();
+	AUTO_BUF text = { 0 };
+	struct json_read *object;
+	const char *s = NULL;
+	int64_t n = 1;
+
+	(void)state;
+	assert_int_equal(open_text(pool, "{\"subject\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\u00E9\\u20ac\\uD83D\\uDE00é\","
+				   "\"n\":-9223372036854775808}", &object, NULL), PLI_OK);
+	assert_int_equal(json_read_str(object, "subject", &s, NULL), PLI_OK);
+	assert_string_equal(s, "\"\\/\b\f\n\r\tA\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\xC3\xA9");
+	assert_int_equal(json_read_int(object, "n", INT64_MIN, 0, &n, NULL), PLI_OK);
+	assert_true(n == INT64_MIN);
+	/* Nothing but escapes, and many names: in time that grows with the length. */
+	buf_str(&text, "{\"subject\":\"");
+	for (int i = 0; i < 500000; i++)
+		buf_str(&text, "\\\\\\\"");
+	buf_str(&text, "\",\"o\":{\"x\":0");
+	for (int i = 0; i < 100000; i++)
+		buf_fmt(&text, ",\"%d\":0", i);
+	buf_str(&text, "}}");
+	assert_int_equal(json_read_open(pool, text.p, text.n, text.n, names, &object, NULL), PLI_OK);
+	assert_int_equal(json_read_str(object, "subject", &s, NULL), PLI_OK);
+	assert_int_equal(strlen(s), 1000000);
+}
+
+static void test_values(void **state)
+{
+	(void)state;
+	for (int count = 262142; count < 262144; count++) {
+		AUTO_POOL pool = pool_new();
+		AUTO_BUF text = { 0 };
+		struct json_read *object;
+
+		/* The object and the array are two more. */
+		buf_str(&text, "{\"list\":[0");
+		for (int i = 1; i < count; i++)
+			buf_str(&text, ",0");
+		buf_str(&text, "]}");
+		assert_int_equal(json_read_open(pool, text.p, text.n, text.n, names, &object, NULL),
+				 count <= 262142 ? PLI_OK : PLI_INPUT);
 	}
 }
 
@@ -164,7 +232,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_malformed), cmocka_unit_test(test_nul),   cmocka_unit_test(test_depth),
-		cmocka_unit_test(test_hint),      cmocka_unit_test(test_types),
+		cmocka_unit_test(test_hint),      cmocka_unit_test(test_types), cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,6 +84,12 @@ static void group_free(struct db_group *group)
 	mem_free(group);
 }
 
+/* With the lock held: how many must have queued up for a group to begin now. */
+static unsigned jobs_wanted(const struct db_writer *w)
+{
+	return w->outstanding_jobs < GROUP_MAX ? w->outstanding_jobs : GROUP_MAX;
+}
+
 void db_group_release(struct db_group *group, enum pli_status status, const struct err *err)
 {
 	struct db_writer *w = group->writer;
@@ -100,7 +106,7 @@ void db_group_release(struct db_group *group, enum pli_status status, const stru
 	pthread_mutex_lock(&w->lock);
 	w->outstanding--;
 	w->outstanding_jobs -= count;
-	if (w->waiting && w->wanted > 1 && w->queue_length >= w->outstanding_jobs)
+	if (w->waiting && w->queue_length && w->queue_length >= jobs_wanted(w))
 		pthread_cond_signal(&w->queued);
 	pthread_cond_signal(&w->released);
 	pthread_mutex_unlock(&w->lock);
@@ -291,17 +297,16 @@ static struct timespec in_us(int64_t us)
 	return t;
 }
 
-/* With the lock held: until the queue is as long as what has not been released. */
+/* With the lock held: until so many are there. */
 static void jobs_gather(struct db_writer *w)
 {
 	struct timespec until;
 	int code = 0;
 
-	if (w->queue_length >= w->outstanding_jobs)
+	if (w->queue_length >= jobs_wanted(w))
 		return;
 	until = in_us(GATHER_US);
-	while (w->queue_length < w->outstanding_jobs && w->queue_length < GROUP_MAX && !w->stopping && code != ETIMEDOUT) {
-		w->wanted = w->outstanding_jobs < GROUP_MAX ? w->outstanding_jobs : GROUP_MAX;
+	while (w->queue_length < (w->wanted = jobs_wanted(w)) && !w->stopping && code != ETIMEDOUT) {
 		w->waiting = true;
 		code = pthread_cond_timedwait(&w->queued, &w->lock, &until);
 		w->waiting = false;

@@ -26,11 +26,11 @@ checks=0 wrong=0
 
 check() { # what, command…
 	checks=$((checks + 1))
-	what=$1
+	_what=$1
 	shift
 	"$@" && return 0
 	wrong=$((wrong + 1))
-	printf 'WRONG: %s\n' "$what"
+	printf 'WRONG: %s\n' "$_what"
 	return 1
 }
 
@@ -75,11 +75,10 @@ die() {
 
 # Polls; the pause only spares the processor, nothing depends on its length.
 wait_for() { # seconds, command…
-	end=$(($(date +%s) + $1))
+	_end=$(($(date +%s) + $1))
 	shift
 	until "$@"; do
-		[ "$(date +%s)" -lt "$end" ] || return 1
-		# shellcheck disable=SC2034
+		[ "$(date +%s)" -lt "$_end" ] || return 1
 		node "$LIB/pause.js" 50
 	done
 }
@@ -131,26 +130,25 @@ user() { # email, role, [entity]
 	"$PLI" token add "$D" "$1" >"$TMP/$1.token" || die "token add $1"
 }
 
+# Variables of these functions begin with an underscore: shell functions have none of their own.
 req() { # name, method, path, [curl argument]…
-	name=$1 method=$2 path=$3
+	_name=$1 _method=$2 _path=$3
 	shift 3
-	case $method in HEAD) how=-I ;; *) how="-X $method" ;; esac
+	case $_method in HEAD) _how=-I ;; *) _how="-X $_method" ;; esac
 	# shellcheck disable=SC2086
-	STATUS=$(curl -s -m 60 $how --path-as-is --cacert "$CA" -D "$TMP/$name.head" -o "$TMP/$name.body" -w '%{http_code}' "$@" "$URL$path")
+	STATUS=$(curl -s -m 60 $_how --path-as-is --cacert "$CA" -D "$TMP/$_name.head" -o "$TMP/$_name.body" -w '%{http_code}' "$@" "$URL$_path")
 }
 
 api() { # email, name, method, path, [curl argument]…
-	email=$1
-	shift
-	n=$1 m=$2 p=$3
-	shift 3
-	req "$n" "$m" "$p" -H "Authorization: Bearer $(cat "$TMP/$email.token")" "$@"
+	_email=$1 _name=$2 _method=$3 _path=$4
+	shift 4
+	req "$_name" "$_method" "$_path" -H "Authorization: Bearer $(cat "$TMP/$_email.token")" "$@"
 }
 
 cli() { # email, verb…
-	email=$1
+	_email=$1
 	shift
-	"$PLI" "$@" --server "$URL" --token-file "$TMP/$email.token" --ca "$CA"
+	"$PLI" "$@" --server "$URL" --token-file "$TMP/$_email.token" --ca "$CA"
 }
 
 mails() { # address: all caught mails to it, oldest first
@@ -170,14 +168,14 @@ field_in() { # file, name
 
 # Opens a letter as its recipient: landing page, form, cookie in $TMP/NAME.jar; $STATUS of the POST.
 open_letter() { # name, path of the link, [password]
-	req "$1" GET "$2"
+	_who=$1 _link=$2
+	req "$_who" GET "$_link"
 	[ "$STATUS" = 200 ] || return 1
-	o=$1 p=$2
-	form=$(field_in "$TMP/$o.body" form)
+	_form=$(field_in "$TMP/$_who.body" form)
 	if [ $# -gt 2 ]; then
-		req "$o" POST "$p/open" -c "$TMP/$o.jar" --data-urlencode "form=$form" --data-urlencode "password=$3"
+		req "$_who" POST "$_link/open" -c "$TMP/$_who.jar" --data-urlencode "form=$_form" --data-urlencode "password=$3"
 	else
-		req "$o" POST "$p/open" -c "$TMP/$o.jar" --data-urlencode "form=$form"
+		req "$_who" POST "$_link/open" -c "$TMP/$_who.jar" --data-urlencode "form=$_form"
 	fi
 	[ "$STATUS" = 303 ]
 }

@@ -1,0 +1,186 @@
+#!/usr/bin/env node
+// Goal: a proof that was touched is none.  Of a sender's and a recipient's bundle of a real server: changed bytes of every listed
+// file and of the manifest, files left out, added, swapped, cut and lengthened, a bundle mixed from two: `pli proof verify` and
+// verify.sh (an untouched copy, dash and busybox) both refuse each.  (That the program refuses a change of every single byte is
+// a unit test, src/cert/bundle_test.c; here are 60 for the script and 600 for the program.)
+'use strict';
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+const { spawn, execFileSync } = require('child_process');
+const { Instance, check, same, until, main, TMP, PLI } = require('./lib/pli.js');
+
+const CRC = Array.from({ length: 256 }, (_, n) => {
+	for (let k = 0; k < 8; k++)
+		n = n & 1 ? (n >>> 1) ^ 0xedb88320 : n >>> 1;
+	return n >>> 0;
+});
+const crc32 = (b) => (b.reduce((c, x) => CRC[(c ^ x) & 255] ^ (c >>> 8), 0xffffffff) ^ 0xffffffff) >>> 0;
+
+// Reads and writes stored archives without anything in between; times and flags are kept.
+function unzip(bytes) {
+	const files = [];
+	for (let at = 0; bytes.readUInt32LE(at) === 0x04034b50;) {
+		const n = bytes.readUInt32LE(at + 18), name = bytes.readUInt16LE(at + 26), extra = bytes.readUInt16LE(at + 28);
+		files.push({ head: bytes.subarray(at + 4, at + 14), name: bytes.toString('utf8', at + 30, at + 30 + name), extra: bytes.subarray(at + 30 + name, at + 30 + name + extra),
+			data: bytes.subarray(at + 30 + name + extra, at + 30 + name + extra + n) });
+		at += 30 + name + extra + n;
+	}
+	return files;
+}
+
+function zip(files) {
+	const local = [], central = [];
+	let at = 0;
+	for (const f of files) {
+		const name = Buffer.from(f.name), common = Buffer.alloc(12), count = Buffer.alloc(4);
+		common.writeUInt32LE(crc32(f.data), 0);
+		common.writeUInt32LE(f.data.length, 4);
+		common.writeUInt32LE(f.data.length, 8);
+		count.writeUInt16LE(name.length, 0);
+		count.writeUInt16LE(f.extra.length, 2);
+		const l = Buffer.concat([Buffer.from('PK\x03\x04'), f.head, common, count, name, f.extra, f.data]);
+		const tail = Buffer.alloc(14);
+		tail.writeUInt32LE(at, 10);
+		central.push(Buffer.concat([Buffer.from('PK\x01\x02'), Buffer.from([f.head[0], 0]), f.head, common, count.subarray(0, 2), Buffer.from([0, 0]), tail, name]));
+		local.push(l);
+		at += l.length;
+	}
+	const directory = Buffer.concat(central), end = Buffer.alloc(22);
+	end.write('PK\x05\x06', 0, 'latin1');
+	end.writeUInt16LE(files.length, 8);
+	end.writeUInt16LE(files.length, 10);
+	end.writeUInt32LE(directory.length, 12);
+	end.writeUInt32LE(at, 16);
+	return Buffer.concat([...local, directory, end]);
+}
+
+function run(program, args, options) {
+	return new Promise((done) => {
+		const p = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+		let out = '';
+		p.stdout.on('data', (d) => { out += d; });
+		p.stderr.on('data', (d) => { out += d; });
+		p.on('close', (status) => done({ status, out }));
+	});
+}
+
+main(async () => {
+	const i = new Instance().make();
+	await i.serve();
+	const token = i.user('sender@example.org');
+	const send = async (name) => {
+		const a = await i.multipart('/api/v1/letters', token, [['to', name + '-a@example.org'], ['bcc', name + '-b@example.org'], ['subject', 'S ' + name], ['message', 'M'], ['file', { filename: name + '.txt', bytes: name }]]);
+		const link = await i.link(name + '-a@example.org'), opened = await i.open(link);
+		await i.mail(name + '-b@example.org');
+		const sender = await i.request('GET', `/api/v1/letters/${a.json.id}/proof`, { token });
+		const recipient = await i.request('GET', link + '/proof', { headers: { Cookie: opened.cookie } });
+		same([sender.status, recipient.status], [200, 200], 'two bundles of ' + name);
+		return { sender: unzip(sender.body), recipient: unzip(recipient.body), raw: sender.body };
+	};
+	const one = await send('one'), two = await send('two');
+	await i.stop();
+	const pins = ['--root', path.join(i.dir, 'public/root.pem'), '--log-key', path.join(i.dir, 'public/log.pub')];
+	const script = path.join(TMP, 'verify.sh');
+	fs.writeFileSync(script, one.sender.find((f) => f.name === 'verify.sh').data);
+
+	let serial = 0;
+	async function program(files) {
+		const file = path.join(TMP, `m${serial++}.asice`);
+		fs.writeFileSync(file, Buffer.isBuffer(files) ? files : zip(files));
+		const r = await run(PLI, ['proof', 'verify', file, ...pins]);
+		fs.unlinkSync(file);
+		return r;
+	}
+	async function shell(files, which) {
+		const dir = path.join(TMP, `d${serial++}`);
+		for (const f of files) {
+			fs.mkdirSync(path.dirname(path.join(dir, f.name)), { recursive: true });
+			fs.writeFileSync(path.join(dir, f.name), f.data);
+		}
+		const [command, ...args] = which.split(' ');
+		const r = await run(command, [...args, script, dir, ...pins], { cwd: TMP });
+		fs.rmSync(dir, { recursive: true });
+		return r;
+	}
+	const refused = (r, what) => check(r.status !== 0 && r.status !== null && !/^VERIFIED/m.test(r.out), what, r.out.slice(-300));
+
+	// Several at once: they only compute.
+	async function all(jobs) {
+		const queue = [...jobs];
+		await Promise.all(Array.from({ length: Math.max(2, os.cpus().length) }, async () => {
+			for (let job = queue.shift(); job; job = queue.shift())
+				await job();
+		}));
+	}
+
+	for (const [kind, files] of [['sender', one.sender], ['recipient', one.recipient]]) {
+		for (const which of ['dash', 'busybox sh']) {
+			const r = await shell(files, which);
+			check(r.status === 0 && /VERIFIED/.test(r.out), `${kind}: untouched, ${which}`, r.out);
+		}
+		const whole = await program(files);
+		check(whole.status === 0 && /VERIFIED/.test(whole.out), `${kind}: untouched and packed again`, whole.out);
+
+		const listed = files.filter((f) => f.name !== 'META-INF/signature.p7s');
+		const replace = (name, data) => files.map((f) => f.name === name ? { ...f, data } : f);
+		const jobs = [];
+		const both = (what, changed, script_too = true) => {
+			jobs.push(async () => refused(await program(changed), `${kind}, program: ${what}`));
+			if (script_too)
+				jobs.push(async () => refused(await shell(changed, jobs.length % 2 ? 'dash' : 'busybox sh'), `${kind}, script: ${what}`));
+		};
+		// Bytes: spread over each file, first and last among them; 30 for the script, 300 for the program.
+		const total = listed.reduce((n, f) => n + f.data.length, 0);
+		let scripts = 0;
+		for (const [k, f] of listed.entries()) {
+			const count = Math.max(3, Math.round(300 * f.data.length / total));
+			for (let n = 0; n < count; n++) {
+				const at = count === 1 ? 0 : Math.floor(n * (f.data.length - 1) / (count - 1)), data = Buffer.from(f.data);
+				data[at] ^= 1 << (n % 8);
+				const for_script = scripts < 30 && n === k % count;
+				scripts += for_script;
+				both(`byte ${at} of ${f.name}`, replace(f.name, data), for_script);
+			}
+		}
+		for (let k = scripts; k < 30; k++) {
+			const f = listed[(k * 7) % listed.length], data = Buffer.from(f.data), at = (k * 131) % data.length;
+			data[at] ^= 0x20;
+			both(`byte ${at} of ${f.name}`, replace(f.name, data));
+		}
+		// Whole files.
+		for (const f of files) {
+			both(`without ${f.name}`, files.filter((g) => g !== f));
+			both(`${f.name} cut by one byte`, replace(f.name, f.data.subarray(0, -1)), kind === 'sender');
+			both(`${f.name} one byte longer`, replace(f.name, Buffer.concat([f.data, Buffer.from('\n')])), kind === 'recipient');
+			both(`${f.name} empty`, replace(f.name, Buffer.alloc(0)), false);
+		}
+		const extra = { ...files[1], data: Buffer.from('x') };
+		for (const name of ['extra.txt', 'journal/099.json', 'META-INF/extra.xml', '.hidden'])
+			both(`an added file ${name}`, [...files, { ...extra, name }]);
+		jobs.push(async () => refused(await program([...files, files[1]]), `${kind}, program: a file twice`));
+		jobs.push(async () => refused(await program(files.slice(1)), `${kind}, program: without mimetype`));
+		jobs.push(async () => refused(await program([files[1], files[0], ...files.slice(2)]), `${kind}, program: mimetype not first`));
+		const entries = files.filter((f) => /^journal\/\d+\.json$/.test(f.name));
+		for (let k = 0; k + 1 < entries.length; k++)
+			both(`${entries[k].name} and ${entries[k + 1].name} swapped`, files.map((f) => f === entries[k] ? { ...f, data: entries[k + 1].data } : f === entries[k + 1] ? { ...f, data: entries[k].data } : f));
+		const last = entries[entries.length - 1].name.replace('.json', '');
+		both('the last entry left out', files.filter((f) => !f.name.startsWith(last)));
+		// Parts of another bundle, also with its signature.
+		const other = kind === 'sender' ? two.sender : two.recipient;
+		for (const f of other)
+			if (!files.find((g) => g.name === f.name && g.data.equals(f.data)) && files.find((g) => g.name === f.name))
+				both(`${f.name} of another bundle`, replace(f.name, f.data), /receipt|sheet|checkpoint.txt|001/.test(f.name));
+		both('manifest and signature of another bundle', files.map((f) => f.name.startsWith('META-INF/') ? other.find((g) => g.name === f.name) : f));
+		await all(jobs);
+	}
+	const cut = one.raw;
+	for (const n of [0, 1, 30, cut.length >> 1, cut.length - 22, cut.length - 1])
+		refused(await program(cut.subarray(0, n)), `an archive cut at ${n}`);
+
+	// Other keys.
+	execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', path.join(TMP, 'k'), '-out', path.join(TMP, 'root.pem'), '-subj', '/CN=x', '-days', '9'], { stdio: 'ignore' });
+	pins[1] = path.join(TMP, 'root.pem');
+	refused(await program(one.sender), 'another root, program');
+	refused(await shell(one.sender, 'dash'), 'another root, script');
+});
