@@ -119,7 +119,7 @@ while [ $n -lt 64 ]; do
 	[ $n -lt 64 ] && echo next
 done >"$TMP/many.config"
 sed -i "s|^next\$|next\ncacert = \"$CA\"\nwrite-out = \"%{http_code}\\\\n\"|; 1i cacert = \"$CA\"\nwrite-out = \"%{http_code}\\\\n\"" "$TMP/many.config"
-curl -s --parallel --parallel-immediate --parallel-max 64 -K "$TMP/many.config" >"$TMP/many.statuses"
+curl -s --no-progress-meter --parallel --parallel-immediate --parallel-max 64 -K "$TMP/many.config" >"$TMP/many.statuses"
 same 'all were answered' 64 "$(grep -c . "$TMP/many.statuses")"
 same 'none got in' '' "$(grep -vE '^(403|423|503)$' "$TMP/many.statuses")"
 same 'never more than ten tries' 10 "$(sqlite3 -readonly -cmd '.timeout 5000' "$D/data/pli.db" "SELECT MAX(tries) FROM recipient WHERE locked IS NOT NULL")"

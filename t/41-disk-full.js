@@ -191,6 +191,14 @@ async function underLoad(i, disk, token, rounds, what) {
 }
 
 // ------------------------------------------------------------------ the quota, which needs no file system of its own
+async function quotaIs(i, bytes) {
+	const conf = path.join(i.dir, 'pli.conf');
+	await i.stop();
+	fs.writeFileSync(conf, fs.readFileSync(conf, 'utf8').replace(/^quota = .*$/m, 'quota = ' + bytes));
+	await i.serve({ ready: false });
+	await until('the server answers', () => i.request('GET', '/').then((r) => r.status === 200, () => false));
+}
+
 async function quota() {
 	const i = new Instance('quota').make({ conf: `[storage]\nquota = 48M\nreserve_deposit = ${DEPOSIT}\nreserve_read = ${READ}\n` });
 	i.letters = new Map();
@@ -223,6 +231,16 @@ async function quota() {
 	await depositsRefused(i, token, open, 'quota');
 	const session = await reads(i, 'first', 'quota');
 	await pagesStayUp(i, token, await i.link('second@example.net'), session, 'quota');
+	// Less room than the smaller reserve, then less than nothing: the quota is lowered below what is there.
+	for (const [bytes, where] of [['34M', 'quota, below the smaller reserve'], ['20M', 'quota, more than full']]) {
+		await quotaIs(i, bytes);
+		await depositsRefused(i, token, open, where);
+		await pagesStayUp(i, token, await i.link('second@example.net'), session, where);
+		await readingsRefused(i, 'second', session, where);
+		verified(i, where);
+	}
+	await quotaIs(i, '48M');
+	await reads(i, 'second', 'quota');
 	for (const where of uploads)
 		same((await i.request('DELETE', where, { token, headers: TUS })).status, 204, 'quota: an upload is given up');
 	await until('quota: ready by itself', () => i.isReady(), 10);

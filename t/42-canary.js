@@ -67,7 +67,8 @@ async function deposits(i, token) {
 	const begun = await i.request('POST', '/api/v1/uploads', { token, headers: { ...TUS, 'Upload-Length': large('tuscontent').length,
 		'Upload-Metadata': `filename ${Buffer.from(WORDS.tusname + '.bin').toString('base64')}` } });
 	const where = new URL(begun.headers.location, i.url).pathname, bytes = large('tuscontent'), half = 50000;
-	for (const [from, to] of [[0, half], [half, bytes.length]])
+	// The next piece comes as soon as the last one is answered.
+	for (const [from, to] of [[0, 10], [10, 20], [20, 30], [30, half], [half, bytes.length]])
 		same((await i.request('PATCH', where, { token, body: bytes.subarray(from, to), headers: { ...TUS, 'Content-Type': 'application/offset+octet-stream', 'Upload-Offset': from } })).status, 204, 'an upload goes up');
 	const tus = await i.json('POST', '/api/v1/letters', token, { to: [address('toaddress')], subject: WORDS.subject, message: WORDS.message, uploads: [where.split('/').pop()] });
 	same(tus.status, 201, 'a letter by JSON and tus: ' + (tus.status === 201 ? '' : tus.brief));
@@ -218,7 +219,16 @@ async function noCores(i) {
 }
 
 // Passwords and links are not in any process any more when the work is done and the connections are closed.
-async function wiped(i) {
+async function wiped(i, token) {
+	// Each of them once more, at the same time, so that what is not wiped has not been written over by something later.
+	const name = word('Kn'), pass = WORDS.lastpassword = word('Kn');
+	same((await i.multipart('/api/v1/letters', token, [['to', name + '@example.net'], ['subject', 'S'], ['password', pass]])).status, 201, 'one more letter');
+	const link = await i.link(name + '@example.net');
+	WORDS.lastlink = link.slice(3);
+	await Promise.all(Array.from({ length: 5 }, async (_, k) => {
+		same((await i.open(link, WORDS.wrongpassword)).status, 403, 'a wrong password');
+		WORDS['lastcookie' + k] = (await i.open(link, pass)).cookie.split('=')[1];
+	}));
 	const words = {};
 	for (const [name, value] of Object.entries(WORDS))
 		if (/password|link|cookie/.test(name))
@@ -253,7 +263,7 @@ main(async () => {
 	// Cores would be allowed, were they not turned off.
 	const program = path.join(TMP, 'pli-with-cores');
 	fs.writeFileSync(program, `#!/bin/sh\nulimit -c unlimited 2>/dev/null\nexec '${PLI}' "$@"\n`, { mode: 0o755 });
-	const i = new Instance().make();
+	const i = new Instance().make({ conf: '[log]\nlevel = debug\n' });
 	i.verb('entity', 'add', i.dir, 'Other');
 	i.verb('user', 'add', i.dir, 'admin2@example.org', '--name', 'N', '--entity', 'Other', '--role', 'admin', '--password-file', fileIn('admin2', WORDS.adminpassword + '\n'));
 	await i.serve({ program });
@@ -261,6 +271,8 @@ main(async () => {
 	const token = verbs(i), ids = await deposits(i, token);
 	await wrongly(i, token);
 	await readings(i, token, ids);
+	if (ROOT)
+		await wiped(i, token);
 	const needles = allNeedles();
 	// The search sees what is there: the caught mails do hold the links.
 	const mails = hitsBelow(path.join(i.dir, 'outbox'), needles);
@@ -268,8 +280,6 @@ main(async () => {
 	nothingOnDisk(i, needles, 'running');
 	nothingInProc(i, needles);
 	notReadable(i);
-	if (ROOT)
-		await wiped(i);
 	await noCores(i);
 	nothingOnDisk(i, needles, 'after the abort');
 	await i.serve({ program });

@@ -102,6 +102,8 @@ void buf_vfmt(struct buf *b, const char *fmt, va_list ap)
 	if ((size_t)n >= room) {
 		to = buf_reserve(b, (size_t)n);
 		vsnprintf(to, (size_t)n + 1, fmt, again);
+		if (b->secret)
+			mem_wipe_stack();
 	}
 	va_end(again);
 	b->n += (size_t)n;

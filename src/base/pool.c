@@ -92,6 +92,15 @@ void mem_wipe(void *p, size_t n)
 		explicit_bzero(p, n);
 }
 
+#define STACK_BYTES 2048	/* vsnprintf keeps up to 64 bytes of its output in a frame of some hundred */
+
+__attribute__((noinline)) void mem_wipe_stack(void)
+{
+	char below[STACK_BYTES];
+
+	explicit_bzero(below, sizeof(below));
+}
+
 int mem_same(const void *a, const void *b, size_t n)
 {
 	const unsigned char *x = a, *y = b;
@@ -241,6 +250,8 @@ char *pool_vfmt(struct pool *pool, const char *fmt, va_list ap)
 	assert(n >= 0);
 	text = pool_alloc(pool, (size_t)n + 1);
 	vsnprintf(text, (size_t)n + 1, fmt, ap);
+	if (pool->secret)
+		mem_wipe_stack();
 	return text;
 }
 

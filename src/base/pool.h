@@ -34,6 +34,8 @@ char *mem_str(const char *s);
 void mem_free(void *p);
 /* Wipe n bytes so that the compiler cannot leave it out. */
 void mem_wipe(void *p, size_t n);
+/* Wipes what functions called just before have left on the stack: vsnprintf keeps there what it found no room for. */
+void mem_wipe_stack(void);
 /* Constant-time equality. */
 int mem_same(const void *a, const void *b, size_t n);
 /* Cryptographically random bytes; aborts if the kernel has none. */

@@ -177,7 +177,7 @@ static enum pli_status read_form(struct door_call *c, struct form *form, struct 
 
 static void set_cookie(struct door_call *c, const char *value)
 {
-	AUTO_BUF line = { 0 };
+	AUTO_BUF line = { .secret = 1 };
 	char suffix[9];
 
 	delivery_cookie_suffix(c->params[0], suffix);

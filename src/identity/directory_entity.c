@@ -4,6 +4,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "jsonw.h"
+#include "log.h"
 #include "pool.h"
 #include "text.h"
 
@@ -185,8 +186,13 @@ enum pli_status directory_known_all(struct directory *d, struct err *err)
 		struct uuid id;
 		memcpy(&id, ids.p + at, sizeof(id));
 		st = directory_known_get(d, &id, &known, err);
-		if (st == PLI_IO)	/* a damaged row harms its own entity only, when it is used */
+		/* A damaged row or a key that is gone harms its own entity only, when it is used. */
+		if (st != PLI_OK && st != PLI_BUSY) {
+			char text[37];
+
+			log_error("entity.closed", "entity %s cannot be opened: %s", uuid_format(text, &id), pli_status_name(st));
 			st = PLI_OK;
+		}
 	}
 	return st;
 }

@@ -188,6 +188,24 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* An entity whose key is gone is closed; the house and the others are not. */
+static void lost_key_closes_one_entity(void **state)
+{
+	struct err err = { 0 };
+	char hex[33], name[64];
+
+	(void)state;
+	snprintf(name, sizeof(name), "kek/meta-%s", hex_encode(hex, in.agence.b, 16));
+	assert_int_equal(renameat(in.keys, name, in.keys, "kek-away"), 0);
+	instance_restart(&in);
+	assert_non_null(in.editor.meta_key);
+	assert_null(in.stranger.meta_key);
+	OK(office_housekeeping(in.office, clock_now_us(), &err));
+	assert_int_equal(renameat(in.keys, "kek-away", in.keys, name), 0);
+	instance_restart(&in);
+	assert_non_null(in.stranger.meta_key);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +213,7 @@ int main(void)
 		cmocka_unit_test(accounts),
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(restart),
+		cmocka_unit_test(lost_key_closes_one_entity),
 		cmocka_unit_test(nothing_readable_in_the_database),
 	};
 

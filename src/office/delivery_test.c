@@ -121,6 +121,45 @@ static void unlocking_keeps_the_reserve(void **state)
 	instance_run(&in, "UPDATE recipient SET tries = 0, locked = NULL");
 }
 
+static const char *state_of(struct pool *pool, const struct uuid *letter, bool *sent_r)
+{
+	struct letter *l;
+	struct err err = { 0 };
+	char id[37];
+
+	OK(letter_get(in.office, &in.editor, pool, uuid_format(id, letter), &l, &err));
+	*sent_r = l->sent_us != 0;
+	return l->state;
+}
+
+static void failed_letter_comes_back(void **state)
+{
+	AUTO_POOL pool = pool_new();
+	struct uuid letter = deposited(NULL);
+	struct notice_job job;
+	struct notice_result result = { .outcome = NOTICE_FAILED, .reply = "550 5.1.1 No such user" };
+	struct err err = { 0 };
+	unsigned count = 0;
+	char id[37];
+	bool sent;
+
+	(void)state;
+	OK(journal_wait(in.journal, journal_size(in.journal), 5000, &err));
+	OK(notice_lease(in.office, pool, render, NULL, 1, &job, &count, &err));
+	assert_int_equal(count, 1);
+	result.entity = job.entity;
+	result.notice = job.notice;
+	result.message_id = job.message_id;
+	OK(notice_settle(in.office, &result, 1, &err));
+	assert_string_equal(state_of(pool, &letter, &sent), "failed");
+	assert_false(sent);
+	struct journal_actor actor = instance_actor(&in.editor);
+	OK(letter_resend(in.office, &in.editor, &actor, pool, uuid_format(id, &letter), NULL, &err));
+	assert_int_equal(mails_go_out(pool, NULL), 1);
+	assert_string_equal(state_of(pool, &letter, &sent), "sent");
+	assert_true(sent);
+}
+
 /* Rows that somebody has spoilt: the notices of other letters go out all the same. */
 static void spoilt_notice_harms_itself_only(void **state)
 {
@@ -257,6 +296,7 @@ int main(void)
 		cmocka_unit_test(proof_of_a_letter_that_is_being_read),
 		cmocka_unit_test(unlocking_keeps_the_reserve),
 		cmocka_unit_test(refused_in_the_transaction_leaves_nothing),
+		cmocka_unit_test(failed_letter_comes_back),
 		cmocka_unit_test(spoilt_notice_harms_itself_only),
 	};
 

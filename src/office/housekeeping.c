@@ -3,6 +3,7 @@
 
 #include "actor.h"
 #include "clock.h"
+#include "log.h"
 #include "pool.h"
 #include "text.h"
 
@@ -26,7 +27,7 @@ static const char VISITS_GET[] =
 	"JOIN recipient r ON r.entity = v.entity AND r.letter = v.letter AND r.n = v.n WHERE v.hour < $1 ORDER BY v.hour LIMIT $2";
 static const char VISIT_DELETE[] = "DELETE FROM visit WHERE entity = $1 AND letter = $2 AND n = $3 AND hour = $4";
 static const char EXPIRED_GET[] =
-	"SELECT entity, letter FROM letter l WHERE expires < $1 AND state IN ('created', 'sent', 'partly_received') "
+	"SELECT entity, letter FROM letter l WHERE expires < $1 AND state IN ('created', 'sent', 'failed', 'partly_received') "
 	"AND EXISTS (SELECT 1 FROM recipient r WHERE r.entity = l.entity AND r.letter = l.letter "
 	"AND r.state IN ('pending', 'sent', 'delivered')) LIMIT $2";
 static const char EXPIRED_SET[] = "UPDATE letter SET state = $1 WHERE entity = $2 AND letter = $3 AND state = $4";
@@ -146,8 +147,14 @@ static enum pli_status expired_query(struct round *r, struct db_conn *conn, stru
 	while (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK) {
 		if (!db_uuid(&rows, 0, &r->entities[r->count]) || !db_uuid(&rows, 1, &r->letters[r->count]))
 			return err_set(err, PLI_IO, "A letter's row is damaged.");
-		/* Into the cache: the write function must not wait for the keeper. */
-		st = directory_meta_key(r->office->parts.directory, &r->entities[r->count++], &key, err);
+		/* Into the cache: the write function must not wait for the keeper.  An entity whose key is gone waits alone. */
+		st = directory_meta_key(r->office->parts.directory, &r->entities[r->count], &key, err);
+		if (st == PLI_OK) {
+			r->count++;
+		} else if (st != PLI_BUSY) {
+			log_warn("housekeeping.entity", "a letter cannot expire: %s", pli_status_name(st));
+			st = PLI_OK;
+		}
 	}
 	return st == PLI_ABSENT ? PLI_OK : st;
 }

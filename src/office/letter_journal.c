@@ -26,6 +26,8 @@
 #define LIMIT_MAX 200
 /* A table for a spreadsheet is one page, unless a limit is given. */
 #define LIMIT_CSV 100000
+/* Each holds a reader of the database and a worker for seconds: letters must not wait for them. */
+#define EXPORTS_MAX 2
 
 /* $1 entity $2 before seq $3 type $4 state $5 account $6 from $7 to $8 owner of the letter (null: any) $9 1: without hidden
  * copies and document chain $10 limit [$11 letter] */
@@ -206,6 +208,29 @@ static enum pli_status lines_write(struct view *v, struct buf *out, struct err *
 	return st;
 }
 
+static enum pli_status export_begin(struct office *office, struct err *err)
+{
+	bool taken;
+
+	pthread_mutex_lock(&office->lock);
+	taken = office->exports < EXPORTS_MAX;
+	office->exports += taken;
+	pthread_mutex_unlock(&office->lock);
+	if (taken)
+		return PLI_OK;
+	err_set(err, PLI_BUSY, "Other tables of the journal are being written; try again in a moment.");
+	if (err)
+		err->retry_after_s = 5;
+	return PLI_BUSY;
+}
+
+static void export_end(struct office *office)
+{
+	pthread_mutex_lock(&office->lock);
+	office->exports--;
+	pthread_mutex_unlock(&office->lock);
+}
+
 enum pli_status letter_journal(struct office *office, const struct principal *who, struct pool *pool,
 			       const struct letter_journal_query *query, struct buf *out, struct err *err)
 {
@@ -214,6 +239,8 @@ enum pli_status letter_journal(struct office *office, const struct principal *wh
 
 	if (st == PLI_OK)
 		st = query_read(&v, err);
+	if (st == PLI_OK && v.limit > LIMIT_MAX)
+		st = export_begin(office, err);
 	if (st != PLI_OK)
 		return st;
 	v.seqs = mem_alloc(v.limit * sizeof(*v.seqs));
@@ -225,5 +252,7 @@ enum pli_status letter_journal(struct office *office, const struct principal *wh
 		st = lines_write(&v, out, err);
 	db_reader_give(office->parts.db, v.conn);
 	mem_free(v.seqs);
+	if (v.limit > LIMIT_MAX)
+		export_end(office);
 	return st;
 }

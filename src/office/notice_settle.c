@@ -40,6 +40,9 @@ static const char LETTER_SETTLED[] =
 static const char LETTER_COUNTS[] = "SELECT recipients, settled, failures, state FROM letter WHERE entity = $1 AND letter = $2";
 static const char LETTER_STATE[] = "UPDATE letter SET state = $1 WHERE entity = $2 AND letter = $3";
 static const char LETTER_SENT[] = "UPDATE letter SET sent = $1 WHERE entity = $2 AND letter = $3";
+/* All first notices had failed; one that was sent again has not. */
+static const char LETTER_REVIVED[] =
+	"UPDATE letter SET state = 'sent', sent = $1 WHERE entity = $2 AND letter = $3 AND state = 'failed'";
 
 static const struct journal_actor SYSTEM = { .method = "system", .channel = "system" };
 
@@ -59,8 +62,10 @@ static enum pli_status recipient_stamp(struct db_tx *tx, uint64_t seq, int64_t t
 {
 	const struct stamp *s = arg;
 
+	enum pli_status st = db_run(tx->conn, NULL, err, RECIPIENT_SENT, "iuui", t_us, &s->entity, &s->letter, (int64_t)s->n);
+
 	(void)seq;
-	return db_run(tx->conn, NULL, err, RECIPIENT_SENT, "iuui", t_us, &s->entity, &s->letter, (int64_t)s->n);
+	return st != PLI_OK ? st : db_run(tx->conn, NULL, err, LETTER_REVIVED, "iuu", t_us, &s->entity, &s->letter);
 }
 
 static enum pli_status letter_stamp(struct db_tx *tx, uint64_t seq, int64_t t_us, void *arg, struct err *err)
@@ -157,7 +162,8 @@ static enum pli_status document_settle(struct settle *settle, struct db_tx *tx, 
 	return journal_add(settle->office->parts.journal, tx,
 			   &(struct journal_event){ .ev = ev, .actor = &actor, .entity = &stamp->entity, .letter = &stamp->letter,
 						    .shown_json = letter_shown(tx->pool, letter, letter->sender_name),
-						    .meta_key = key, .numbered = letter_stamp, .arg = (void *)stamp },
+						    .meta_key = key, .numbered = str_eq(state, "sent") ? letter_stamp : NULL,
+						    .arg = (void *)stamp },
 			   err);
 }
 

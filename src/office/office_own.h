@@ -14,6 +14,7 @@ struct office {
 	struct office_parts parts;
 	pthread_mutex_t lock;		/* of what follows; never held over a blocking call */
 	struct office_running *running;
+	unsigned exports;		/* whole tables of the journal being written */
 	void (*due_fn)(void *arg);	/* notices may have become due */
 	void *due_arg;
 };

@@ -199,7 +199,8 @@ enum pli_status upload_get(struct office *office, const struct principal *who, s
 
 /* ---- taking bytes ---- */
 
-/* What the door writes into: counts, digests, makes progress durable.  inner NULL: the upload is complete already. */
+/* What the door writes into: counts, digests, makes progress durable.  inner NULL: the upload was complete already, or the append
+ * has ended. */
 struct upload_stream {
 	struct ostream os;
 	struct ostream *inner;
@@ -302,13 +303,10 @@ enum pli_status upload_append_begin(struct office *office, const struct principa
 	return PLI_OK;
 }
 
-enum pli_status upload_append_end(struct office *office, struct ostream *os, uint64_t *offset_r, bool *done_r, struct err *err)
+static enum pli_status append_keep(struct upload_stream *s, struct err *err)
 {
-	struct upload_stream *s = (struct upload_stream *)os;
 	uint8_t got[32];
-	enum pli_status st = PLI_OK;
 
-	(void)office;
 	if (s->has_sha256) {
 		struct digest digest = s->digest;
 		digest_final(&digest, got);
@@ -316,10 +314,20 @@ enum pli_status upload_append_end(struct office *office, struct ostream *os, uin
 			return err_field(err, PLI_INPUT, "checksum-mismatch", "Upload-Checksum",
 					 "The bytes of this request do not have the digest it announced; none of them counts.");
 	}
-	if (s->inner && s->offset == s->length)
-		st = ostream_finish(s->inner, err);
-	else if (s->inner)
-		st = object_checkpoint(s->inner, &s->offset, err);
+	if (!s->inner)
+		return PLI_OK;
+	return s->offset == s->length ? ostream_finish(s->inner, err) : object_checkpoint(s->inner, &s->offset, err);
+}
+
+enum pli_status upload_append_end(struct office *office, struct ostream *os, uint64_t *offset_r, bool *done_r, struct err *err)
+{
+	struct upload_stream *s = (struct upload_stream *)os;
+	enum pli_status st = append_keep(s, err);
+
+	(void)office;
+	/* The next request may come as soon as this one is answered, before its stream is closed. */
+	ostream_close(s->inner);
+	s->inner = NULL;
 	if (st != PLI_OK)
 		return st;
 	*offset_r = s->offset;

@@ -363,7 +363,7 @@ static const struct {
 	{ { .name = "a", .suffix = "x", PLAIN }, PLI_INPUT },
 	{ { .name = "a", .comment = "x", PLAIN }, PLI_INPUT },
 	{ { .name = "a", .count = 2, PLAIN }, PLI_INPUT }, /* the name twice */
-	{ { .name = "a", .count = 5000, PLAIN }, PLI_INPUT },
+	{ { .name = "a", .count = ZIP_READ_FILES_MAX + 1, PLAIN }, PLI_INPUT },
 };
 
 static void test_forgeries(void **state)

@@ -152,7 +152,7 @@ cli() { # email, verb…
 }
 
 mails() { # address: all caught mails to it, oldest first
-	grep -l -i "^To: .*$1" "$D"/outbox/*.eml 2>/dev/null | sort
+	grep -l -i -E "^To: (.*<)?$1>?.?$" "$D"/outbox/*.eml 2>/dev/null | sort
 }
 
 mail_to() { mails "$1" | sed -n "${2-1}p"; }

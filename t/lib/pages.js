@@ -9,7 +9,7 @@ const MESSAGE = `Bonjour,
 
 Veuillez trouver ci-joint **les pièces** de votre dossier. Merci de les lire *avant le 30 novembre*.
 
-## Ce qui est joint
+# Ce qui est joint
 
 1. le contrat,
 2. son annexe,

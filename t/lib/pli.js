@@ -248,7 +248,7 @@ class Instance {
 
 	mails(address) {
 		return this.mailFiles().map((f) => ({ file: f, ...mail.parse(fs.readFileSync(f)) }))
-			.filter((m) => !address || m.headers.some((h) => h.name === 'to' && h.value.toLowerCase().includes(address.toLowerCase())));
+			.filter((m) => !address || m.headers.some((h) => h.name === 'to' && h.value.replace(/^.*<(.*)>$/, '$1').toLowerCase() === address.toLowerCase()));
 	}
 
 	async mail(address, n = 1) {

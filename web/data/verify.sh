@@ -211,6 +211,10 @@ openssl cms -verify -cades -binary -inform DER -in $signature -content $manifest
 cmp -s "$T/signer.pem" seal.pem || fail "seal: not by the seal certificate alone"
 openssl pkcs7 -inform DER -in $signature -print_certs 2>/dev/null | sed -n '/^-----BEGIN/,/^-----END/p' |
 	cmp -s - seal.pem || fail "seal: not by the seal certificate alone"
+# openssl does not mind bytes behind the signature.
+der=$(openssl asn1parse -inform DER -in $signature 2>/dev/null |
+	sed -n '1s/^ *0:d=0 *hl= *\([0-9]*\) *l= *\([0-9]*\) .*/\1 \2/p' | awk '{ print $1 + $2 }')
+[ "$(wc -c <$signature)" -eq "${der:-0}" ] || fail "seal: $signature holds more than the signature"
 pass "seal: signature over the manifest by seal.pem, under root.pem"
 
 # --------------------------------------------------------------------------------------------- checkpoint
