@@ -258,7 +258,7 @@ static const char *name_parse(struct pool *pool, struct span s, const char **why
 	for (size_t i = quoted; i < s.n - quoted; i++) {
 		if (quoted && s.p[i] == '\\' && i + 2 < s.n)
 			i++;
-		else if (s.p[i] == '"' || (!quoted && strchr("<>@", s.p[i])))
+		else if (s.p[i] == '"' || (!quoted && strchr("<>@:", s.p[i])))
 			return NULL;
 		out[n++] = s.p[i];
 	}

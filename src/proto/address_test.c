@@ -138,6 +138,7 @@ static const char *const bad[] = {
 	"Name\x1b[31m <a@b.fr>",
 	"a\xE2\x80\xAE@b.fr",
 	"a@b\xE2\x80\xAE.fr",
+	"a@b.example\nRCPT TO:<x@y.example>",
 	"\xE2\x80\xAEName <a@b.fr>",
 	"a\xE2\x80\xA8@b.fr",
 	"a\xC2\x85@b.fr",
