@@ -126,7 +126,7 @@ const struct settings_row settings_rows[] = {
 	{ "server", "lang", CHOICE, FIELD(lang), "fr", .choices = langs, .flags = ESSENTIAL,
 	  .help = "Language of mails, and of pages for readers who ask for neither." },
 	{ "server", "demo", FLAG, FIELD(demo), "no", .flags = RESTART,
-	  .help = "A demonstration: says so on every page and shows the caught mail." },
+	  .help = "A demonstration: every page says that its letters have no legal effect." },
 	{ "server", "public_port", PORT, FIELD(public_port), "0",
 	  .help = "Port shown in links, where another one is forwarded to us; 0: that of the first "
 		  "listen line." },

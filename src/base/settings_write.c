@@ -79,7 +79,7 @@ void settings_write(struct buf *out, const struct settings *settings)
 {
 	AUTO_BUF value = { 0 };
 
-	buf_str(out, "# Settings of this instance; see pli.conf(5). A line that begins with # shows a default.\n"
+	buf_str(out, "# Settings of this instance. A line that begins with # shows a default.\n"
 		     "# Each key is also PLI_SECTION_KEY in the environment, which wins over this file.\n");
 	for (size_t i = 0; i < SETTINGS_ROW_COUNT; i++) {
 		const struct settings_row *row = &settings_rows[i];

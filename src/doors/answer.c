@@ -86,6 +86,7 @@ void answer_frame(const struct doors *doors, struct view *v, const char *lang, c
 	view_str(v, "title", title);
 	view_str(v, "instance", doors->settings->host);
 	view_str(v, "host", doors->host);
+	view_bool(v, "demo", doors->settings->demo);
 	view_str(v, "other_lang", other);
 	view_str(v, "other_lang_name", locale_text(l, "lang.other"));
 	if (path)
