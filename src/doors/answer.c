@@ -16,6 +16,7 @@
 #include "http.h"
 
 #include "door.h"
+#include "route.h"
 
 #include "answer.h"
 
@@ -78,6 +79,13 @@ void answer_empty(struct door_call *c, int code)
 	buf_reset(&c->x->res.body);
 }
 
+const char *answer_lang_query(const struct door_call *c)
+{
+	if (!c->lang_chosen)
+		return "";
+	return str_eq(c->lang, "fr") ? "?lang=fr" : "?lang=en";
+}
+
 void answer_frame(const struct doors *doors, struct view *v, const char *lang, const char *path, const char *title)
 {
 	const struct locale *l = locale_get(lang);
@@ -93,12 +101,26 @@ void answer_frame(const struct doors *doors, struct view *v, const char *lang, c
 		view_fmt(v, "other_lang_href", "%s?lang=%s", path, other);
 }
 
+/* Where the same page is found in the other language: what a form led to begins again at the link.  An address that is not
+ * ours, or does not look like one of ours, is not repeated. */
+static const char *page_path(const struct door_call *c)
+{
+	bool get = c->x->req.method == HTTP_GET || c->x->req.method == HTTP_HEAD;
+	const char *path = c->x->req.path;
+
+	if (!c->route || (!get && c->route->who != ROUTE_LINK))
+		return NULL;
+	if (!get)
+		path = pool_fmt(c->pool, "/l/%s", c->params[0]);
+	return path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/.")] ? NULL : path;
+}
+
 void answer_page(struct door_call *c, int code, const struct template *t, struct view *v, const char *title)
 {
 	struct http_response *res = &c->x->res;
-	bool get = c->x->req.method == HTTP_GET || c->x->req.method == HTTP_HEAD;
 
-	answer_frame(c->doors, v, c->lang, get && code == 200 ? c->x->req.path : NULL, title);
+	answer_frame(c->doors, v, c->lang, page_path(c), title);
+	view_bool(v, "lang_chosen", c->lang_chosen);
 	buf_reset(&res->body);
 	template_render(&res->body, t, v, c->locale);
 	res->status = code;
@@ -140,11 +162,11 @@ const char *answer_size_text(const struct door_call *c, uint64_t bytes)
 	unsigned unit = 0;
 	double v = (double)bytes;
 
-	while (v >= 1024 && unit < 3) {
+	while (v >= (unit ? 1023.5 : 1024) && unit < 3) { /* never "1024 KiB" */
 		v /= 1024;
 		unit++;
 	}
-	snprintf(number, sizeof number, unit && v < 100 ? "%.1f" : "%.0f", v);
+	snprintf(number, sizeof number, unit && v < 99.95 ? "%.1f" : "%.0f", v);
 	if (str_eq(c->lang, "fr"))
 		for (char *p = number; *p; p++)
 			if (*p == '.')

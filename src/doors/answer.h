@@ -24,6 +24,8 @@ void answer_see_other(struct door_call *c, const char *location);
 void answer_empty(struct door_call *c, int code);
 /* Renders a page; view must hold what the template needs; title, instance and language links are set here. */
 void answer_page(struct door_call *c, int code, const struct template *t, struct view *v, const char *title);
+/* "?lang=fr" where the person has chosen, else "": the choice goes along to the next page. */
+const char *answer_lang_query(const struct door_call *c);
 /* The parts of a page that every page has. */
 void answer_frame(const struct doors *doors, struct view *v, const char *lang, const char *path, const char *title);
 

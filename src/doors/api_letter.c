@@ -104,7 +104,8 @@ enum pli_status api_letter_resend(struct door_call *c, struct err *err)
 		if (count)
 			memcpy(terminated, addresses, count * sizeof *addresses);
 	}
-	st = letter_resend(c->doors->office, &c->principal, &c->actor, c->pool, c->params[0], terminated, err);
+	st = letter_resend(c->doors->office, &c->principal, &c->actor, c->pool, c->params[0], terminated,
+			   http_field(&c->x->req, "idempotency-key"), err);
 	if (st != PLI_OK)
 		return st;
 	buf_str(&c->x->res.body, "{\"accepted\":true}");

@@ -60,6 +60,15 @@ static void upload_headers(struct door_call *c, const struct upload_info *info)
 	http_header(&c->x->res, "Upload-Expires", expires.p);
 }
 
+/* Refused by what the request says of itself, before a byte is taken: of one that is too long nothing counts. */
+static enum pli_status body_fits(const struct door_call *c, uint64_t room, struct err *err)
+{
+	if (!c->x->req.has_body || c->x->req.content_length <= room)
+		return PLI_OK;
+	err_field(err, PLI_LIMIT, "upload-too-long", "Content-Length", "The request has more bytes than the upload still lacks.");
+	return err_hint(err, "Upload-Length was said when the upload was made; %llu bytes are missing.", (unsigned long long)room);
+}
+
 static enum pli_status create(struct door_call *c, struct upload_info *info, struct err *err)
 {
 	struct tus_metadata metadata;
@@ -75,7 +84,8 @@ static enum pli_status create(struct door_call *c, struct upload_info *info, str
 		return st;
 	name = tus_metadata_get(&metadata, "filename");
 	type = tus_metadata_get(&metadata, "filetype");
-	return upload_create(c->doors->office, &c->principal, length,
+	st = body_fits(c, length, err);
+	return st != PLI_OK ? st : upload_create(c->doors->office, &c->principal, length,
 			     filename_clean(c->pool, name ? name->value : "", name ? name->value_n : 0),
 			     mediatype_clean(c->pool, type ? type->value : NULL), info, err);
 }
@@ -132,6 +142,8 @@ enum pli_status api_upload_patch_sink(struct door_call *c, struct ostream **sink
 		st = tus_number(http_field(&c->x->req, "upload-offset"), "Upload-Offset", DEPOSIT_PART_MAX, &offset, err);
 	if (st == PLI_OK)
 		st = upload_get(c->doors->office, &c->principal, c->pool, c->params[0], &s->info, err);
+	if (st == PLI_OK && offset == s->info.offset)	/* another is refused for what it is */
+		st = body_fits(c, s->info.length - offset, err);
 	return st != PLI_OK ? st : append_begin(c, s, c->params[0], offset, sink_r, err);
 }
 

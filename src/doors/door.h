@@ -41,6 +41,7 @@ struct door_call {
 	const struct route *route;
 	const char *params[DOOR_PARAMS_MAX];	/* values of {…} in the pattern */
 	const char *lang;		/* fr | en */
+	bool lang_chosen;		/* by the person, on a page: links and forms carry it on */
 	const struct locale *locale;
 	struct principal principal;	/* routes for a token, once identified */
 	struct journal_actor actor;
@@ -54,6 +55,8 @@ struct door_call {
 	uint64_t sending_offset;
 };
 
+/* The person's own choice of "fr" or "en"; false, and nothing done, for anything else (NULL too). */
+bool door_choose_lang(struct door_call *c, const char *lang);
 /* Identifies the bearer of the request's token; idempotent. */
 MUST enum pli_status door_identify(struct door_call *c, struct err *err);
 

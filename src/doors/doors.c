@@ -56,15 +56,23 @@ static unsigned body_type(const struct http_request *req, unsigned types)
 }
 
 /* ?lang= wins, then the browser's wish, then the instance's language. */
-static const char *pick_lang(const struct doors *doors, const struct http_request *req)
+static void pick_lang(struct door_call *c, const struct http_request *req)
 {
-	const char *query = req->query;
+	const char *own = str_eq(c->doors->settings->lang, "en") ? "en" : "fr";
 
-	if (str_eq(query, "lang=fr"))
-		return "fr";
-	if (str_eq(query, "lang=en"))
-		return "en";
-	return acceptlang_pick(http_field(req, "accept-language"), str_eq(doors->settings->lang, "en") ? "en" : "fr");
+	if (!req->query || !str_starts(req->query, "lang=") || !door_choose_lang(c, req->query + strlen("lang=")))
+		c->lang = acceptlang_pick(http_field(req, "accept-language"), own);
+	c->locale = locale_get(c->lang);
+}
+
+bool door_choose_lang(struct door_call *c, const char *lang)
+{
+	if (!str_eq(lang, "fr") && !str_eq(lang, "en"))
+		return false;
+	c->lang = str_eq(lang, "fr") ? "fr" : "en";
+	c->locale = locale_get(c->lang);
+	c->lang_chosen = true;
+	return true;
 }
 
 static struct door_call *call_new(struct doors *doors, struct http_exchange *x)
@@ -74,8 +82,7 @@ static struct door_call *call_new(struct doors *doors, struct http_exchange *x)
 	c->doors = doors;
 	c->x = x;
 	c->pool = x->pool;
-	c->lang = pick_lang(doors, &x->req);
-	c->locale = locale_get(c->lang);
+	pick_lang(c, &x->req);
 	c->actor = (struct journal_actor){ .method = "link", .level = 1, .channel = "web",
 					   .ip = x->req.peer.ip, .tls = x->req.peer.tls };
 	x->app_data = c;

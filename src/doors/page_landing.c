@@ -165,13 +165,15 @@ static enum pli_status answer_confirm(struct door_call *c, const struct delivery
 
 static enum pli_status read_form(struct door_call *c, struct form *form, struct err *err)
 {
-	static const char *const NAMES[] = { "form", "password", "confirmed", NULL };
+	static const char *const NAMES[] = { "form", "password", "confirmed", "lang", NULL };
 	enum pli_status st;
 
 	form_init(form, c->pool);
 	st = form_parse(form, c->x->body.p ? c->x->body.p : "", c->x->body.n, 16, err);
 	if (st == PLI_OK)
 		st = form_only(form, NAMES, err);
+	if (st == PLI_OK)
+		(void)door_choose_lang(c, form_get(form, "lang"));
 	return st != PLI_OK ? st : same_site(c, err);
 }
 
@@ -208,7 +210,7 @@ enum pli_status page_open(struct door_call *c, struct err *err)
 	case PLI_OK:
 		set_cookie(c, cookie);
 		mem_wipe(cookie, sizeof cookie);
-		answer_see_other(c, pool_fmt(c->pool, "/l/%s/letter", c->params[0]));
+		answer_see_other(c, pool_fmt(c->pool, "/l/%s/letter%s", c->params[0], answer_lang_query(c)));
 		return PLI_OK;
 	case PLI_DENIED:
 		st = delivery_landing(c->doors->office, c->pool, c->params[0], false, &landing, err);
@@ -237,7 +239,7 @@ enum pli_status page_renew(struct door_call *c, struct err *err)
 		return st;
 	st = delivery_landing(c->doors->office, c->pool, c->params[0], false, &landing, err);
 	if (st == PLI_OK) {
-		answer_see_other(c, pool_fmt(c->pool, "/l/%s", c->params[0]));
+		answer_see_other(c, pool_fmt(c->pool, "/l/%s%s", c->params[0], answer_lang_query(c)));
 		return PLI_OK;
 	}
 	if (st != PLI_LOCKED)

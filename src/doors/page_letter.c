@@ -43,7 +43,7 @@ static enum pli_status enter(struct door_call *c, struct delivery_view **view_r,
 		return PLI_OK;
 	}
 	if (st == PLI_UNAUTH || st == PLI_ABSENT || st == PLI_GONE || st == PLI_LOCKED) {
-		answer_see_other(c, pool_fmt(c->pool, "/l/%s", c->params[0]));
+		answer_see_other(c, pool_fmt(c->pool, "/l/%s%s", c->params[0], answer_lang_query(c)));
 		return PLI_OK;
 	}
 	return st;

@@ -6,6 +6,8 @@
 #include "jsonw.h"
 #include "locale.h"
 #include "pool.h"
+#include "settings.h"
+#include "template.h"
 #include "text.h"
 #include "view.h"
 #include "web.h"
@@ -24,26 +26,26 @@ static const struct {
 	const char *page_key;	/* heading of the error page */
 	const char *lead_key;
 } STATUSES[PLI_STATUS_COUNT] = {
-	[PLI_OK] = { 200, EX_OK, "OK", "problem.title", NULL },
+	[PLI_OK] = { 200, EX_OK, "OK", "problem.title", "problem.own_lead" },
 	[PLI_AGAIN] = { 503, EX_TEMPFAIL, "Try again", "problem.busy", "problem.busy_lead" },
-	[PLI_INPUT] = { 400, EX_USAGE, "Malformed request", "problem.bad", NULL },
-	[PLI_INVALID] = { 422, EX_DATAERR, "Not acceptable", "problem.bad", NULL },
-	[PLI_UNAUTH] = { 401, EX_NOPERM, "Not signed in", "problem.signin", NULL },
-	[PLI_DENIED] = { 403, EX_NOPERM, "Not your right", "problem.denied", NULL },
+	[PLI_INPUT] = { 400, EX_USAGE, "Malformed request", "problem.bad", "problem.bad_lead" },
+	[PLI_INVALID] = { 422, EX_DATAERR, "Not acceptable", "problem.bad", "problem.bad_lead" },
+	[PLI_UNAUTH] = { 401, EX_NOPERM, "Not signed in", "problem.signin", "problem.signin_lead" },
+	[PLI_DENIED] = { 403, EX_NOPERM, "Not your right", "problem.denied", "problem.denied_lead" },
 	[PLI_ABSENT] = { 404, EX_NOINPUT, "Not found", "problem.absent", "problem.absent_lead" },
-	[PLI_METHOD] = { 405, EX_USAGE, "Method not allowed", "problem.method", NULL },
-	[PLI_CONFLICT] = { 409, EX_DATAERR, "Conflict", "problem.bad", NULL },
-	[PLI_GONE] = { 410, EX_UNAVAILABLE, "Gone", "expired.title", NULL },
-	[PLI_LIMIT] = { 413, EX_DATAERR, "Too large", "problem.large", NULL },
-	[PLI_TYPE] = { 415, EX_DATAERR, "Unsupported media type", "problem.bad", NULL },
-	[PLI_RANGE] = { 416, EX_DATAERR, "Range not satisfiable", "problem.bad", NULL },
-	[PLI_LOCKED] = { 423, EX_NOPERM, "Locked", "locked.title", NULL },
+	[PLI_METHOD] = { 405, EX_USAGE, "Method not allowed", "problem.method", "problem.method_lead" },
+	[PLI_CONFLICT] = { 409, EX_DATAERR, "Conflict", "problem.bad", "problem.bad_lead" },
+	[PLI_GONE] = { 410, EX_UNAVAILABLE, "Gone", "expired.title", "problem.gone_lead" },
+	[PLI_LIMIT] = { 413, EX_DATAERR, "Too large", "problem.large", "problem.large_lead" },
+	[PLI_TYPE] = { 415, EX_DATAERR, "Unsupported media type", "problem.bad", "problem.bad_lead" },
+	[PLI_RANGE] = { 416, EX_DATAERR, "Range not satisfiable", "problem.bad", "problem.bad_lead" },
+	[PLI_LOCKED] = { 423, EX_NOPERM, "Locked", "locked.title", "locked.lead" },
 	[PLI_RATE] = { 429, EX_TEMPFAIL, "Too many requests", "problem.busy", "problem.busy_lead" },
 	[PLI_BUSY] = { 503, EX_TEMPFAIL, "Try again later", "problem.busy", "problem.busy_lead" },
 	[PLI_UNCERTAIN] = { 503, EX_TEMPFAIL, "Uncertain", "problem.busy", "problem.busy_lead" },
 	[PLI_FULL] = { 507, EX_TEMPFAIL, "No space", "problem.full", "problem.full_lead" },
-	[PLI_IO] = { 500, EX_IOERR, "Storage failed", "problem.title", NULL },
-	[PLI_BUG] = { 500, EX_SOFTWARE, "Our mistake", "problem.title", NULL },
+	[PLI_IO] = { 500, EX_IOERR, "Storage failed", "problem.title", "problem.own_lead" },
+	[PLI_BUG] = { 500, EX_SOFTWARE, "Our mistake", "problem.title", "problem.own_lead" },
 };
 
 int problem_http_code(enum pli_status status)
@@ -116,18 +118,14 @@ void problem_json(struct http_response *res, int code, const struct err *err)
 	http_header(res, "Content-Type", "application/problem+json");
 }
 
+/* In the reader's language: the texts of errors are for programs, and English. */
 static void problem_page(struct door_call *c, int code, const struct err *err)
 {
 	struct view *v = view_new(c->pool);
 	const char *heading = locale_text(c->locale, STATUSES[err->status].page_key);
-	const char *lead_key = STATUSES[err->status].lead_key;
 
 	view_str(v, "heading", heading);
-	if (lead_key)
-		view_str(v, "lead", locale_text(c->locale, lead_key));
-	else
-		view_str(v, "lead", is_internal(err) ? "" : err->text);
-	view_str(v, "help", err->hint);
+	view_str(v, "lead", locale_text(c->locale, STATUSES[err->status].lead_key));
 	answer_page(c, code, &tpl_pages_message_html, v, heading);
 }
 
@@ -143,15 +141,55 @@ void problem_answer(struct door_call *c, const struct err *err)
 		problem_page(c, code, err);
 }
 
-void problem_fault(const struct doors *doors, int code, const char *target, const char *detail, struct http_response *res)
-{
-	struct err err = { .status = PLI_INPUT };
+/* What only the wire can say; the status is the nearest one. */
+static const struct {
+	int code;
+	enum pli_status status;
+	const char *type;
+} FAULTS[] = {
+	{ 408, PLI_INPUT, "slow" },	      { 411, PLI_INPUT, "length-required" }, { 421, PLI_ABSENT, "unknown-host" },
+	{ 431, PLI_LIMIT, "head-too-large" }, { 500, PLI_BUG, NULL },		     { 503, PLI_BUSY, NULL },
+};
 
+static void fault_status(int code, struct err *err)
+{
+	err->status = PLI_INPUT;
 	for (int s = 0; s < PLI_STATUS_COUNT; s++)
 		if (STATUSES[s].http == code) {
-			err.status = (enum pli_status)s;
+			err->status = (enum pli_status)s;
 			break;
 		}
+	for (size_t i = 0; i < sizeof(FAULTS) / sizeof(*FAULTS); i++)
+		if (FAULTS[i].code == code) {
+			err->status = FAULTS[i].status;
+			err->type = FAULTS[i].type;
+		}
+}
+
+/* Nothing is known of who asks: the instance's language. */
+static void fault_page(const struct doors *doors, int code, enum pli_status status, struct http_response *res)
+{
+	AUTO_POOL pool = pool_new();
+	const char *lang = str_eq(doors->settings->lang, "en") ? "en" : "fr";
+	const struct locale *l = locale_get(lang);
+	const char *heading = locale_text(l, STATUSES[status].page_key);
+	struct view *v = view_new(pool);
+
+	view_str(v, "heading", heading);
+	view_str(v, "lead", locale_text(l, STATUSES[status].lead_key));
+	answer_frame(doors, v, lang, NULL, heading);
+	res->status = code;
+	buf_reset(&res->body);
+	template_render(&res->body, &tpl_pages_message_html, v, l);
+	http_header(res, "Content-Type", "text/html; charset=utf-8");
+	http_header(res, "Content-Language", lang);
+}
+
+void problem_fault(const struct doors *doors, int code, const char *target, const char *detail, struct http_response *res)
+{
+	struct err err = { 0 };
+
+	fault_status(code, &err);
 	snprintf(err.text, sizeof err.text, "%s", detail ? detail : "");
 	answer_security(doors, res, false);
 	problem_headers(res, &err);
@@ -159,8 +197,5 @@ void problem_fault(const struct doors *doors, int code, const char *target, cons
 		problem_json(res, code, &err);
 		return;
 	}
-	res->status = code;
-	buf_reset(&res->body);
-	buf_fmt(&res->body, "%d\n%s\n", code, err.text);
-	http_header(res, "Content-Type", "text/plain; charset=utf-8");
+	fault_page(doors, code, err.status, res);
 }

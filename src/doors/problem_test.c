@@ -51,9 +51,13 @@ static const struct expected {
 };
 #define EXPECTED_COUNT (sizeof(EXPECTED) / sizeof(EXPECTED[0]))
 
-static const struct settings SETTINGS = { .host = "pli.example.org", .timezone = "Europe/Paris", .lang = "fr" };
-static const struct doors DOORS = { .settings = &SETTINGS, .base_url = "https://pli.example.org:8443",
-				    .host = "pli.example.org:8443", .hsts = true };
+static const struct settings SETTINGS = { .host = "pli.example.org",
+					  .timezone = "Europe/Paris",
+					  .lang = "fr" };
+static const struct doors DOORS = { .settings = &SETTINGS,
+				    .base_url = "https://pli.example.org:8443",
+				    .host = "pli.example.org:8443",
+				    .hsts = true };
 
 static bool is_internal(enum pli_status status)
 {
@@ -72,7 +76,7 @@ static const char *header(struct http_response *res, const char *name, char valu
 	char line[80];
 	const char *head, *at, *end;
 
-	buf_ch(&res->head, '\0');	/* the engine needs no end of a string, we do */
+	buf_ch(&res->head, '\0'); /* the engine needs no end of a string, we do */
 	head = (const char *)res->head.p;
 	res->head.n--;
 	snprintf(line, sizeof line, "%s: ", name);
@@ -216,7 +220,9 @@ static void uncertain_stays_uncertain(void **state)
 static void answer(struct http_exchange *x, const char *path, const char *lang, const struct err *err)
 {
 	struct doors doors = DOORS;
-	struct door_call c = { .doors = &doors, .x = x, .pool = x->pool, .lang = lang, .locale = locale_get(lang) };
+	struct door_call c = {
+		.doors = &doors, .x = x, .pool = x->pool, .lang = lang, .locale = locale_get(lang)
+	};
 
 	x->req.method = HTTP_GET;
 	x->req.path = path;
@@ -236,7 +242,8 @@ static void answers_of_the_api(void **state)
 		assert_int_equal(x.res.status, EXPECTED[i].http);
 		json_decref(document(&x.res));
 		expect_header(&x.res, "Retry-After", EXPECTED[i].retry);
-		expect_header(&x.res, "WWW-Authenticate", EXPECTED[i].status == PLI_UNAUTH ? "Bearer realm=\"pli\"" : NULL);
+		expect_header(&x.res, "WWW-Authenticate",
+			      EXPECTED[i].status == PLI_UNAUTH ? "Bearer realm=\"pli\"" : NULL);
 		response_end(&x.res);
 	}
 }
@@ -271,7 +278,8 @@ static void pages(void **state)
 			struct http_exchange x = { .pool = pool };
 			struct err err = { 0 };
 
-			err_set(&err, EXPECTED[i].status, "%s", is_internal(EXPECTED[i].status) ? SECRET : "<script>x</script>");
+			err_set(&err, EXPECTED[i].status, "%s",
+				is_internal(EXPECTED[i].status) ? SECRET : "<script>x</script> for programs");
 			answer(&x, "/l/x/letter", LANGS[l], &err);
 			assert_int_equal(x.res.status, EXPECTED[i].http);
 			expect_header(&x.res, "Content-Type", "text/html; charset=utf-8");
@@ -280,7 +288,10 @@ static void pages(void **state)
 			assert_true(body_has(&x, pool_fmt(pool, "<html lang=\"%s\">", LANGS[l])));
 			assert_true(body_has(&x, "<h1>"));
 			assert_false(body_has(&x, "<h1></h1>"));
+			/* Errors speak English, to programs; pages speak the reader's language. */
 			assert_false(body_has(&x, "<script>"));
+			assert_false(body_has(&x, "for programs"));
+			assert_true(body_has(&x, "<p class=\"lead\">"));
 			assert_false(body_has(&x, "sqlite"));
 			response_end(&x.res);
 		}
@@ -293,13 +304,21 @@ static void faults(void **state)
 {
 	static const struct {
 		int code;
-		const char *target, *type;
+		const char *target, *type, *urn;
 	} CASES[] = {
-		{ 400, "/api/v1/letters", "application/problem+json" }, { 421, "/api/x", "application/problem+json" },
-		{ 431, "/api/v1/letters", "application/problem+json" }, { 503, "/api/", "application/problem+json" },
-		{ 500, "/api/v1/journal", "application/problem+json" }, { 400, NULL, NULL },
-		{ 413, "/l/x/open", NULL },				{ 421, "/about", NULL },
-		{ 431, "/apix", NULL },					{ 408, NULL, NULL },
+		{ 400, "/api/v1/letters", "application/problem+json", "urn:pli:problem:input" },
+		{ 408, "/api/v1/letters", "application/problem+json", "urn:pli:problem:slow" },
+		{ 411, "/api/v1/letters", "application/problem+json", "urn:pli:problem:length-required" },
+		{ 413, "/api/v1/letters", "application/problem+json", "urn:pli:problem:limit" },
+		{ 421, "/api/x", "application/problem+json", "urn:pli:problem:unknown-host" },
+		{ 431, "/api/v1/letters", "application/problem+json", "urn:pli:problem:head-too-large" },
+		{ 503, "/api/", "application/problem+json", "urn:pli:problem:busy" },
+		{ 500, "/api/v1/journal", "application/problem+json", "urn:pli:problem:bug" },
+		{ 400, NULL, NULL, NULL },
+		{ 413, "/l/x/open", NULL, NULL },
+		{ 421, "/about", NULL, NULL },
+		{ 431, "/apix", NULL, NULL },
+		{ 408, NULL, NULL, NULL },
 	};
 
 	(void)state;
@@ -307,14 +326,21 @@ static void faults(void **state)
 		struct http_response res = { 0 };
 		char value[512];
 
-		problem_fault(&DOORS, CASES[i].code, CASES[i].target, CASES[i].code == 500 ? SECRET : "a blank before a colon", &res);
+		problem_fault(&DOORS, CASES[i].code, CASES[i].target,
+			      CASES[i].code == 500 ? SECRET : "a blank before a colon", &res);
 		assert_int_equal(res.status, CASES[i].code);
 		assert_true(res.body.n > 0);
 		assert_null(memmem(res.body.p, res.body.n, "sqlite", 6));
-		if (CASES[i].type)
-			json_decref(document(&res));
-		else
-			assert_true(str_starts(header(&res, "Content-Type", value), "text/"));
+		if (CASES[i].type) {
+			json_t *doc = document(&res);
+
+			assert_string_equal(member(doc, "type"), CASES[i].urn);
+			json_decref(doc);
+		} else {
+			expect_header(&res, "Content-Type", "text/html; charset=utf-8");
+			assert_non_null(memmem(res.body.p, res.body.n, "<html lang=\"fr\">", 16));
+			assert_null(memmem(res.body.p, res.body.n, "a blank before", 14));
+		}
 		expect_header(&res, "X-Content-Type-Options", "nosniff");
 		expect_header(&res, "Cache-Control", "no-store");
 		expect_header(&res, "Strict-Transport-Security", "max-age=63072000; includeSubDomains");

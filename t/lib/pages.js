@@ -124,6 +124,7 @@ async function collect(i, token) {
 	await get('nothing', 404, '/nowhere');
 	await post('method', 405, '/about', {});
 	await post('other-site', 403, plain + '/open', { form: 'x' }, { 'Sec-Fetch-Site': 'cross-site' });
+	await post('too-large', 413, plain + '/open', { form: 'x'.repeat(70000) });
 	await post('bad-form', 422, plain + '/open', { form: 'x', strange: '1' });
 	for (const lang of LANGS)
 		add('wrong-type', 415, lang, plain + '/open', await i.request('POST', plain + '/open', { headers: words(i, lang, { 'Content-Type': 'application/xml' }), body: '<a/>' }));
