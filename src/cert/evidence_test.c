@@ -175,6 +175,41 @@ static void more_signatures(void **state)
 	assert_int_equal(checkpoint_verify(note.p, note.n, TESTING_ORIGIN, f->log_public, &c, &err), PLI_INPUT);
 }
 
+/* The second token of a maker and all after it are made of the one before. */
+static void many_tokens(void **state)
+{
+	static const int64_t ms[] = { 123, 0, 120, 100, 7, 999, 1 };
+	struct fixture *f = *state;
+	struct buf key = testing_get(f->dir.keys, "tsa.key");
+	struct token_maker *maker;
+	struct token_verifier *v;
+	struct token_info info, before = { 0 };
+	struct err err = { 0 };
+
+	assert_int_equal(token_maker_new(f->tsa.p, key.p, &maker, &err), PLI_OK);
+	assert_int_equal(token_verifier_new(f->root.p, f->tsa.p, &v, &err), PLI_OK);
+	for (size_t i = 0; i < sizeof(ms) / sizeof(ms[0]); i++) {
+		AUTO_BUF token = { 0 };
+		int64_t t_us = clock_now_us() / SECOND_US * SECOND_US + ms[i] * 1000;
+
+		assert_int_equal(token_make(maker, f->note.p, f->note.n - i, t_us, &token, &err), PLI_OK);
+		assert_int_equal(token_verify(v, token.p, token.n, f->note.p, f->note.n - i, &info, &err), PLI_OK);
+		assert_true(info.gen_time_us == t_us);
+		assert_string_equal(info.policy, TOKEN_POLICY);
+		assert_false(info.serial_n == before.serial_n && memcmp(info.serial, before.serial, info.serial_n) == 0);
+		if (i)
+			assert_int_equal(token_verify(v, token.p, token.n, f->note.p, f->note.n - i + 1, &info, &err), PLI_CONFLICT);
+		before = info;
+		testing_put(f->dir.fd, "many.tst", token.p, token.n);
+		testing_put(f->dir.fd, "many.txt", f->note.p, f->note.n - i);
+		assert_int_equal(TESTING_RUN(&f->dir, "openssl", "ts", "-verify", "-in", "many.tst", "-token_in", "-data", "many.txt",
+					     "-CAfile", "root.pem", "-untrusted", "tsa.pem"), 0);
+	}
+	token_verifier_free(v);
+	token_maker_free(maker);
+	buf_free(&key);
+}
+
 static void token_bytes(void **state)
 {
 	struct fixture *f = *state;
@@ -266,7 +301,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(openssl_agrees), cmocka_unit_test(checkpoint_bytes), cmocka_unit_test(key_id_is_the_specified),
-		cmocka_unit_test(more_signatures), cmocka_unit_test(token_bytes), cmocka_unit_test(seal_bytes),
+		cmocka_unit_test(more_signatures), cmocka_unit_test(token_bytes), cmocka_unit_test(many_tokens), cmocka_unit_test(seal_bytes),
 		cmocka_unit_test(nothing_is_overwritten), cmocka_unit_test(tls_pair),
 	};
 

@@ -1,7 +1,9 @@
 /* The front's side of the link to the keeper; see keeper.h.
  *
  * Callers put whole frames into one buffer; who finds nobody writing becomes the writer and sends until the buffer is empty, so that
- * many small requests go out in few system calls.  One thread reads the answers and finds the call by its id. */
+ * many small requests go out in few system calls.  Nobody waits for room in the link: what it does not take at once is sent by the
+ * reader when it does.  The reader is one thread: it reads the answers, finds the call by its id, and asks for a sign of life once
+ * a second. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -22,7 +24,9 @@
 
 #define CALL_US (10 * SECOND_US)
 #define RELINK_US SECOND_US		/* how long a call waits for a keeper that is being renewed */
-#define LATE_MS 5000			/* how often appends are looked at that nobody answered */
+#define BEAT_MS 1000			/* how often a sign of life is asked for, and appends are looked at that nobody answered */
+#define LATE_US (2 * SECOND_US)		/* without one the keeper counts as not there */
+#define HUNG_US (8 * SECOND_US)		/* without one it is reported; less than CALL_US, so that a front that gives up has said why */
 #define BUCKETS 256
 #define READ_BYTES (64u << 10)
 #define KEPT_BYTES (256u << 10)
@@ -38,9 +42,15 @@ struct keeper {
 	int fd;				/* -1: no link.  Closed by the reader only, when nobody writes */
 	int new_fd;
 	bool writing, stopping;
+	bool blocked;			/* the link is full: the reader goes on when it is not */
 	unsigned appends;		/* under way */
-	struct buf out, sending;
+	struct buf out, sending;	/* sending: the writer's alone while there is one */
+	size_t sent;			/* of sending */
 	struct keeper_call *calls[BUCKETS];
+	uint64_t beat_id;		/* of the sign of life under way; 0: none */
+	int64_t beat_us, next_beat_us, report_us;
+	keeper_hung_fn *hung;
+	void *hung_arg;
 	/* Reader only. */
 	struct buf in;
 };
@@ -92,44 +102,68 @@ static struct keeper_call *calls_take(struct keeper *k, bool all, int64_t now_us
 
 /* ---- sending ---- */
 
-/* Sends k->out until it is empty.  Under lock, which is given up meanwhile. */
+/* The next bytes to send, if any; under lock, by the writer. */
+static bool sending_next(struct keeper *k)
+{
+	struct buf swap = k->sending;
+
+	if (k->sent < k->sending.n)
+		return true;
+	buf_reset(&swap);		/* wipes */
+	if (swap.cap > KEPT_BYTES) {
+		buf_free(&swap);
+		buf_init_secret(&swap);
+	}
+	k->sending = k->out;
+	k->out = swap;
+	k->sent = 0;
+	return k->sending.n > 0;
+}
+
+/* False when the link takes no more now. */
+static bool send_some(struct keeper *k, int fd)
+{
+	while (k->sent < k->sending.n) {
+		ssize_t put = send(fd, k->sending.p + k->sent, k->sending.n - k->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0 && errno == EAGAIN)
+			return false;
+		if (put < 0) {
+			shutdown(fd, SHUT_RDWR);	/* the reader sees the end and fails the calls */
+			k->sent = k->sending.n;
+			break;
+		}
+		k->sent += (size_t)put;
+	}
+	return true;
+}
+
+/* Sends what is queued as far as the link takes it.  Never waits.  Under lock, which is given up meanwhile. */
 static void write_out(struct keeper *k)
 {
 	k->writing = true;
-	while (k->out.n && k->fd >= 0) {
-		struct buf swap = k->sending;
-		size_t at = 0;
+	k->blocked = false;
+	while (!k->blocked && k->fd >= 0 && sending_next(k)) {
 		int fd = k->fd;
+		bool full;
 
-		k->sending = k->out;
-		k->out = swap;
 		pthread_mutex_unlock(&k->lock);
-		while (at < k->sending.n) {
-			ssize_t put = send(fd, k->sending.p + at, k->sending.n - at, MSG_NOSIGNAL);
-
-			if (put < 0 && errno == EINTR)
-				continue;
-			if (put < 0) {
-				shutdown(fd, SHUT_RDWR);	/* the reader sees the end and fails the calls */
-				break;
-			}
-			at += (size_t)put;
-		}
-		if (k->sending.cap > KEPT_BYTES) {
-			buf_free(&k->sending);
-			buf_init_secret(&k->sending);
-		}
-		buf_reset(&k->sending);		/* wipes */
+		full = !send_some(k, fd);
 		pthread_mutex_lock(&k->lock);
+		k->blocked = full;
 	}
 	k->writing = false;
 	pthread_cond_broadcast(&k->changed);
+	if (k->blocked)
+		eventfd_write(k->wake_fd, 1);
 }
 
 static void enqueue(struct keeper *k, const struct buf *frames)
 {
 	buf_add(&k->out, frames->p, frames->n);
-	if (!k->writing)
+	if (!k->writing && !k->blocked)
 		write_out(k);
 }
 
@@ -161,7 +195,7 @@ enum pli_status keeper_exchange(struct keeper *k, struct keeper_call *call, cons
 	} else {
 		call_add(k, call);
 		enqueue(k, frames);
-		until = at_time(clock_mono_us() + CALL_US);
+		until = at_time(clock_mono_us() + (call->patience_us ? call->patience_us : CALL_US));
 		for (rc = 0; !call->done && rc == 0; )
 			rc = pthread_cond_timedwait(&call->answered, &k->lock, &until);
 		if (!call->done) {
@@ -254,6 +288,8 @@ static void answered(struct keeper *k, const struct keeper_frame *frame)
 
 	cursor_init(&c, frame->body, frame->body_n);
 	pthread_mutex_lock(&k->lock);
+	if (k->beat_id == frame->id)
+		k->beat_id = 0;
 	call = call_take(k, frame->id);
 	if (call && !call->append_done) {
 		call->status = answer_status(&c, &call->err);
@@ -308,13 +344,17 @@ static void drop_link(struct keeper *k)
 {
 	pthread_mutex_lock(&k->lock);
 	if (k->fd >= 0) {
-		shutdown(k->fd, SHUT_RDWR);	/* wakes a writer that is blocked */
 		while (k->writing)
 			pthread_cond_wait(&k->changed, &k->lock);
 		close(k->fd);
 		k->fd = -1;
 	}
 	buf_reset(&k->out);
+	buf_reset(&k->sending);
+	k->sent = 0;
+	k->blocked = false;
+	k->beat_id = 0;
+	k->next_beat_us = 0;
 	pthread_mutex_unlock(&k->lock);
 	buf_reset(&k->in);
 	fail_all(k);
@@ -344,25 +384,70 @@ static bool woken(struct keeper *k)
 	return !stopping;
 }
 
+/* Asks for a sign of life, or reports that none came. */
+static void beat(struct keeper *k)
+{
+	AUTO_BUF frame = { 0 };
+	int64_t now_us = clock_mono_us();
+	keeper_hung_fn *hung = NULL;
+	void *arg;
+
+	pthread_mutex_lock(&k->lock);
+	arg = k->hung_arg;
+	if (k->fd >= 0 && k->beat_id && now_us >= k->report_us) {
+		hung = k->hung;
+		k->report_us = now_us + HUNG_US;
+	} else if (k->fd >= 0 && !k->beat_id && now_us >= k->next_beat_us) {
+		k->beat_id = keeper_call_id(k);
+		k->beat_us = now_us;
+		k->next_beat_us = now_us + BEAT_MS * INT64_C(1000);
+		k->report_us = now_us + HUNG_US;
+		keeper_frame_end(&frame, keeper_frame_begin(&frame, KEEPER_STATUS, k->beat_id), 0, 0);
+		enqueue(k, &frame);
+	}
+	pthread_mutex_unlock(&k->lock);
+	if (hung)
+		hung(arg);
+}
+
+/* The appends that nobody answered are given up; what the link did not take goes on; true when it waits for room. */
+static bool look(struct keeper *k, bool writable)
+{
+	struct keeper_call *late = NULL;
+	bool blocked;
+
+	pthread_mutex_lock(&k->lock);
+	if (k->appends)
+		late = calls_take(k, false, clock_mono_us());
+	if (writable && k->blocked && !k->writing)
+		write_out(k);
+	blocked = k->blocked;
+	pthread_mutex_unlock(&k->lock);
+	give_up(late);
+	return blocked;
+}
+
 static void *run(void *arg)
 {
 	struct keeper *k = arg;
+	bool blocked = false;
 
 	for (;;) {
-		struct pollfd fds[2] = { { .fd = k->wake_fd, .events = POLLIN }, { .fd = k->fd, .events = POLLIN } };
-		struct keeper_call *late = NULL;
+		short events = blocked ? POLLIN | POLLOUT : POLLIN;
+		struct pollfd fds[2] = { { .fd = k->wake_fd, .events = POLLIN }, { .fd = k->fd, .events = events } };
+		bool writable;
 
-		if (poll(fds, 2, LATE_MS) < 0 && errno != EINTR)
+		beat(k);
+		if (poll(fds, 2, BEAT_MS) < 0 && errno != EINTR)
 			return NULL;
-		if (fds[1].revents && !read_answers(k))
+		writable = fds[1].revents & POLLOUT;
+		if (fds[1].revents & ~POLLOUT && !read_answers(k)) {
 			drop_link(k);
+			writable = false;
+		}
 		if (fds[0].revents && !woken(k))
 			return NULL;
-		pthread_mutex_lock(&k->lock);
-		if (k->appends)
-			late = calls_take(k, false, clock_mono_us());
-		pthread_mutex_unlock(&k->lock);
-		give_up(late);
+		blocked = look(k, writable);
 	}
 }
 
@@ -433,12 +518,20 @@ void keeper_relink(struct keeper *keeper, int fd)
 	eventfd_write(keeper->wake_fd, 1);
 }
 
+void keeper_watch(struct keeper *keeper, keeper_hung_fn *hung, void *arg)
+{
+	pthread_mutex_lock(&keeper->lock);
+	keeper->hung = hung;
+	keeper->hung_arg = arg;
+	pthread_mutex_unlock(&keeper->lock);
+}
+
 bool keeper_linked(struct keeper *keeper)
 {
 	bool linked;
 
 	pthread_mutex_lock(&keeper->lock);
-	linked = keeper->fd >= 0;
+	linked = keeper->fd >= 0 && !(keeper->beat_id && clock_mono_us() - keeper->beat_us > LATE_US);
 	pthread_mutex_unlock(&keeper->lock);
 	return linked;
 }

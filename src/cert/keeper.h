@@ -19,7 +19,12 @@ struct uuid;
 MUST enum pli_status keeper_new(int fd, struct keeper **keeper_r, struct err *err);	/* takes fd; starts the reader thread */
 void keeper_free(struct keeper *keeper);
 void keeper_relink(struct keeper *keeper, int fd);	/* takes fd */
+/* There, and its last sign of life is not overdue: asked for once a second, answered within 2 s. */
 bool keeper_linked(struct keeper *keeper);
+/* hung is called when no sign of life came for 8 s, and every 8 s again; on the reader thread, must not block.  Who is told should
+ * have the keeper killed: a new link follows. */
+typedef void keeper_hung_fn(void *arg);
+void keeper_watch(struct keeper *keeper, keeper_hung_fn *hung, void *arg);
 
 /* KEK_MAKE, WRAP, UNWRAP in the shape the storage room wants. */
 void keeper_keywrap(struct keeper *keeper, struct keywrap *keywrap_r);
@@ -63,5 +68,7 @@ struct keeper_status {
 	char reason[256];
 };
 MUST enum pli_status keeper_status(struct keeper *keeper, struct keeper_status *status_r, struct err *err);
+/* The same within 2 s, for those who would rather know than wait: PLI_BUSY. */
+MUST enum pli_status keeper_status_soon(struct keeper *keeper, struct keeper_status *status_r, struct err *err);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "clock.h"
 #include "pool.h"
 #include "text.h"
 #include "uuid.h"
@@ -13,6 +14,7 @@
 #include "keeper.h"
 
 #define SEAL_PIECE (256u << 10)
+#define SOON_US (2 * SECOND_US)
 
 static enum pli_status malformed(struct err *err)
 {
@@ -287,9 +289,9 @@ static bool status_parse(struct cursor *c, struct keeper_status *s)
 	return true;
 }
 
-enum pli_status keeper_status(struct keeper *keeper, struct keeper_status *status_r, struct err *err)
+static enum pli_status status_ask(struct keeper *keeper, int64_t patience_us, struct keeper_status *status_r, struct err *err)
 {
-	struct keeper_call call = { .id = keeper_call_id(keeper), .verb = KEEPER_STATUS };
+	struct keeper_call call = { .id = keeper_call_id(keeper), .verb = KEEPER_STATUS, .patience_us = patience_us };
 	struct keeper_status found;
 	AUTO_BUF frame = { 0 };
 	enum pli_status status;
@@ -305,4 +307,14 @@ enum pli_status keeper_status(struct keeper *keeper, struct keeper_status *statu
 		*status_r = found;
 	buf_free(&call.body);
 	return status;
+}
+
+enum pli_status keeper_status(struct keeper *keeper, struct keeper_status *status_r, struct err *err)
+{
+	return status_ask(keeper, 0, status_r, err);
+}
+
+enum pli_status keeper_status_soon(struct keeper *keeper, struct keeper_status *status_r, struct err *err)
+{
+	return status_ask(keeper, SOON_US, status_r, err);
 }

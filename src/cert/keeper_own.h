@@ -16,6 +16,7 @@ struct keeper_call {
 	uint8_t verb;
 	int64_t deadline_us;
 	/* A blocking call: lies on its caller's stack. */
+	int64_t patience_us;	/* 0: as long as any call */
 	pthread_cond_t answered;
 	bool done;
 	enum pli_status status;

@@ -92,8 +92,8 @@ static void leaf_of(uint64_t seq, uint8_t leaf_r[32])
 	tree_leaf(&seq, sizeof(seq), leaf_r);
 }
 
-/* Appends the test's own leaves first … first + count - 1. */
-static void append(struct keeper *k, uint64_t first, size_t count, struct answer *a)
+/* Appends the test's own leaves first … first + count - 1; the answer comes later. */
+static void append_begin(struct keeper *k, uint64_t first, size_t count, struct answer *a)
 {
 	uint8_t (*leaves)[32] = malloc(count * 32);
 
@@ -102,6 +102,11 @@ static void append(struct keeper *k, uint64_t first, size_t count, struct answer
 		leaf_of(first + i, leaves[i]);
 	keeper_append(k, first, (const uint8_t (*)[32])leaves, count, appended, a);
 	free(leaves);
+}
+
+static void append(struct keeper *k, uint64_t first, size_t count, struct answer *a)
+{
+	append_begin(k, first, count, a);
 	answer_wait(a);
 }
 
@@ -717,6 +722,72 @@ static void foreign_bytes(void **state)
 	assert_int_equal(keeper_status(f->keeper.client, &s, &err), PLI_OK);
 }
 
+/* A keeper that has stopped: appends go into the queue, far more than the link takes, and nobody waits for it; it counts as not
+ * there.  When it goes on, so does the queue. */
+static void stopped_keeper_stops_nobody(void **state)
+{
+	struct fixture *f = *state;
+	struct answer answers[8];
+	struct keeper_status s;
+	struct err err = { 0 };
+	int64_t begun_us;
+
+	append_ok(f->keeper.client, 0, 1);
+	assert_int_equal(kill(f->keeper.pid, SIGSTOP), 0);
+	begun_us = clock_mono_us();
+	for (size_t i = 0; i < 8; i++)
+		append_begin(f->keeper.client, 1 + i * 16384, 16384, &answers[i]);
+	assert_true(clock_mono_us() - begun_us < SECOND_US);
+	assert_int_equal(keeper_status_soon(f->keeper.client, &s, &err), PLI_BUSY);
+	assert_true(clock_mono_us() - begun_us < 4 * SECOND_US);
+	while (keeper_linked(f->keeper.client))
+		assert_true(clock_mono_us() - begun_us < 5 * SECOND_US);
+	assert_int_equal(kill(f->keeper.pid, SIGCONT), 0);
+	for (size_t i = 0; i < 8; i++) {
+		answer_wait(&answers[i]);
+		assert_int_equal(answers[i].status, PLI_OK);
+		answer_drop(&answers[i]);
+	}
+	assert_int_equal(keeper_status(f->keeper.client, &s, &err), PLI_OK);
+	assert_int_equal(s.size, 1 + 8 * 16384);
+	assert_true(keeper_linked(f->keeper.client));
+}
+
+struct hung {
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	unsigned count;
+};
+
+static void is_hung(void *arg)
+{
+	struct hung *h = arg;
+
+	pthread_mutex_lock(&h->lock);
+	h->count++;
+	pthread_cond_signal(&h->cond);
+	pthread_mutex_unlock(&h->lock);
+}
+
+/* It is reported, so that whoever started it can end it. */
+static void hung_keeper_is_reported(void **state)
+{
+	struct fixture *f = *state;
+	struct hung h = { .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 12;
+	keeper_watch(f->keeper.client, is_hung, &h);
+	assert_int_equal(kill(f->keeper.pid, SIGSTOP), 0);
+	pthread_mutex_lock(&h.lock);
+	while (!h.count)
+		assert_int_equal(pthread_cond_timedwait(&h.cond, &h.lock, &until), 0);
+	pthread_mutex_unlock(&h.lock);
+	keeper_watch(f->keeper.client, NULL, NULL);
+	assert_int_equal(kill(f->keeper.pid, SIGCONT), 0);
+}
+
 struct crowd {
 	struct keeper *keeper;
 	const char *kid;
@@ -820,7 +891,8 @@ int main(void)
 		WITH_KEEPER(appends), WITH_KEEPER(many_heads), WITH_KEEPER(goes_on_after_a_kill), WITH_KEEPER(torn_tail),
 		WITH_KEEPER(derived_files_are_mended), WITH_KEEPER(tiles_are_right), WITH_KEEPER(older_tree_is_refused),
 		WITH_KEEPER(damage_is_refused), WITH_KEEPER(seals), WITH_KEEPER(links_are_renewed), WITH_KEEPER(foreign_bytes),
-		WITH_KEEPER(many_callers), cmocka_unit_test(full_disk),
+		WITH_KEEPER(many_callers), WITH_KEEPER(stopped_keeper_stops_nobody),
+		WITH_KEEPER(hung_keeper_is_reported), cmocka_unit_test(full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

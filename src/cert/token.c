@@ -24,6 +24,9 @@ struct token_maker {
 	TS_RESP_CTX *ctx;
 	X509_ALGOR *sha256;
 	int64_t t_us;		/* of the token being made */
+	/* The newest token and the answer that it came in.  The next one is made of it: only what is stamped, time, serial and
+	 * signature are new, which costs half of an answer from nothing. */
+	TS_RESP *last;
 };
 
 static X509 *read_cert(const char *pem)
@@ -105,22 +108,22 @@ void token_maker_free(struct token_maker *maker)
 {
 	if (!maker)
 		return;
+	TS_RESP_free(maker->last);
 	TS_RESP_CTX_free(maker->ctx);
 	X509_ALGOR_free(maker->sha256);
 	mem_free(maker);
 }
 
-/* A request as a client would send it, for the library answers requests only. */
-static BIO *request(struct token_maker *maker, const void *data, size_t n)
+/* ---- the first one: an answer to a request as a client would send it, for the library answers requests only ---- */
+
+static BIO *request(struct token_maker *maker, const uint8_t digest[32])
 {
 	TS_MSG_IMPRINT *imprint = TS_MSG_IMPRINT_new();
 	TS_REQ *req = TS_REQ_new();
 	BIO *bio = BIO_new(BIO_s_mem());
-	uint8_t digest[32];
 
-	cipher_sha256(data, n, digest);
 	if (!imprint || !req || !bio || !TS_REQ_set_version(req, 1) || !TS_MSG_IMPRINT_set_algo(imprint, maker->sha256) ||
-	    !TS_MSG_IMPRINT_set_msg(imprint, digest, sizeof(digest)) || !TS_REQ_set_msg_imprint(req, imprint) ||
+	    !TS_MSG_IMPRINT_set_msg(imprint, (unsigned char *)(uintptr_t)digest, 32) || !TS_REQ_set_msg_imprint(req, imprint) ||
 	    !TS_REQ_set_cert_req(req, 0) || !i2d_TS_REQ_bio(bio, req)) {
 		BIO_free(bio);
 		bio = NULL;
@@ -130,33 +133,105 @@ static BIO *request(struct token_maker *maker, const void *data, size_t n)
 	return bio;
 }
 
+static bool answer(struct token_maker *maker, const uint8_t digest[32])
+{
+	BIO *bio = request(maker, digest);
+
+	maker->last = bio ? TS_RESP_create_response(maker->ctx, bio) : NULL;
+	BIO_free(bio);
+	/* A refusal is an answer too: only its status tells. */
+	return maker->last && TS_RESP_get_token(maker->last) &&
+	       ASN1_INTEGER_get(TS_STATUS_INFO_get0_status(TS_RESP_get_status_info(maker->last))) == TS_STATUS_GRANTED;
+}
+
+/* ---- the next ones: from the last ---- */
+
+/* To the millisecond, without trailing zeros (RFC 3161 section 2.4.2). */
+static ASN1_GENERALIZEDTIME *gen_time(int64_t t_us)
+{
+	ASN1_GENERALIZEDTIME *time = ASN1_GENERALIZEDTIME_new();
+	time_t seconds = (time_t)(t_us / SECOND_US);
+	unsigned ms = (unsigned)(t_us % SECOND_US / 1000);
+	char text[40];
+	struct tm tm;
+	size_t n;
+
+	if (!time || !gmtime_r(&seconds, &tm))
+		return time;
+	n = strftime(text, sizeof(text), "%Y%m%d%H%M%S", &tm);
+	if (ms) {
+		n += (size_t)snprintf(text + n, sizeof(text) - n, ".%03u", ms);
+		while (text[n - 1] == '0')
+			n--;
+	}
+	snprintf(text + n, sizeof(text) - n, "Z");
+	if (ASN1_GENERALIZEDTIME_set_string(time, text))
+		return time;
+	ASN1_GENERALIZEDTIME_free(time);
+	return NULL;
+}
+
+static bool info_renew(struct token_maker *maker, TS_TST_INFO *tst, const uint8_t digest[32])
+{
+	ASN1_GENERALIZEDTIME *time = gen_time(maker->t_us);
+	ASN1_INTEGER *serial = give_serial(maker->ctx, NULL);
+	bool ok = time && serial && TS_TST_INFO_set_time(tst, time) && TS_TST_INFO_set_serial(tst, serial) &&
+		  TS_MSG_IMPRINT_set_msg(TS_TST_INFO_get_msg_imprint(tst), (unsigned char *)(uintptr_t)digest, 32);
+
+	ASN1_GENERALIZEDTIME_free(time);
+	ASN1_INTEGER_free(serial);
+	return ok;
+}
+
+/* New content, and the attributes and signature that go with it. */
+static bool sign_again(PKCS7 *token, TS_TST_INFO *tst, int64_t t_us)
+{
+	PKCS7_SIGNER_INFO *si = sk_PKCS7_SIGNER_INFO_value(PKCS7_get_signer_info(token), 0);
+	ASN1_OCTET_STRING *content = token->d.sign->contents->d.other->value.octet_string;
+	ASN1_TIME *time = ASN1_TIME_set(NULL, (time_t)(t_us / SECOND_US));
+	uint8_t *der = NULL, digest[32];
+	int n = i2d_TS_TST_INFO(tst, &der);
+	bool ok = n > 0 && time && ASN1_OCTET_STRING_set(content, der, n);
+
+	if (ok)
+		cipher_sha256(der, (size_t)n, digest);
+	OPENSSL_free(der);
+	/* Both attributes replace the ones before; the first takes time. */
+	ok = ok && PKCS7_add0_attrib_signing_time(si, time);
+	if (!ok)
+		ASN1_TIME_free(time);
+	return ok && PKCS7_add1_attrib_digest(si, digest, sizeof(digest)) && PKCS7_SIGNER_INFO_sign(si);
+}
+
+static bool renew(struct token_maker *maker, const uint8_t digest[32])
+{
+	TS_TST_INFO *tst = TS_RESP_get_tst_info(maker->last);
+
+	return info_renew(maker, tst, digest) && sign_again(TS_RESP_get_token(maker->last), tst, maker->t_us);
+}
+
 enum pli_status token_make(struct token_maker *maker, const void *data, size_t n, int64_t t_us, struct buf *out, struct err *err)
 {
-	BIO *bio = request(maker, data, n);
-	TS_RESP *answer = NULL;
-	PKCS7 *token;
+	uint8_t digest[32];
 	int len = 0;
 
+	cipher_sha256(data, n, digest);
 	maker->t_us = t_us;
-	if (bio)
-		answer = TS_RESP_create_response(maker->ctx, bio);
-	/* A refusal is an answer too: only its status tells. */
-	if (answer && ASN1_INTEGER_get(TS_STATUS_INFO_get0_status(TS_RESP_get_status_info(answer))) == TS_STATUS_GRANTED) {
-		token = TS_RESP_get_token(answer);
-		len = token ? i2d_PKCS7(token, NULL) : 0;
-		if (len > 0) {
-			uint8_t *p = buf_reserve(out, (size_t)len);
+	if (maker->last ? renew(maker, digest) : answer(maker, digest))
+		len = i2d_PKCS7(TS_RESP_get_token(maker->last), NULL);
+	if (len > 0) {
+		uint8_t *p = buf_reserve(out, (size_t)len);
 
-			i2d_PKCS7(token, &p);
-			out->n += (size_t)len;
-			out->p[out->n] = 0;
-		}
+		i2d_PKCS7(TS_RESP_get_token(maker->last), &p);
+		out->n += (size_t)len;
+		out->p[out->n] = 0;
+		return PLI_OK;
 	}
-	TS_RESP_free(answer);
-	BIO_free(bio);
-	if (len <= 0)
-		ERR_clear_error();
-	return len > 0 ? PLI_OK : err_set(err, PLI_BUG, "no timestamp token could be made");
+	/* Nothing half-made serves as a model. */
+	TS_RESP_free(maker->last);
+	maker->last = NULL;
+	ERR_clear_error();
+	return err_set(err, PLI_BUG, "no timestamp token could be made");
 }
 
 /* genTime is YYYYMMDDHHMMSS, a fraction without trailing zeros, Z (RFC 3161 section 2.4.2). */

@@ -154,7 +154,7 @@ static void failed_letter_comes_back(void **state)
 	assert_string_equal(state_of(pool, &letter, &sent), "failed");
 	assert_false(sent);
 	struct journal_actor actor = instance_actor(&in.editor);
-	OK(letter_resend(in.office, &in.editor, &actor, pool, uuid_format(id, &letter), NULL, &err));
+	OK(letter_resend(in.office, &in.editor, &actor, pool, uuid_format(id, &letter), NULL, NULL, &err));
 	assert_int_equal(mails_go_out(pool, NULL), 1);
 	assert_string_equal(state_of(pool, &letter, &sent), "sent");
 	assert_true(sent);

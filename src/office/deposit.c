@@ -436,6 +436,27 @@ static void password_wipe(struct deposit_work *w)
 		mem_wipe((void *)(uintptr_t)w->password, strlen(w->password));
 }
 
+/* Under the Idempotency-Key, if there is one: *replayed_r, or a new letter whose expiry is good. */
+static enum pli_status begin(struct deposit_work *w, bool *replayed_r, struct uuid *letter_r, struct buf *body_out, struct err *err)
+{
+	const struct deposit *d = w->deposit;
+	AUTO_BUF content;
+	struct once_request request = { .key = d->idempotency_key, .route = d->route ? d->route : "deposit" };
+	enum pli_status st;
+
+	buf_init_secret(&content);
+	if (request.key)
+		deposit_content(w, &content);
+	request.content = content.p;
+	request.content_n = content.n;
+	st = once_begin(w->office, w->who, w->pool, &request, &w->once, replayed_r, letter_r, body_out, err);
+	if (st == PLI_OK && *replayed_r)
+		deposit_stage_discard(w->office, w->who, d->parts, d->part_count);
+	if (st == PLI_OK && !*replayed_r)
+		st = deposit_expiry(w, err);
+	return st;
+}
+
 enum pli_status deposit_commit(struct office *office, const struct principal *who, const struct journal_actor *actor,
 			       struct pool *pool, const struct deposit *deposit, struct uuid *letter_r, struct buf *body_out,
 			       struct err *err)
@@ -448,19 +469,14 @@ enum pli_status deposit_commit(struct office *office, const struct principal *wh
 	if (st == PLI_OK)
 		st = deposit_envelope(w, err);
 	if (st == PLI_OK)
-		st = deposit_once_begin(w, &replayed, letter_r, body_out, err);
-	if (st == PLI_OK && replayed)
-		deposit_stage_discard(office, who, deposit->parts, deposit->part_count);
-	if (st != PLI_OK || replayed) {
-		password_wipe(w);
-		return st;
-	}
-	st = office_room(office, OFFICE_RESERVE_DEPOSIT, err);
-	if (st == PLI_OK)
+		st = begin(w, &replayed, letter_r, body_out, err);
+	if (st == PLI_OK && !replayed)
+		st = office_room(office, OFFICE_RESERVE_DEPOSIT, err);
+	if (st == PLI_OK && !replayed)
 		st = proceed(w, err);
-	deposit_once_end(w);
+	once_end(office, &w->once);
 	password_wipe(w);
-	if (st != PLI_OK)
+	if (st != PLI_OK || replayed)
 		return st;
 	*letter_r = w->letter.letter;
 	buf_reset(body_out);

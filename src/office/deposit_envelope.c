@@ -1,6 +1,7 @@
 /* The envelope of a deposit: addresses, subject, message, password, expiry, files.  Refusals here leave nothing behind. */
 #include <string.h>
 
+#include "buf.h"
 #include "clock.h"
 #include "pool.h"
 #include "settings.h"
@@ -97,11 +98,9 @@ static enum pli_status password(struct deposit_work *w, struct err *err)
 
 static enum pli_status expires(struct deposit_work *w, struct err *err)
 {
-	const struct settings *settings = w->office->parts.settings;
 	const char *given = w->deposit->expires;
-	int64_t last_us = w->letter.created_us + (int64_t)settings->evidence_days * DAY_US;
 
-	w->letter.expires_us = w->letter.created_us + (int64_t)settings->content_days * DAY_US;
+	w->letter.expires_us = w->letter.created_us + (int64_t)w->office->parts.settings->content_days * DAY_US;
 	if (!given || !*given)
 		return PLI_OK;
 	w->expires_given = true;
@@ -109,6 +108,16 @@ static enum pli_status expires(struct deposit_work *w, struct err *err)
 		err_field(err, PLI_INVALID, "bad-date", "expires", "The expiry is not a date.");
 		return err_hint(err, "Write 2026-12-31, or RFC 3339 with a zone: 2026-12-31T18:00:00Z.");
 	}
+	return PLI_OK;
+}
+
+enum pli_status deposit_expiry(struct deposit_work *w, struct err *err)
+{
+	const struct settings *settings = w->office->parts.settings;
+	int64_t last_us = w->letter.created_us + (int64_t)settings->evidence_days * DAY_US;
+
+	if (!w->expires_given)
+		return PLI_OK;
 	if (w->letter.expires_us <= w->letter.created_us)
 		return err_field(err, PLI_INVALID, "expires-past", "expires", "The expiry lies in the past.");
 	if (w->letter.expires_us > last_us) {
@@ -180,17 +189,31 @@ static void parts(struct deposit_work *w)
 	}
 }
 
-static enum pli_status key(const char *key, struct err *err)
+void deposit_content(const struct deposit_work *w, struct buf *out)
 {
-	size_t n = key ? strlen(key) : 1;
+	const struct letter *l = &w->letter;
 
-	for (size_t i = 0; key && i < n; i++)
-		if (key[i] < 0x20 || key[i] > 0x7e)
-			n = 0;
-	if (n == 0 || n > 255)
-		return err_field(err, PLI_INVALID, "bad-idempotency-key", "Idempotency-Key",
-				 "An Idempotency-Key has 1 to 255 printable ASCII characters.");
-	return PLI_OK;
+	for (unsigned i = 0; i < l->recipient_count; i++) {
+		buf_blob(out, l->recipients[i].kind, strlen(l->recipients[i].kind));
+		buf_blob(out, l->recipients[i].address, strlen(l->recipients[i].address));
+		buf_blob(out, l->recipients[i].name, strlen(l->recipients[i].name));
+	}
+	buf_u8(out, 0);
+	buf_blob(out, l->subject, strlen(l->subject));
+	buf_u64(out, l->message_size);
+	buf_add(out, l->message_sha256, 32);
+	buf_blob(out, w->password, w->password ? strlen(w->password) : 0);
+	buf_u64(out, w->expires_given ? (uint64_t)l->expires_us : 0);
+	buf_u32(out, w->deposit->part_count);
+	for (unsigned i = 0; i < w->deposit->part_count; i++) {
+		const struct deposit_part *p = &w->deposit->parts[i];
+		buf_blob(out, p->name, strlen(p->name));
+		buf_blob(out, p->type, strlen(p->type));
+		buf_u64(out, p->size);
+		buf_add(out, p->sha256, 32);
+	}
+	buf_u32(out, w->upload_count);
+	buf_add(out, w->uploads, w->upload_count * sizeof(struct uuid));
 }
 
 enum pli_status deposit_envelope(struct deposit_work *w, struct err *err)
@@ -212,9 +235,7 @@ enum pli_status deposit_envelope(struct deposit_work *w, struct err *err)
 	l->siren = who->siren ? who->siren : "";
 	l->created_us = clock_now_us();
 	uuid_make(&l->letter);
-	st = key(w->deposit->idempotency_key, err);
-	if (st == PLI_OK)
-		st = recipients(w, err);
+	st = recipients(w, err);
 	if (st == PLI_OK)
 		st = subject(w, err);
 	if (st == PLI_OK)

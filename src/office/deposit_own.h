@@ -11,7 +11,9 @@
 
 #include "deposit.h"
 #include "letter_own.h"
+#include "once.h"
 
+struct buf;
 struct db_conn;
 struct db_tx;
 struct object_commit;
@@ -30,12 +32,6 @@ struct deposit_recipient {
 	struct deposit_bytes wrapped_token, sealed, sealed_sheet;
 	struct uuid notice;
 };
-struct deposit_once {			/* idempotency */
-	bool used;
-	uint8_t key_mac[32], fingerprint[32];
-	struct uuid account;
-	const char *route;
-};
 
 struct deposit_work {
 	struct office *office;
@@ -51,7 +47,7 @@ struct deposit_work {
 	size_t message_n;
 	const char *password;			/* in its hashed form; NULL: none */
 	bool expires_given;
-	struct deposit_once once;
+	struct once once;
 	const struct uuid *uploads;		/* the last upload_count of the letter's parts */
 	unsigned upload_count;
 
@@ -69,14 +65,10 @@ struct deposit_work {
 
 /* deposit_envelope.c: what was asked, checked without writing anything. */
 MUST enum pli_status deposit_envelope(struct deposit_work *w, struct err *err);
-
-/* deposit_once.c.  begin: PLI_OK go on (until deposit_once_end the key is taken); PLI_ABSENT never; PLI_CONFLICT running;
- * *replayed_r: body_out and letter_r are those of the first time. */
-MUST enum pli_status deposit_once_begin(struct deposit_work *w, bool *replayed_r, struct uuid *letter_r,
-					struct buf *body_out, struct err *err);
-void deposit_once_end(struct deposit_work *w);
-/* Inside the transaction: keeps the answer. */
-MUST enum pli_status deposit_once_keep(struct db_tx *tx, struct deposit_work *w, int64_t now_us, struct err *err);
+/* What depends on the hour: asked only of a letter that is new, after its Idempotency-Key. */
+MUST enum pli_status deposit_expiry(struct deposit_work *w, struct err *err);
+/* All that was asked, canonical, for the fingerprint of an Idempotency-Key; holds the password. */
+void deposit_content(const struct deposit_work *w, struct buf *out);
 
 /* deposit_write.c: the one transaction. */
 enum pli_status deposit_write(struct db_tx *tx, void *work, struct err *err);

@@ -308,6 +308,34 @@ static void same_key_same_letter(void **state)
 	assert_false(uuid_same(&a, &b));
 }
 
+/* The answer of then, also when its expiry has passed since: nothing that the hour changes is asked before the key. */
+static void same_key_after_expiry(void **state)
+{
+	AUTO_BUF first, again;
+	struct err err = { 0 };
+	struct uuid a, b;
+	int64_t expires_us = clock_now_us() + SECOND_US;
+	char expires[40];
+	struct deposit d = { .to = TO, .subject = "s", .expires = expires, .idempotency_key = "soon over", .route = "r" };
+
+	(void)state;
+	buf_init(&first);
+	buf_init(&again);
+	clock_rfc3339(expires, expires_us);
+	OK(instance_deposit(&in, &in.editor, &d, &a, &first, &err));
+	do
+		OK(instance_deposit(&in, &in.editor, &d, &b, &again, &err));
+	while (clock_now_us() <= expires_us + SECOND_US / 100);
+	OK(instance_deposit(&in, &in.editor, &d, &b, &again, &err));
+	assert_true(uuid_same(&a, &b));
+	assert_string_equal(first.p, again.p);
+	d.subject = "other";
+	REFUSED(instance_deposit(&in, &in.editor, &d, &b, &again, &err), PLI_INVALID, "idempotency-mismatch");
+	d.idempotency_key = "new";
+	REFUSED(instance_deposit(&in, &in.editor, &d, &b, &again, &err), PLI_INVALID, "expires-past");
+	assert_null(in.office->running);
+}
+
 struct racer {
 	pthread_t thread;
 	enum pli_status st;
@@ -437,6 +465,7 @@ int main(void)
 		cmocka_unit_test(a_thousand_recipients),
 		cmocka_unit_test(who_may_not_write),
 		cmocka_unit_test(same_key_same_letter),
+		cmocka_unit_test(same_key_after_expiry),
 		cmocka_unit_test(racing_repeats_make_one_letter),
 		cmocka_unit_test(password_is_hashed_and_sealed),
 		cmocka_unit_test(full_disk_refuses_before_anything),

@@ -4,6 +4,8 @@
  * To, Cc, Bcc order.  The letter's row, its notices and the kept answer are written when deposit.accepted has its number. */
 #include <string.h>
 
+#include "buf.h"
+
 #include "db.h"
 #include "object.h"
 
@@ -49,6 +51,15 @@ static enum pli_status notices_insert(struct db_tx *tx, struct deposit_work *w, 
 	return st;
 }
 
+static enum pli_status answer_keep(struct db_tx *tx, const struct deposit_work *w, int64_t t_us, struct err *err)
+{
+	AUTO_BUF body;
+
+	buf_init(&body);
+	letter_json(&w->letter, &body);
+	return once_keep(tx, &w->once, w->who, &w->letter.letter, body.p, body.n, t_us, err);
+}
+
 /* deposit.accepted has its number: the letter's. */
 static enum pli_status accepted_numbered(struct db_tx *tx, uint64_t seq, int64_t t_us, void *arg, struct err *err)
 {
@@ -60,7 +71,7 @@ static enum pli_status accepted_numbered(struct db_tx *tx, uint64_t seq, int64_t
 	if (st == PLI_OK)
 		st = notices_insert(tx, w, t_us, err);
 	if (st == PLI_OK && w->once.used)
-		st = deposit_once_keep(tx, w, t_us, err);
+		st = answer_keep(tx, w, t_us, err);
 	return st;
 }
 

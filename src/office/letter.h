@@ -51,9 +51,11 @@ void letter_json(const struct letter *letter, struct buf *out);
 /* {letters:[…], next} newest first; state NULL = any; cursor NULL = from the newest. */
 MUST enum pli_status letter_list(struct office *office, const struct principal *who, struct pool *pool, const char *state,
 				 const char *cursor, unsigned limit, struct buf *json_out, struct err *err);
-/* Notices again: to the addresses given or to all (NULL); also to those who have read; links stay valid (B28). */
+/* Notices again: to the addresses given or to all (NULL); also to those who have read; links stay valid (B28).  key: the
+ * Idempotency-Key or NULL; a repeat under it sends nothing more and succeeds.  PLI_CONFLICT: expired, or the same key still running;
+ * PLI_INVALID: type "idempotency-mismatch" when the key was used for other recipients. */
 MUST enum pli_status letter_resend(struct office *office, const struct principal *who, const struct journal_actor *actor, struct pool *pool,
-				   const char *id, const char *const *addresses, struct err *err);
+				   const char *id, const char *const *addresses, const char *key, struct err *err);
 /* Operator or sender: ten new tries for a locked recipient. */
 MUST enum pli_status letter_unlock(struct office *office, const struct journal_actor *actor, const char *id, const char *address, struct err *err);
 

@@ -1,6 +1,7 @@
 /* What a sender or an operator may do with a letter that is out: notices again, a locked link set free. */
 #include <string.h>
 
+#include "buf.h"
 #include "clock.h"
 #include "pool.h"
 #include "text.h"
@@ -14,6 +15,7 @@
 #include "deposit.h"
 #include "letter_own.h"
 #include "office_own.h"
+#include "once.h"
 
 static const char NOTICE_ADD[] =
 	"INSERT INTO notice (entity, notice, letter, n, kind, send, created, due, tries, gate) "
@@ -25,11 +27,13 @@ static const char UNLOCK[] = "UPDATE recipient SET tries = 0, locked = NULL WHER
 
 struct again {
 	struct office *office;
+	const struct principal *who;
 	const struct journal_actor *actor;
 	const struct letter *letter;
 	bool *chosen;			/* letter->recipient_count */
 	const struct letter_recipient *one;
 	int64_t now_us;
+	struct once once;
 };
 
 static enum pli_status recipient_choose(struct again *a, struct pool *pool, const char *text, unsigned *index_r, struct err *err)
@@ -87,14 +91,44 @@ static enum pli_status notices_queue(struct db_tx *tx, void *arg, struct err *er
 		st = db_run(tx->conn, NULL, err, NOTICE_ADD, "uuuiii", &l->entity, &notice, &l->letter, (int64_t)l->recipients[i].n,
 			    a->now_us, (int64_t)l->number);
 	}
+	/* The answer, 202, says nothing of its own. */
+	return st == PLI_OK ? once_keep(tx, &a->once, a->who, &l->letter, NULL, 0, a->now_us, err) : st;
+}
+
+/* Under the Idempotency-Key, whose scope is this letter. */
+static enum pli_status resend_begin(struct again *a, struct pool *pool, const char *key, bool *replayed_r, struct err *err)
+{
+	AUTO_BUF ignored = { 0 };
+	struct uuid letter;
+	char id[37];
+	struct once_request request = {
+		.key = key, .route = pool_fmt(pool, "resend %s", uuid_format(id, &a->letter->letter)),
+		.content = a->chosen, .content_n = a->letter->recipient_count * sizeof(*a->chosen),
+	};
+
+	return once_begin(a->office, a->who, pool, &request, &a->once, replayed_r, &letter, &ignored, err);
+}
+
+static enum pli_status resend_now(struct again *a, struct err *err)
+{
+	enum pli_status st;
+
+	if (a->letter->expires_us <= a->now_us)
+		return err_field(err, PLI_CONFLICT, "expired", "", "The letter has expired; its links no longer open it.");
+	st = office_room(a->office, OFFICE_RESERVE_DEPOSIT, err);
+	if (st == PLI_OK)
+		st = db_write(a->office->parts.db, notices_queue, a, err);
+	if (st == PLI_OK)
+		office_notices_due(a->office);
 	return st;
 }
 
 enum pli_status letter_resend(struct office *office, const struct principal *who, const struct journal_actor *actor,
-			      struct pool *pool, const char *id, const char *const *addresses, struct err *err)
+			      struct pool *pool, const char *id, const char *const *addresses, const char *key, struct err *err)
 {
 	struct letter *letter;
-	struct again a = { .office = office, .actor = actor, .now_us = clock_now_us() };
+	struct again a = { .office = office, .who = who, .actor = actor, .now_us = clock_now_us() };
+	bool replayed = false;
 	enum pli_status st = letter_get(office, who, pool, id, &letter, err);
 
 	if (st == PLI_OK)
@@ -102,15 +136,12 @@ enum pli_status letter_resend(struct office *office, const struct principal *who
 	if (st != PLI_OK)
 		return st;
 	a.letter = letter;
-	if (letter->expires_us <= a.now_us)
-		return err_field(err, PLI_CONFLICT, "expired", "", "The letter has expired; its links no longer open it.");
 	st = recipients_choose(&a, pool, addresses, err);
 	if (st == PLI_OK)
-		st = office_room(office, OFFICE_RESERVE_DEPOSIT, err);
-	if (st == PLI_OK)
-		st = db_write(office->parts.db, notices_queue, &a, err);
-	if (st == PLI_OK)
-		office_notices_due(office);
+		st = resend_begin(&a, pool, key, &replayed, err);
+	if (st == PLI_OK && !replayed)
+		st = resend_now(&a, err);
+	once_end(office, &a.once);
 	return st;
 }
 

@@ -102,20 +102,42 @@ static void again(void **state)
 	int64_t before = instance_count(&in, "SELECT COUNT(*) FROM notice");
 
 	(void)state;
-	REFUSED(letter_resend(in.office, &in.editor, &actor, pool, plain, none, &err), PLI_INVALID, "no-recipient");
-	REFUSED(letter_resend(in.office, &in.editor, &actor, pool, plain, other, &err), PLI_INVALID, "not-a-recipient");
-	REFUSED(letter_resend(in.office, &in.editor, &actor, pool, plain, bad, &err), PLI_INVALID, "bad-address");
-	REFUSED(letter_resend(in.office, &in.reader, &actor, pool, plain, NULL, &err), PLI_DENIED, NULL);
-	REFUSED(letter_resend(in.office, &in.auditor, &actor, pool, plain, NULL, &err), PLI_DENIED, NULL);
-	REFUSED(letter_resend(in.office, &in.colleague, &actor, pool, plain, NULL, &err), PLI_ABSENT, NULL);
-	REFUSED(letter_resend(in.office, &in.stranger, &actor, pool, plain, NULL, &err), PLI_ABSENT, NULL);
+	REFUSED(letter_resend(in.office, &in.editor, &actor, pool, plain, none, NULL, &err), PLI_INVALID, "no-recipient");
+	REFUSED(letter_resend(in.office, &in.editor, &actor, pool, plain, other, NULL, &err), PLI_INVALID, "not-a-recipient");
+	REFUSED(letter_resend(in.office, &in.editor, &actor, pool, plain, bad, NULL, &err), PLI_INVALID, "bad-address");
+	REFUSED(letter_resend(in.office, &in.reader, &actor, pool, plain, NULL, NULL, &err), PLI_DENIED, NULL);
+	REFUSED(letter_resend(in.office, &in.auditor, &actor, pool, plain, NULL, NULL, &err), PLI_DENIED, NULL);
+	REFUSED(letter_resend(in.office, &in.colleague, &actor, pool, plain, NULL, NULL, &err), PLI_ABSENT, NULL);
+	REFUSED(letter_resend(in.office, &in.stranger, &actor, pool, plain, NULL, NULL, &err), PLI_ABSENT, NULL);
 	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM notice"), before);
-	OK(letter_resend(in.office, &in.editor, &actor, pool, plain, one, &err));
+	OK(letter_resend(in.office, &in.editor, &actor, pool, plain, one, NULL, &err));
 	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM notice"), before + 1);
 	assert_int_equal(instance_count(&in, "SELECT send FROM notice WHERE kind = 'resend'"), 2);
-	OK(letter_resend(in.office, &in.editor, &actor, pool, plain, NULL, &err));
+	OK(letter_resend(in.office, &in.editor, &actor, pool, plain, NULL, NULL, &err));
 	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM notice WHERE kind = 'resend'"), 3);
 	assert_int_equal(instance_count(&in, "SELECT MAX(send) FROM notice"), 3);
+}
+
+/* A repeat under the same key mails nobody twice; the key's scope is the letter. */
+static void again_once(void **state)
+{
+	AUTO_POOL pool = pool_new();
+	struct err err = { 0 };
+	struct journal_actor actor = instance_actor(&in.editor);
+	const char *const one[] = { "b@example.org", NULL }, *const same[] = { "B@EXAMPLE.org", "b@example.org", NULL };
+	int64_t before = instance_count(&in, "SELECT COUNT(*) FROM notice");
+
+	(void)state;
+	REFUSED(letter_resend(in.office, &in.editor, &actor, pool, plain, one, "", &err), PLI_INVALID, "bad-idempotency-key");
+	OK(letter_resend(in.office, &in.editor, &actor, pool, plain, one, "again-1", &err));
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM notice"), before + 1);
+	OK(letter_resend(in.office, &in.editor, &actor, pool, plain, one, "again-1", &err));
+	OK(letter_resend(in.office, &in.editor, &actor, pool, plain, same, "again-1", &err));
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM notice"), before + 1);
+	REFUSED(letter_resend(in.office, &in.editor, &actor, pool, plain, NULL, "again-1", &err), PLI_INVALID, "idempotency-mismatch");
+	OK(letter_resend(in.office, &in.editor, &actor, pool, plain, one, "again-2", &err));
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM notice"), before + 2);
+	assert_null(in.office->running);
 }
 
 static void unlocking(void **state)
@@ -376,6 +398,7 @@ int main(void)
 		cmocka_unit_test(who_gets_which_letter),
 		cmocka_unit_test(lists),
 		cmocka_unit_test(again),
+		cmocka_unit_test(again_once),
 		cmocka_unit_test(unlocking),
 		cmocka_unit_test(journal_views),
 		cmocka_unit_test(journal_pages),

@@ -52,9 +52,9 @@ enum pli_status office_ready(struct office *office, struct err *err)
 	enum pli_status st = db_healthy(office->parts.db, err);
 
 	if (st == PLI_OK && !keeper_linked(office->parts.keeper))
-		st = err_set(err, PLI_BUSY, "The keeper is not there.");
+		st = err_set(err, PLI_BUSY, "The keeper does not answer.");
 	if (st == PLI_OK)
-		st = keeper_status(office->parts.keeper, &keeper, err);
+		st = keeper_status_soon(office->parts.keeper, &keeper, err);
 	if (st == PLI_OK && keeper.refusing)
 		st = err_set(err, PLI_BUSY, "The keeper refuses to sign: %s", keeper.reason);
 	if (st == PLI_OK)

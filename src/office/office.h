@@ -32,7 +32,8 @@ void office_free(struct office *office);
 /* The two-step disk reserve: PLI_FULL below it. */
 enum office_reserve { OFFICE_RESERVE_DEPOSIT, OFFICE_RESERVE_READ };
 MUST enum pli_status office_room(struct office *office, enum office_reserve step, struct err *err);
-/* PLI_OK only when a deposit would succeed now (database, keeper, space). */
+/* PLI_OK only when a deposit would succeed now (database, keeper, space).  Waits at most 2 s for the keeper, not at all
+ * for one that is known not to answer. */
 MUST enum pli_status office_ready(struct office *office, struct err *err);
 
 /* Housekeeping, called by front's timer thread once a minute (and at start): visits of closed hours become entries, expired letters, sweep of

@@ -8,7 +8,7 @@
 
 #include "office.h"
 
-struct office_running;		/* idempotency keys of requests under way: deposit_once.c */
+struct office_running;		/* idempotency keys of requests under way: once.c */
 
 struct office {
 	struct office_parts parts;

@@ -182,8 +182,11 @@ enum pli_status child_origin(struct pool *pool, int journal_dir_fd, const char *
 
 int child_failed(const struct err *err)
 {
+	char words[sizeof(err->text) + sizeof(err->hint) + 1];
+
 	log_error("process.failed", "%s%s%s", err->text, err->hint[0] ? "; " : "", err->hint);
-	if (control_send(CHILD_FD_CONTROL, CONTROL_FAILED, err->text, -1, NULL) != PLI_OK)
+	snprintf(words, sizeof(words), "%s%s%s", err->text, err->hint[0] ? "\n" : "", err->hint);
+	if (control_send(CHILD_FD_CONTROL, CONTROL_FAILED, words, -1, NULL) != PLI_OK)
 		log_debug("process.orphan", "nobody to tell");
 	return sysexit_of(err->status);
 }

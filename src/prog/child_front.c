@@ -10,8 +10,10 @@
 #include "clock.h"
 #include "log.h"
 #include "pool.h"
+#include "text.h"
 
 #include "http.h"
+#include "tls_context.h"
 
 #include "journal.h"
 #include "keeper.h"
@@ -31,6 +33,7 @@
 
 #define HOUSEKEEPING_S 60
 #define GRACE_MS 4000		/* for exchanges under way at a stop */
+#define CTL_GRACE_MS 1000	/* for an operator's verbs; one that reads the whole journal may take minutes */
 #define RESERVED_FILES 512	/* descriptors that are not connections */
 
 struct child_front {
@@ -152,6 +155,19 @@ static unsigned connections_max(void)
 						   : (unsigned)files.rlim_cur / 2;
 }
 
+/* What is wrong with the TLS pair, by the names of its files. */
+static enum pli_status tls_files_named(enum pli_status st, struct err *err)
+{
+	bool key = str_eq(err->field, TLS_KEY);
+	struct err why = *err;
+
+	if (st != PLI_INPUT || (!key && !str_eq(why.field, TLS_CERTIFICATE)))
+		return st;
+	err_set(err, st, "%s: %s", key ? "tls/key.pem" : "tls/cert.pem", why.text);
+	return err_hint(err, "%s", key ? "Put the PEM key that belongs to tls/cert.pem, without a pass phrase, into tls/key.pem."
+				       : "Put the server's certificate, then its intermediates, as PEM into tls/cert.pem.");
+}
+
 static enum pli_status start_https(struct child_front *f, struct err *err)
 {
 	const struct settings *s = &f->child.settings;
@@ -176,7 +192,7 @@ static enum pli_status start_https(struct child_front *f, struct err *err)
 	for (int i = 0; i < config.listen_count; i++)
 		fds[i] = CHILD_FD_FRONT_LISTEN + i;
 	if (st == PLI_OK)
-		st = http_server_start(&config, &app, &f->server, err);
+		st = tls_files_named(http_server_start(&config, &app, &f->server, err), err);
 	mem_wipe(f->front.key_pem, strlen(f->front.key_pem));
 	return st;
 }
@@ -212,6 +228,16 @@ static enum pli_status start_serving(struct child_front *f, struct err *err)
 						 : NULL, -1, err);
 }
 
+/* On the thread of the keeper's client: the parent always reads its line. */
+static void keeper_hung(void *arg)
+{
+	struct err err;
+
+	(void)arg;
+	if (control_send(CHILD_FD_CONTROL, CONTROL_KEEPER_HUNG, NULL, -1, &err) != PLI_OK)
+		log_warn("front.keeper", "%s", err.text);
+}
+
 static void take_link(struct child_front *f, struct control_message *m)
 {
 	if (m->type == CONTROL_LINK_KEEPER && m->fd >= 0) {
@@ -225,9 +251,10 @@ static void take_link(struct child_front *f, struct control_message *m)
 	}
 }
 
-static void stop_serving(struct child_front *f)
+/* HTTP first, which refuses what is new from here on.  False: an operator's verb is still under way, and everything that it uses
+ * stays open until the process ends; what is acknowledged is on the disk. */
+static bool stop_serving(struct child_front *f)
 {
-	ctl_server_stop(f->ctl);
 	if (f->server)
 		http_server_stop(f->server, GRACE_MS);
 	dispatch_stop(f->dispatch);
@@ -238,9 +265,14 @@ static void stop_serving(struct child_front *f)
 		pthread_mutex_unlock(&f->lock);
 		pthread_join(f->housekeeper, NULL);
 	}
+	if (!ctl_server_stop(f->ctl, CTL_GRACE_MS)) {
+		log_warn("front.stop", "an operator's verb is abandoned");
+		return false;
+	}
 	if (f->doors)
 		doors_free(f->doors);
 	front_close(&f->front);
+	return true;
 }
 
 /* PLI_OK after a STOP. */
@@ -273,6 +305,7 @@ int child_front(int argc, char **argv)
 	f->courier_fd = -1;
 	f->front.pool = pool;
 	f->front.blobs_fd = -1;
+	f->front.keeper_hung = keeper_hung;
 	f->front.settings = &f->child.settings;
 	pthread_mutex_init(&f->lock, NULL);
 	if (child_begin(pool, argc, argv, &f->child, &err) != PLI_OK || start_libraries(&f->child, &err) != PLI_OK ||
@@ -282,6 +315,7 @@ int child_front(int argc, char **argv)
 		/* Threads may be under way: what is acknowledged is on the disk, the rest is not worth a wait. */
 		_exit(child_failed(&err));
 	}
-	stop_serving(f);
+	if (!stop_serving(f))
+		_exit(EX_OK);
 	return EX_OK;
 }

@@ -20,7 +20,8 @@ enum control_type {
 	CONTROL_LINK_COURIER = 'C',
 	/* child to parent */
 	CONTROL_READY = 'R',		/* serving; text: "" or what is limited ("verify-only") */
-	CONTROL_FAILED = 'E',		/* text: why the process ends; its exit status follows */
+	CONTROL_FAILED = 'E',		/* text: why the process ends, and on a second line what to do; its exit status follows */
+	CONTROL_KEEPER_HUNG = 'H',	/* front: the keeper gives no sign of life */
 };
 
 struct control_message {

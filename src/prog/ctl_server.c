@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -27,6 +28,7 @@ struct ctl_server {
 	pthread_mutex_t lock;
 	pthread_cond_t less;
 	unsigned calls;
+	bool stopping;
 };
 
 struct call_start {
@@ -124,7 +126,7 @@ static void *call_thread(void *arg)
 	close(start.fd);
 	pthread_mutex_lock(&start.server->lock);
 	start.server->calls--;
-	pthread_cond_signal(&start.server->less);
+	pthread_cond_broadcast(&start.server->less);
 	pthread_mutex_unlock(&start.server->lock);
 	return NULL;
 }
@@ -146,8 +148,14 @@ static void take_call(struct ctl_server *server)
 	start = mem_alloc(sizeof(*start));
 	*start = (struct call_start){ server, fd };
 	pthread_mutex_lock(&server->lock);
-	while (server->calls >= CALLS_MAX)
+	while (server->calls >= CALLS_MAX && !server->stopping)
 		pthread_cond_wait(&server->less, &server->lock);
+	if (server->stopping) {
+		pthread_mutex_unlock(&server->lock);
+		mem_free(start);
+		close(fd);
+		return;
+	}
 	server->calls++;
 	pthread_mutex_unlock(&server->lock);
 	pthread_attr_init(&detached);
@@ -183,12 +191,16 @@ enum pli_status ctl_server_start(int listen_fd, const struct ctl_verb *verbs, vo
 				 struct ctl_server **server_r, struct err *err)
 {
 	struct ctl_server *server = mem_alloc(sizeof(*server));
+	pthread_condattr_t monotonic;
 
 	server->listen_fd = listen_fd;
 	server->verbs = verbs;
 	server->arg = arg;
 	pthread_mutex_init(&server->lock, NULL);
-	pthread_cond_init(&server->less, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&server->less, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	server->stop_fd = eventfd(0, EFD_CLOEXEC);
 	if (server->stop_fd < 0 || pthread_create(&server->thread, NULL, accept_thread, server) != 0) {
 		enum pli_status st = err_errno(err, "control socket");
@@ -199,20 +211,37 @@ enum pli_status ctl_server_start(int listen_fd, const struct ctl_verb *verbs, vo
 	return PLI_OK;
 }
 
-void ctl_server_stop(struct ctl_server *server)
+bool ctl_server_stop(struct ctl_server *server, unsigned wait_ms)
 {
 	uint64_t one = 1;
+	struct timespec until;
+	bool idle;
 
 	if (!server)
-		return;
+		return true;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += wait_ms / 1000;
+	until.tv_nsec += wait_ms % 1000 * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000L;
+	}
+	pthread_mutex_lock(&server->lock);
+	server->stopping = true;
+	pthread_cond_broadcast(&server->less);
+	pthread_mutex_unlock(&server->lock);
 	if (write(server->stop_fd, &one, sizeof(one)) == sizeof(one))
 		pthread_join(server->thread, NULL);
 	pthread_mutex_lock(&server->lock);
-	while (server->calls > 0)
-		pthread_cond_wait(&server->less, &server->lock);
+	while (server->calls > 0 && pthread_cond_timedwait(&server->less, &server->lock, &until) != ETIMEDOUT)
+		;
+	idle = server->calls == 0;
 	pthread_mutex_unlock(&server->lock);
+	if (!idle)
+		return false;
 	close(server->stop_fd);
 	pthread_cond_destroy(&server->less);
 	pthread_mutex_destroy(&server->lock);
 	mem_free(server);
+	return true;
 }

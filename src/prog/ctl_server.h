@@ -2,6 +2,8 @@
 #ifndef PLI_CTL_SERVER_H
 #define PLI_CTL_SERVER_H
 
+#include <stdbool.h>
+
 #include "status.h"
 
 #include "buf.h"
@@ -30,7 +32,8 @@ struct ctl_server;
 /* verbs ends with a NULL name; listen_fd is borrowed.  Runs the verb's function with arg. */
 MUST enum pli_status ctl_server_start(int listen_fd, const struct ctl_verb *verbs, void *arg,
 				      struct ctl_server **server_r, struct err *err);
-/* Takes no new request, waits for those under way.  NULL is allowed. */
-void ctl_server_stop(struct ctl_server *server);
+/* Takes no new request and waits for those under way, wait_ms at most.  False: some still are; what they use must stay until the
+ * process ends, which it should do soon.  NULL is allowed. */
+bool ctl_server_stop(struct ctl_server *server, unsigned wait_ms);
 
 #endif

@@ -2,17 +2,23 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "buf.h"
+#include "clock.h"
 #include "pool.h"
 
 #include "json_read.h"
 
 #include "ctl.h"
+#include "ctl_server.h"
 
 static void request_round_trip(void **state)
 {
@@ -101,11 +107,98 @@ static void unknown_status_is_a_failure(void **state)
 	}
 }
 
+/* ---- the server's end ---- */
+
+struct gate {
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	bool entered, open, left;
+};
+
+static enum pli_status linger(void *arg, struct ctl_call *call, struct err *err)
+{
+	struct gate *g = arg;
+
+	(void)call;
+	(void)err;
+	pthread_mutex_lock(&g->lock);
+	g->entered = true;
+	pthread_cond_broadcast(&g->cond);
+	while (!g->open)
+		pthread_cond_wait(&g->cond, &g->lock);
+	g->left = true;
+	pthread_cond_broadcast(&g->cond);
+	pthread_mutex_unlock(&g->lock);
+	return PLI_OK;
+}
+
+static void gate_wait(struct gate *g, const bool *what)
+{
+	pthread_mutex_lock(&g->lock);
+	while (!*what)
+		pthread_cond_wait(&g->cond, &g->lock);
+	pthread_mutex_unlock(&g->lock);
+}
+
+static int call_verb(const struct sockaddr_un *at)
+{
+	AUTO_BUF line = { 0 };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ctl_request_write(&line, "linger", "{}");
+	assert_int_equal(connect(fd, (const struct sockaddr *)at, sizeof(*at)), 0);
+	assert_int_equal(write(fd, line.p, line.n), line.n);
+	return fd;
+}
+
+/* A verb that takes long does not hold up a stop. */
+static void a_long_verb_is_abandoned(void **state)
+{
+	static const struct ctl_verb verbs[] = { { "linger", linger }, { NULL, NULL } };
+	static struct ctl_server *abandoned;	/* kept: found by who looks for leaks */
+	struct ctl_server *server;
+	struct gate g = { .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
+	int64_t begun_us;
+	struct err err;
+	char byte;
+
+	(void)state;
+	snprintf(at.sun_path + 1, sizeof(at.sun_path) - 1, "pli-ctl-test-%ld", (long)getpid());
+	assert_int_equal(bind(listen_fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(listen_fd, 8), 0);
+	assert_int_equal(ctl_server_start(listen_fd, verbs, &g, &abandoned, &err), PLI_OK);
+	fd = call_verb(&at);
+	gate_wait(&g, &g.entered);
+	begun_us = clock_mono_us();
+	assert_false(ctl_server_stop(abandoned, 200));
+	assert_true(clock_mono_us() - begun_us < 5 * SECOND_US);
+	pthread_mutex_lock(&g.lock);
+	g.open = true;
+	pthread_cond_broadcast(&g.cond);
+	pthread_mutex_unlock(&g.lock);
+	gate_wait(&g, &g.left);
+	while (read(fd, &byte, 1) == 1)		/* its thread is done with the server when the line ends */
+		;
+	close(fd);
+
+	/* One that is done in time is waited for. */
+	assert_int_equal(ctl_server_start(listen_fd, verbs, &g, &server, &err), PLI_OK);
+	fd = call_verb(&at);
+	while (read(fd, &byte, 1) == 1)
+		;
+	close(fd);
+	assert_true(ctl_server_stop(server, 5000));
+	close(listen_fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(request_round_trip), cmocka_unit_test(request_refused),
 		cmocka_unit_test(answers_round_trip), cmocka_unit_test(unknown_status_is_a_failure),
+		cmocka_unit_test(a_long_verb_is_abandoned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,8 +162,10 @@ enum pli_status front_open(struct front *front, int keeper_fd, struct err *err)
 	enum pli_status st = keeper_new(keeper_fd, &front->keeper, err);
 
 	front->blobs_fd = -1;
-	if (st == PLI_OK)
+	if (st == PLI_OK) {
+		keeper_watch(front->keeper, front->keeper_hung, NULL);
 		st = open_database(front, err);
+	}
 	if (st != PLI_OK)
 		return st;
 	st = journal_open(front->db, front->keeper, front->origin, &front->journal, &front->why);

@@ -31,6 +31,7 @@ struct front {
 	struct keywrap *keywrap;		/* how the storage room reaches the keeper */
 	struct db *db;
 	struct keeper *keeper;
+	void (*keeper_hung)(void *arg);		/* given before front_open; see keeper_watch */
 	struct journal *journal;
 	struct directory *directory;
 	struct object_store *objects;

@@ -29,6 +29,7 @@
 #define DELAY_MAX_MS 3000
 #define START_MS 120000			/* a long journal is read at start */
 #define STOP_FRONT_MS 6500
+#define SETTLED_US (5 * SECOND_US)	/* what is said of a process that is younger may be meant for the one before */
 #define STOP_OTHERS_MS 2000
 
 struct worker {
@@ -37,9 +38,10 @@ struct worker {
 	bool wanted, ready;
 	bool was_ready;			/* at least once */
 	unsigned quick_deaths;
-	int64_t started_us, start_at_us;	/* monotonic */
+	int64_t started_us, ready_us, start_at_us;	/* monotonic */
 	int exit_status;		/* of its last end */
 	char failure[CONTROL_TEXT_MAX + 1];
+	const char *failure_hint;	/* in failure, behind its text; "" if none */
 };
 
 struct host {
@@ -146,6 +148,7 @@ static enum pli_status start_worker(struct host *host, enum child_kind kind, str
 	w->control = pair[0];
 	w->ready = false;
 	w->failure[0] = '\0';
+	w->failure_hint = w->failure;
 	w->start_at_us = 0;
 	w->started_us = clock_mono_us();
 	link_to_others(host, kind);
@@ -161,8 +164,31 @@ static void worker_ready(struct host *host, enum child_kind kind, const char *te
 	if (w->was_ready)
 		log_info("host.back", "%s is back, process %ld", child_name(kind), (long)w->pid);
 	w->ready = w->was_ready = true;
+	w->ready_us = clock_mono_us();
 	if (kind == CHILD_FRONT)
 		snprintf(host->limited, sizeof(host->limited), "%s", text);
+}
+
+static void worker_failed(struct worker *w, const char *text)
+{
+	size_t n = strcspn(text, "\n");
+
+	snprintf(w->failure, sizeof(w->failure), "%s", text);
+	w->failure_hint = w->failure + n + (text[n] != '\0');
+	w->failure[n] = '\0';
+}
+
+/* A keeper that lives but does not work is worth a dead one: its successor begins from what is on the disk.  One that still reads
+ * its journal at the start is left alone. */
+static void keeper_hung(struct host *host)
+{
+	const struct worker *w = &host->workers[CHILD_KEEPER];
+
+	if (w->pid <= 0 || !w->ready || clock_mono_us() - w->ready_us < SETTLED_US)
+		return;
+	log_error("host.hung", "%s, process %ld, gives no sign of life; it is ended", child_name(CHILD_KEEPER), (long)w->pid);
+	if (kill(w->pid, SIGKILL) != 0)
+		log_error("host.hung", "%s", strerror(errno));
 }
 
 /* Everything that waits on a worker's line. */
@@ -183,8 +209,10 @@ static void hear_worker(struct host *host, enum child_kind kind)
 		if (m.fd >= 0)
 			close(m.fd);
 		if (m.type == CONTROL_FAILED)
-			memcpy(w->failure, m.text, sizeof(w->failure));
-		else
+			worker_failed(w, m.text);
+		else if (m.type == CONTROL_KEEPER_HUNG && kind == CHILD_FRONT)
+			keeper_hung(host);
+		else if (m.type != CONTROL_KEEPER_HUNG)
 			worker_ready(host, kind, m.text);
 	}
 }
@@ -353,8 +381,9 @@ static enum pli_status failed_start(const struct host *host, int *exit_r, struct
 			continue;
 		if (exit_r)
 			*exit_r = w->exit_status ? w->exit_status : EX_SOFTWARE;
-		return err_set(err, w->exit_status == EX_DATAERR ? PLI_CONFLICT : PLI_IO, "%s could not start: %s",
-			       child_name((enum child_kind)i), w->failure[0] ? w->failure : "see the log above");
+		err_set(err, w->exit_status == EX_DATAERR ? PLI_CONFLICT : PLI_IO, "%s could not start: %s",
+			child_name((enum child_kind)i), w->failure[0] ? w->failure : "see the log above");
+		return w->failure_hint[0] ? err_hint(err, "%s", w->failure_hint) : err->status;
 	}
 	return PLI_OK;
 }
@@ -408,8 +437,10 @@ enum pli_status host_start(struct instance *instance, const struct host_options 
 	host->instance = instance;
 	host->serve = options->serve;
 	host->ctl_fd = host->settings_fd = host->signal_fd = -1;
-	for (int i = 0; i < CHILD_COUNT; i++)
+	for (int i = 0; i < CHILD_COUNT; i++) {
 		host->workers[i].control = -1;
+		host->workers[i].failure_hint = host->workers[i].failure;
+	}
 	if (exit_r)
 		*exit_r = 0;
 	st = start_all(host, exit_r, err);

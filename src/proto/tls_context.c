@@ -30,6 +30,15 @@ static enum pli_status tls_fault(struct err *err, enum pli_status status, const 
 	return err_set(err, status, "%s%s%s", what, text[0] ? ": " : "", text);
 }
 
+/* As tls_fault, for one of the two texts. */
+static enum pli_status tls_bad_text(struct err *err, const char *field, const char *what)
+{
+	struct err why;
+
+	tls_fault(&why, PLI_INPUT, what);
+	return err_field(err, PLI_INPUT, "bad-tls", field, "%s", why.text);
+}
+
 /* Encrypted keys are refused instead of asking a terminal. */
 static int tls_no_passphrase(char *buf, int size, int rwflag, void *arg)
 {
@@ -65,7 +74,7 @@ static enum pli_status tls_use_chain(SSL_CTX *ctx, const char *pem, struct err *
 	X509_free(leaf);
 	BIO_free(bio);
 	if (!ok)
-		return tls_fault(err, PLI_INPUT, "the TLS certificate cannot be used");
+		return tls_bad_text(err, TLS_CERTIFICATE, "the TLS certificate cannot be used");
 	ERR_clear_error();	/* the end of the PEM text is left there as an error */
 	return PLI_OK;
 }
@@ -74,13 +83,15 @@ static enum pli_status tls_use_key(SSL_CTX *ctx, const char *pem, struct err *er
 {
 	BIO *bio = BIO_new_mem_buf(pem, -1);
 	EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, tls_no_passphrase, NULL) : NULL;
-	int ok = key && SSL_CTX_use_PrivateKey(ctx, key) == 1 && SSL_CTX_check_private_key(ctx) == 1;
+	const char *wrong = NULL;
 
+	if (!key)
+		wrong = "the TLS key cannot be read";
+	else if (SSL_CTX_use_PrivateKey(ctx, key) != 1 || SSL_CTX_check_private_key(ctx) != 1)
+		wrong = "the TLS key is not that of the certificate";
 	EVP_PKEY_free(key);
 	BIO_free(bio);
-	if (!ok)
-		return tls_fault(err, PLI_INPUT, "the TLS key cannot be used with this certificate");
-	return PLI_OK;
+	return wrong ? tls_bad_text(err, TLS_KEY, wrong) : PLI_OK;
 }
 
 static enum pli_status tls_harden(SSL_CTX *ctx, struct err *err)

@@ -6,12 +6,16 @@
 
 #include "status.h"
 
+/* The field of an error that one of the two texts is the cause of. */
+#define TLS_CERTIFICATE "certificate"
+#define TLS_KEY "key"
+
 struct ssl_ctx_st;
 struct tls_tickets;
 
 /* cert_pem: leaf, then intermediates; key_pem: without pass phrase.  Borrowed for the call.  tickets is borrowed for as
  * long as the context and its connections live.
- * PLI_INPUT: a text does not parse or the two do not belong together; PLI_BUG: OpenSSL refuses a setting.
+ * PLI_INPUT: a text does not parse or the two do not belong together, with the field; PLI_BUG: OpenSSL refuses a setting.
  * Freed with SSL_CTX_free(). */
 MUST enum pli_status tls_context_new(const char *cert_pem, const char *key_pem, struct tls_tickets *tickets,
 				     struct ssl_ctx_st **ctx_r, struct err *err);

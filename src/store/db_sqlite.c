@@ -478,7 +478,8 @@ static const char pragmas_both[] =
 	"PRAGMA foreign_keys = OFF;"
 	"PRAGMA secure_delete = ON;"
 	"PRAGMA trusted_schema = OFF;"
-	"PRAGMA cell_size_check = ON;";
+	"PRAGMA cell_size_check = ON;"
+	"PRAGMA journal_size_limit = 67108864;";
 static const char pragmas_writer[] =
 	"PRAGMA cache_size = -8000;"
 	"PRAGMA journal_mode = WAL;"
@@ -502,6 +503,15 @@ static void sqlite_close(struct db_conn *conn)
 	mem_free(c->slots);
 	sqlite3_close(c->db);
 	mem_free(c);
+}
+
+/* The index stays at a close instead of being removed: the next opening needs its room, which a full disk does not give a second
+ * time.  The log stays too, but empty (journal_size_limit): nothing is left that could be taken for newer than the file. */
+static void log_keep(struct sqlite_conn *c)
+{
+	int keep = 1;
+
+	(void)sqlite3_file_control(c->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
 }
 
 /* For the owner alone whatever the umask; the log and its index take the mode of the file. */
@@ -538,6 +548,7 @@ static enum pli_status sqlite_open(const char *name, bool create, enum db_role r
 		status = failed(c, name, err);
 		goto close_conn;
 	}
+	log_keep(c);
 	if (role == DB_WRITER)
 		sqlite3_wal_hook(c->db, log_grew, c);
 	*conn_r = &c->base;

@@ -2,8 +2,9 @@
  *
  * A group is what has queued up while the group before was being written, at most GROUP_MAX functions.  Each group costs
  * the same few flushes and signatures however many it holds; so, while groups before it have not been released, it waits
- * until it holds as many functions as they do, for GATHER_US at most.  A lone writer never waits.  The way of a group: BEGIN; each function; the finish hook over the surviving late items; COMMIT;
- * answers, but for functions with late items, which the committed hook's owner answers by db_group_release.
+ * until it holds as many functions as they do, for GATHER_US at most.  A lone writer never waits.
+ * The way of a group: BEGIN; each function; the finish hook over the surviving late items; COMMIT; answers, but for
+ * functions with late items, which the committed hook's owner answers by db_group_release.
  *
  * A function that fails must leave no trace.  Savepoints do that, but make the engine keep a copy of every page that each
  * function touches.  So the group first runs without them; when a function fails after it has changed something, the

@@ -340,7 +340,7 @@ static void answers_wait_for_the_release(void **state)
 {
 	struct env *env = *state;
 	struct job jobs[2] = { { .env = env, .k = 1, .late = true }, { .env = env, .k = 2, .late = true } };
-	struct job plain = { .k = 3 };
+	struct job plain = { .k = 3 }, lone = { .k = 4 };
 	pthread_t threads[2];
 	struct err err = { 0 };
 
@@ -352,7 +352,9 @@ static void answers_wait_for_the_release(void **state)
 	assert_int_equal(db_write(env->db, write_item, &plain, &err), PLI_OK);
 	pthread_create(&threads[1], NULL, job_thread, &jobs[1]);
 	assert_int_equal(held_wait(env, 2), 2);
-	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), 3);
+	/* Two are out and one alone comes: it waits for company, but not for the release. */
+	assert_int_equal(db_write(env->db, write_item, &lone, &err), PLI_OK);
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), 4);
 	assert_false(atomic_load(&jobs[0].done));
 	assert_false(atomic_load(&jobs[1].done));
 	db_group_release(env->held[1], PLI_OK, NULL);
