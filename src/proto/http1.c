@@ -16,7 +16,7 @@
 #define READ_BYTES ((size_t)4096)
 #define STEPS_PER_TURN 64		/* records of 16 KiB: under a millisecond */
 #define LINGER_US (5 * SECOND_US)
-#define LINGER_BYTES UINT64_C(2097152)
+#define LINGER_BYTES (UINT64_C(16) << 20)	/* well above any body that is taken whole, so that whoever is refused reads why */
 
 static void http1_advance(struct http1_conn *c);
 
