@@ -105,7 +105,7 @@ main(async () => {
 		'an account taken away': [() => sql(`UPDATE journal SET account = NULL WHERE seq = ${sent}`), sent + 1],
 		'changed shown texts': [() => sql(`UPDATE journal SET shown = (SELECT shown FROM journal WHERE event = 'document.sent' ORDER BY seq LIMIT 1) WHERE seq = ${sent}`), sent + 1],
 		'shown texts taken away': [() => sql(`UPDATE journal SET shown = NULL WHERE seq = ${sent}`), sent + 1],
-		'a changed reading': [() => sql(`UPDATE journal SET recipient = (SELECT recipient FROM journal WHERE seq = ${k}) WHERE seq = ${opened}`), opened + 1],
+		'a changed reading': [() => sql(`UPDATE journal SET recipient = (SELECT j.recipient FROM journal j WHERE j.recipient <> journal.recipient ORDER BY j.seq LIMIT 1) WHERE seq = ${opened}`), opened + 1],
 		// What the journal binds by digests: whose address, which files.
 		'another kind of recipient': [() => sql(`UPDATE recipient SET kind = 'to' WHERE kind = 'cc' AND letter = x'${rows[k].letter}'`), null],
 		'another sheet': [() => sql(`UPDATE recipient SET sheet = (SELECT sheet FROM recipient WHERE letter <> x'${rows[k].letter}' LIMIT 1) WHERE letter = x'${rows[k].letter}' AND recipient = x'${rows[k].recipient}'`), k + 1],
