@@ -824,12 +824,15 @@ static void damaged_heads(void **state)
 	struct fixture *f = *state;
 	uint64_t size, bad_number;
 	struct err err;
+	uint8_t byte;
 	int fd;
 
 	whole_letter(f, 1);
 	whole_letter(f, 1);
 	fd = openat(f->dir.journal, "heads", O_RDWR);
-	assert_int_equal(pwrite(fd, "\xff", 1, 60), 1);
+	assert_int_equal(pread(fd, &byte, 1, 60), 1);
+	byte ^= 1;
+	assert_int_equal(pwrite(fd, &byte, 1, 60), 1);
 	assert_int_equal(verify(f, &size, &bad_number, &err), PLI_CONFLICT);
 	assert_int_equal(bad_number, 1);
 	close(fd);
