@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Goal: a full disk is a refusal, not an end: 507 before any proof, readings go on from the smaller reserve and stop with 507
 // too when it is gone, pages stay up, the service resumes by itself, the journal verifies, nothing half stays.  On a tmpfs of
-// 96 MiB where root may mount one: first slowly, step by step, then at once under load, then without any reserve, so that the
+// 96 MiB where mounting is allowed: first slowly, step by step, then at once under load, then without any reserve, so that the
 // disk is full in the middle of writing.  The quota of pli.conf does the same, by its own count, everywhere.
 'use strict';
 const crypto = require('crypto');
@@ -268,6 +268,7 @@ async function ended(i) {
 	i.disk.unmount();
 }
 
+SmallDisk.enter();
 main(async () => {
 	// Without reserves every write of database, blobs, heads and outbox meets the full disk itself.
 	const bare = await onDisk('bare', [0, 0]);

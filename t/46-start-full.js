@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Goal: a server that was stopped cleanly starts also when not a byte is free: pages and journal are there, deposits are refused
 // with 507, `journal verify` works on the running and on the stopped instance; with room again it serves by itself.  On a tmpfs
-// where root may mount one.
+// of its own.
 'use strict';
 const path = require('path');
 const { Instance, check, same, until, main, TMP } = require('./lib/pli.js');
@@ -10,10 +10,13 @@ const { SmallDisk } = require('./lib/smalldisk.js');
 const MIB = 1 << 20;
 const letter = { to: ['a@example.net'], subject: 'Lettre', message: 'Texte' };
 
+SmallDisk.enter();
 main(async () => {
 	const disk = SmallDisk.mount(path.join(TMP, 'small'), '64m');
-	if (!disk)
-		return;
+	if (!disk) {
+		console.log('neither mounting nor a user namespace is allowed here');
+		process.exit(77);
+	}
 	const i = new Instance('small/instance').make({ conf: '[storage]\nreserve_deposit = 4MiB\nreserve_read = 1MiB\n' });
 	await i.serve();
 	const token = i.user('sender@example.org');
