@@ -397,6 +397,38 @@ static char *lower_host(struct pool *pool, const char *host)
 	return copy;
 }
 
+bool settings_relay_is_here(const struct settings *settings)
+{
+	const char *host = strstr(settings->mail, "://");
+
+	host = host ? host + 3 : "";
+	return str_starts(host, "127.") || str_starts(host, "[::1]:") || str_starts(host, "localhost:");
+}
+
+static enum pli_status check_mail(struct reader *r, struct err *err)
+{
+	struct settings *s = r->s;
+	const char *at = strrchr(s->mail_from, '@');
+	bool relay = !str_eq(s->mail, "outbox");
+
+	if (!s->mail_helo)
+		s->mail_helo = s->host;
+	if (!s->mail_dkim_domain && at && at[1] != '[')
+		s->mail_dkim_domain = at + 1;
+	if (relay && str_eq(s->mail_tls, "off") && (!settings_relay_is_here(s) || str_starts(s->mail, "smtps:"))) {
+		(void)err_field(err, PLI_INPUT, "bad-setting", "tls",
+				"%s: [mail] tls = off is for smtp:// to this machine alone, not for %s", r->at.file, s->mail);
+		return err_hint(err, "Without TLS everybody on the way can take the links out of the notices.");
+	}
+	if (!s->mail_user != !s->mail_password_file)
+		return err_field(err, PLI_INPUT, "bad-setting", s->mail_user ? "password_file" : "user",
+				 "%s: [mail] user and password_file go together", r->at.file);
+	if (s->mail_user && str_eq(s->mail_tls, "opportunistic"))
+		return err_field(err, PLI_INPUT, "bad-setting", "tls",
+				 "%s: [mail] a password wants tls = required", r->at.file);
+	return PLI_OK;
+}
+
 /* What one value alone cannot tell. */
 static enum pli_status check_whole(struct reader *r, struct err *err)
 {
@@ -425,7 +457,7 @@ static enum pli_status check_whole(struct reader *r, struct err *err)
 		/* Mail servers seldom take address literals, and our own mails never have them. */
 		s->mail_from = v4 || v6 ? "no-reply@localhost" : pool_fmt(r->pool, "no-reply@%s", s->host);
 	}
-	return PLI_OK;
+	return check_mail(r, err);
 }
 
 enum pli_status settings_parse(struct pool *pool, const char *file_name, const char *text,

@@ -12,6 +12,7 @@
 struct pool;
 
 #define SETTINGS_LISTEN_MAX 8
+#define SETTINGS_SPANS_MAX 16
 
 struct settings {
 	/* [server] */
@@ -28,6 +29,17 @@ struct settings {
 	const char *mail;		/* outbox | smtp://… | smtps://… */
 	const char *mail_from;		/* address in From:, default no-reply@HOST */
 	bool mail_paused;		/* notices wait (bench, maintenance) */
+	const char *mail_tls;		/* auto | required | opportunistic | off */
+	const char *mail_ca_file, *mail_user, *mail_password_file;	/* NULL: none */
+	const char *mail_helo;		/* default HOST */
+	const char *mail_bounce_domain;	/* NULL: no return address of its own */
+	unsigned mail_sessions, mail_timeout_s;
+	const char *mail_retry;		/* see settings_spans */
+	unsigned mail_retry_hours;
+	bool mail_sign;			/* S/MIME */
+	const char *mail_dkim;		/* off | ed25519 | rsa | both */
+	const char *mail_dkim_selector;
+	const char *mail_dkim_domain;	/* default that of mail_from */
 	/* [signin] */
 	const char *signin_policy;	/* strong | password */
 	/* [storage] */
@@ -48,6 +60,10 @@ struct settings {
  * Strings live in pool.  PLI_INPUT with "file:line: …, did you mean …?". */
 MUST enum pli_status settings_parse(struct pool *pool, const char *file_name, const char *text,
 				    char *const *env, struct settings *settings_r, struct err *err);
+/* `1m, 5m, 1h` (units s m h d, each at most a week) as seconds; false when it is not that. */
+bool settings_spans(const char *value, unsigned spans_r[SETTINGS_SPANS_MAX], unsigned *count_r);
+/* Is the relay (mail = smtp://… or smtps://…) this machine, by its name or address? */
+bool settings_relay_is_here(const struct settings *settings);
 /* The commented pli.conf that `pli init` writes. */
 struct buf;
 void settings_write(struct buf *out, const struct settings *settings);

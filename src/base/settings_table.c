@@ -105,8 +105,66 @@ static bool address_is_sane(const char *value)
 	return true;
 }
 
+/* A domain name, not an address: mails come to it. */
+static bool domain_is_sane(const char *value)
+{
+	struct in6_addr address;
+
+	return host_is_sane(value) && inet_pton(AF_INET, value, &address) != 1 && inet_pton(AF_INET6, value, &address) != 1;
+}
+
+static bool label_alone_is_sane(const char *value)
+{
+	return label_is_sane(value, strlen(value));
+}
+
+/* `5m, 1h`: at most 16 spans between a second and a week. */
+bool settings_spans(const char *value, unsigned spans_r[SETTINGS_SPANS_MAX], unsigned *count_r)
+{
+	unsigned count = 0;
+
+	for (const char *p = value; ; p += strspn(p, ", ")) {
+		char *end;
+		unsigned long n = isdigit((unsigned char)*p) ? strtoul(p, &end, 10) : 0, unit;
+
+		if (!n || n > 604800)
+			return false;
+		unit = *end == 's' ? 1 : *end == 'm' ? 60 : *end == 'h' ? 3600 : *end == 'd' ? 86400 : 0;
+		if (!unit || n * unit > 604800 || count == SETTINGS_SPANS_MAX)
+			return false;
+		spans_r[count++] = (unsigned)(n * unit);
+		p = end + 1;
+		if (!*p)
+			break;
+		if (*p != ',' && *p != ' ')
+			return false;
+	}
+	*count_r = count;
+	return true;
+}
+
+static bool spans_are_sane(const char *value)
+{
+	unsigned spans[SETTINGS_SPANS_MAX], count;
+
+	return settings_spans(value, spans, &count);
+}
+
+/* The name of a file, below the instance's directory or from the root. */
+static bool file_is_sane(const char *value)
+{
+	return *value && strlen(value) < 1024 && text_is_line(value, strlen(value));
+}
+
+static bool user_is_sane(const char *value)
+{
+	return *value && strlen(value) <= 255 && text_is_line(value, strlen(value));
+}
+
 static const char *const langs[] = { "fr", "en", NULL };
 static const char *const policies[] = { "strong", "password", NULL };
+static const char *const tls_wishes[] = { "auto", "required", "opportunistic", "off", NULL };
+static const char *const dkim_keys[] = { "off", "ed25519", "rsa", "both", NULL };
 static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 
 #define FIELD(name) offsetof(struct settings, name)
@@ -142,6 +200,48 @@ const struct settings_row settings_rows[] = {
 	  .help = "Sender's address of notices; none: no-reply@ and the host." },
 	{ "mail", "paused", FLAG, FIELD(mail_paused), "no",
 	  .help = "Notices wait, nothing is sent (for maintenance)." },
+	{ "mail", "tls", CHOICE, FIELD(mail_tls), "auto", .choices = tls_wishes, .flags = RESTART,
+	  .help = "required: nothing goes to the relay but under TLS with a certificate for its name; "
+		  "opportunistic: TLS where the relay offers it, whatever its certificate; off: none, for a relay on "
+		  "this machine alone. auto: opportunistic on this machine, required for every other." },
+	{ "mail", "ca_file", TEXT, FIELD(mail_ca_file), "", .check = file_is_sane, .flags = RESTART,
+	  .wanted = "a file of PEM certificates",
+	  .help = "Who may have signed the relay's certificate; none: the system's authorities." },
+	{ "mail", "user", TEXT, FIELD(mail_user), "", .check = user_is_sane, .flags = RESTART,
+	  .wanted = "the account at the relay",
+	  .help = "Account at the relay, if it wants one; then password_file too." },
+	{ "mail", "password_file", TEXT, FIELD(mail_password_file), "", .check = file_is_sane, .flags = RESTART,
+	  .wanted = "a file whose first line is the password",
+	  .help = "File with that account's password, below the instance's directory or with its whole path; "
+		  "only its owner should be able to read it." },
+	{ "mail", "helo", TEXT, FIELD(mail_helo), "", .check = host_is_sane, .flags = RESTART,
+	  .wanted = "a host name such as letters.example.org",
+	  .help = "What this server calls itself towards the relay; none: the host." },
+	{ "mail", "bounce_domain", TEXT, FIELD(mail_bounce_domain), "", .check = domain_is_sane, .flags = RESTART,
+	  .wanted = "a domain such as bounces.example.org",
+	  .help = "Domain whose mail comes back to this server (see [lmtp]): each notice then has a return address "
+		  "of its own there. None: bounces go to `from`, and nobody reads them." },
+	{ "mail", "sessions", NUMBER, FIELD(mail_sessions), "20", 1, 100, .flags = RESTART,
+	  .help = "Most connections to the relay at a time." },
+	{ "mail", "timeout_s", NUMBER, FIELD(mail_timeout_s), "60", 2, 600, .flags = RESTART,
+	  .help = "Seconds that the relay may take for one answer." },
+	{ "mail", "retry", TEXT, FIELD(mail_retry), "1m, 5m, 15m, 1h, 2h, 4h", .check = spans_are_sane, .flags = RESTART,
+	  .wanted = "spans such as 1m, 5m, 1h",
+	  .help = "When a notice that was put off (4xx, a time-out) is tried again; the last span repeats, each is "
+		  "up to a fifth longer or shorter." },
+	{ "mail", "retry_hours", NUMBER, FIELD(mail_retry_hours), "48", 1, 720, .flags = RESTART,
+	  .help = "Hours after which a notice that was put off again and again has failed." },
+	{ "mail", "sign", FLAG, FIELD(mail_sign), "no", .flags = RESTART,
+	  .help = "Sign notices (S/MIME) by keys/mail.key; put a certificate that mail programs trust into "
+		  "keys/mail.pem first." },
+	{ "mail", "dkim", CHOICE, FIELD(mail_dkim), "off", .choices = dkim_keys, .flags = RESTART,
+	  .help = "DKIM signatures, for those whose relay does not make them; `pli check` prints what to publish." },
+	{ "mail", "dkim_selector", TEXT, FIELD(mail_dkim_selector), "pli", .check = label_alone_is_sane, .flags = RESTART,
+	  .wanted = "a word of letters, digits and hyphens",
+	  .help = "Name of the DKIM key in the DNS; with both keys the RSA key's has -rsa behind it." },
+	{ "mail", "dkim_domain", TEXT, FIELD(mail_dkim_domain), "", .check = domain_is_sane, .flags = RESTART,
+	  .wanted = "a domain such as example.org",
+	  .help = "Domain that signs; none: that of `from`." },
 	{ "signin", "policy", CHOICE, FIELD(signin_policy), "strong", .choices = policies,
 	  .help = "strong: a second factor beside the password; password: the password alone." },
 	{ "storage", "quota", SIZE, FIELD(quota_bytes), "0", 0, UINT64_MAX,

@@ -162,6 +162,15 @@ static void test_values(void **state)
 		{ "mail", "from", "a@b", true }, { "mail", "from", "a@[127.0.0.1]", true },
 		{ "mail", "from", "a b@c", false }, { "mail", "from", "@c", false },
 		{ "mail", "from", "a@b>", false }, { "mail", "from", "a@[1.2.3.4", false },
+		{ "mail", "tls", "required", true }, { "mail", "tls", "yes", false },
+		{ "mail", "bounce_domain", "b.example.org", true }, { "mail", "bounce_domain", "192.0.2.1", false },
+		{ "mail", "bounce_domain", "b@c", false }, { "mail", "dkim_selector", "s.x", false },
+		{ "mail", "retry", "30s, 5m 1h,2d", true }, { "mail", "retry", "5m,", false },
+		{ "mail", "retry", "0m", false }, { "mail", "retry", "5", false }, { "mail", "retry", "8d", false },
+		{ "mail", "retry", "1m,1m,1m,1m,1m,1m,1m,1m,1m,1m,1m,1m,1m,1m,1m,1m,1m", false },
+		{ "mail", "retry", "99999999999999999999h", false }, { "mail", "retry", "-1h", false },
+		{ "mail", "user", "x", false }, { "mail", "password_file", "relay.password", false },
+		{ "mail", "sessions", "0", false }, { "mail", "dkim", "both", true },
 		{ "server", "demo", "on", true }, { "server", "demo", "2", false },
 		{ "log", "level", "INFO", false },
 	};
@@ -178,6 +187,42 @@ static void test_values(void **state)
 
 		if ((status == PLI_OK) != cases[i].good)
 			fail_msg("case %zu: %s = %s", i, cases[i].key, cases[i].value);
+	}
+}
+
+static void test_relay(void **state)
+{
+	static const struct {
+		const char *text;
+		bool good, here;
+	} cases[] = {
+		{ "mail = smtp://127.0.0.1:25\ntls = off\n", true, true },
+		{ "mail = smtp://[::1]:25\ntls = off\n", true, true },
+		{ "mail = smtp://localhost:25\n", true, true },
+		{ "mail = smtp://localhost.example.org:25\n", true, false },
+		{ "mail = smtp://localhost.example.org:25\ntls = off\n", false, false },
+		{ "mail = smtp://10.0.0.1:25\ntls = off\n", false, false },
+		{ "mail = smtps://127.0.0.1:465\ntls = off\n", false, false },
+		{ "mail = smtp://mx:587\nuser = u\npassword_file = p\n", true, false },
+		{ "mail = smtp://mx:587\nuser = u\npassword_file = p\ntls = opportunistic\n", false, false },
+		{ "tls = off\n", true, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		AUTO_POOL pool = pool_new();
+		struct settings s;
+		struct err err;
+		const char *text = pool_fmt(pool, "[server]\nhost = letters.example.org\n[mail]\n%s", cases[i].text);
+		enum pli_status status = settings_parse(pool, "f", text, NULL, &s, &err);
+
+		if ((status == PLI_OK) != cases[i].good)
+			fail_msg("case %zu", i);
+		if (status != PLI_OK)
+			continue;
+		assert_int_equal(settings_relay_is_here(&s), cases[i].here);
+		assert_string_equal(s.mail_helo, "letters.example.org");
+		assert_string_equal(s.mail_dkim_domain, "letters.example.org");
 	}
 }
 
@@ -253,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_relay),
 		cmocka_unit_test(test_environment_refused),
 		cmocka_unit_test(test_written),
 		cmocka_unit_test(test_written_bare),
