@@ -22,9 +22,23 @@ void log_init(const char *proc, enum log_level min_level)
 	atomic_store(&log_min, (int)min_level);
 }
 
+void log_level_set(enum log_level min_level)
+{
+	atomic_store(&log_min, (int)min_level);
+}
+
+static const char *const level_names[] = { "debug", "info", "warn", "error" };
+
+enum log_level log_level_parse(const char *name)
+{
+	for (int i = LOG_DEBUG_LEVEL; i <= LOG_ERROR_LEVEL; i++)
+		if (str_eq(name, level_names[i]))
+			return (enum log_level)i;
+	return LOG_INFO_LEVEL;
+}
+
 void log_event(enum log_level level, const char *event, const char *fmt, ...)
 {
-	static const char *const names[] = { "debug", "info", "warn", "error" };
 	AUTO_BUF text = { 0 };
 	AUTO_BUF line = { 0 };
 	struct jsonw w;
@@ -38,7 +52,7 @@ void log_event(enum log_level level, const char *event, const char *fmt, ...)
 	jsonw_init(&w, &line, false);
 	jsonw_object(&w, NULL);
 	jsonw_time(&w, "t", clock_now_us());
-	jsonw_str(&w, "level", names[level]);
+	jsonw_str(&w, "level", level_names[level]);
 	jsonw_str(&w, "proc", log_proc);
 	jsonw_int(&w, "pid", getpid());
 	jsonw_str(&w, "event", event);

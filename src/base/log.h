@@ -8,6 +8,10 @@ enum log_level { LOG_DEBUG_LEVEL, LOG_INFO_LEVEL, LOG_WARN_LEVEL, LOG_ERROR_LEVE
 
 /* proc: "pli-front", ...; static string. */
 void log_init(const char *proc, enum log_level min_level);
+/* Any thread. */
+void log_level_set(enum log_level min_level);
+/* "debug", "info", "warn", "error"; anything else is info. */
+enum log_level log_level_parse(const char *name);
 /* event: dotted slug; fmt: what happened, for a person. */
 void log_event(enum log_level level, const char *event, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

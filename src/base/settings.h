@@ -70,6 +70,9 @@ void settings_write(struct buf *out, const struct settings *settings);
 /* Append the names ("server.listen, …") of those settings that differ and cannot be changed while the
  * server runs; true when there are any. */
 bool settings_need_restart(const struct settings *now, const struct settings *wanted, struct buf *names);
+/* Gives live the values of from that may change while the server runs; the others stay.  Those who read live meanwhile, on any
+ * thread, see of each value the old one or the new one; so the pools of both must stay. */
+void settings_renew(struct settings *live, const struct settings *from);
 /* Append the manual's section on settings, made from the same table: as plain text, or as man(7) macros. */
 void settings_manual(struct buf *out, bool roff);
 

@@ -171,7 +171,7 @@ static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 
 const struct settings_row settings_rows[] = {
 	{ "server", "host", TEXT, FIELD(host), "", .check = host_is_sane,
-	  .wanted = "a host name such as letters.example.org", .flags = ESSENTIAL,
+	  .wanted = "a host name such as letters.example.org", .flags = ESSENTIAL | RESTART,
 	  .help = "Public name of the server: in links, certificates and mails; requests for other names "
 		  "are refused." },
 	{ "server", "listen", LISTEN, FIELD(listen), "127.0.0.1:8443", .flags = ESSENTIAL | RESTART,
@@ -185,7 +185,7 @@ const struct settings_row settings_rows[] = {
 	  .help = "Language of mails, and of pages for readers who ask for neither." },
 	{ "server", "demo", FLAG, FIELD(demo), "no", .flags = RESTART,
 	  .help = "A demonstration: every page says that its letters have no legal effect." },
-	{ "server", "public_port", PORT, FIELD(public_port), "0",
+	{ "server", "public_port", PORT, FIELD(public_port), "0", .flags = RESTART,
 	  .help = "Port shown in links, where another one is forwarded to us; 0: that of the first "
 		  "listen line." },
 	{ "server", "loops", NUMBER, FIELD(loops), "0", 0, 64, .flags = RESTART,
@@ -244,7 +244,7 @@ const struct settings_row settings_rows[] = {
 	  .help = "Domain that signs; none: that of `from`." },
 	{ "signin", "policy", CHOICE, FIELD(signin_policy), "strong", .choices = policies,
 	  .help = "strong: a second factor beside the password; password: the password alone." },
-	{ "storage", "quota", SIZE, FIELD(quota_bytes), "0", 0, UINT64_MAX,
+	{ "storage", "quota", SIZE, FIELD(quota_bytes), "0", 0, UINT64_MAX, .flags = RESTART,
 	  .help = "Most that the instance may occupy; 0: as much as the file system has. "
 		  "Sizes: 500M, 20G, 1T (powers of 1024)." },
 	{ "storage", "reserve_deposit", SIZE, FIELD(reserve_deposit_bytes), "256M", 0, UINT64_MAX,

@@ -274,6 +274,34 @@ static void test_written(void **state)
 	assert_string_equal(names.p, "server.listen, server.workers");
 }
 
+/* Every kind of value that may change does, and nothing else. */
+static void test_renew(void **state)
+{
+	AUTO_POOL pool = pool_new();
+	AUTO_BUF names = { 0 };
+	AUTO_BUF got = { 0 };
+	AUTO_BUF wanted = { 0 };
+	struct settings live, from;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(settings_parse(pool, "pli.conf", "[server]\nhost = a.example\n", NULL, &live, &err), PLI_OK);
+	assert_int_equal(settings_parse(pool, "pli.conf",
+					"[server]\nhost = b.example\nlisten = 127.0.0.1:1\nlang = en\nworkers = 7\n[mail]\n"
+					"from = x@y.example\npaused = yes\n[storage]\nreserve_deposit = 20G\n[retention]\ncontent_days = 9\n"
+					"[limits]\nbody_rate = 3K\nidle_s = 5\n[log]\nlevel = error\n", NULL, &from, &err), PLI_OK);
+	settings_renew(&live, &from);
+	assert_true(settings_need_restart(&live, &from, &names));
+	assert_string_equal(names.p, "server.host, server.listen, server.workers");
+	/* All that is left to differ: as if the file had said so from the start. */
+	live.host = from.host;
+	live.listen[0] = from.listen[0];
+	live.workers = from.workers;
+	settings_write(&got, &live);
+	settings_write(&wanted, &from);
+	assert_string_equal(got.p, wanted.p);
+}
+
 /* As init does: settings that were never parsed. */
 static void test_written_bare(void **state)
 {
@@ -301,6 +329,7 @@ int main(void)
 		cmocka_unit_test(test_relay),
 		cmocka_unit_test(test_environment_refused),
 		cmocka_unit_test(test_written),
+		cmocka_unit_test(test_renew),
 		cmocka_unit_test(test_written_bare),
 	};
 

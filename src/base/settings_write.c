@@ -78,9 +78,11 @@ static void comment_write(struct buf *out, const char *help)
 void settings_write(struct buf *out, const struct settings *settings)
 {
 	AUTO_BUF value = { 0 };
+	AUTO_BUF help = { 0 };
 
 	buf_str(out, "# Settings of this instance. A line that begins with # shows a default.\n"
-		     "# Each key is also PLI_SECTION_KEY in the environment, which wins over this file.\n");
+		     "# Each key is also PLI_SECTION_KEY in the environment, which wins over this file.\n"
+		     "# `pli reload DIR` takes changes while the server runs.\n");
 	for (size_t i = 0; i < SETTINGS_ROW_COUNT; i++) {
 		const struct settings_row *row = &settings_rows[i];
 		bool standard;
@@ -92,7 +94,9 @@ void settings_write(struct buf *out, const struct settings *settings)
 		buf_reset(&value);
 		value_write(&value, row, settings);
 		standard = !value.n || (*row->standard && str_eq(value.p, row->standard));
-		comment_write(out, row->help);
+		buf_reset(&help);
+		buf_fmt(&help, "%s%s", row->help, row->flags & RESTART ? " A change needs a restart." : "");
+		comment_write(out, help.p);
 		if (standard && !(row->flags & ESSENTIAL))
 			buf_fmt(out, "#%s = %s\n", row->key, row->standard);
 		else
@@ -119,6 +123,39 @@ bool settings_need_restart(const struct settings *now, const struct settings *wa
 		any = true;
 	}
 	return any;
+}
+
+/* A store that readers never see half of. */
+static void renew_field(const struct settings_row *row, void *to, const void *from)
+{
+	switch (row->kind) {
+	case TEXT:
+	case CHOICE:
+		__atomic_store_n((const char **)to, *(const char *const *)from, __ATOMIC_RELEASE);
+		break;
+	case FLAG:
+		__atomic_store_n((bool *)to, *(const bool *)from, __ATOMIC_RELEASE);
+		break;
+	case PORT:
+		__atomic_store_n((uint16_t *)to, *(const uint16_t *)from, __ATOMIC_RELEASE);
+		break;
+	case NUMBER:
+	case SIZE:
+		if (row->kind == SIZE && settings_row_is_wide(row))
+			__atomic_store_n((uint64_t *)to, *(const uint64_t *)from, __ATOMIC_RELEASE);
+		else
+			__atomic_store_n((unsigned *)to, *(const unsigned *)from, __ATOMIC_RELEASE);
+		break;
+	case LISTEN:	/* a list has no such store: its rows need a restart */
+		break;
+	}
+}
+
+void settings_renew(struct settings *live, const struct settings *from)
+{
+	for (size_t i = 0; i < SETTINGS_ROW_COUNT; i++)
+		if (!(settings_rows[i].flags & RESTART))
+			renew_field(&settings_rows[i], settings_field(live, &settings_rows[i]), settings_field(from, &settings_rows[i]));
 }
 
 static void manual_row(struct buf *out, const struct settings_row *row, bool roff)

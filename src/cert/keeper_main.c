@@ -284,8 +284,8 @@ static void flush(struct server *s)
 	buf_reset(&s->out);
 }
 
-/* A new link from the parent; false when the parent is gone. */
-static bool take_link(struct server *s)
+/* A byte with a descriptor; false when the parent is gone. */
+static bool bare_control(const struct server *s, int *link_fd_r)
 {
 	union {
 		struct cmsghdr header;
@@ -296,7 +296,6 @@ static bool take_link(struct server *s)
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space) };
 	struct cmsghdr *c;
 	ssize_t got;
-	int fd;
 
 	do
 		got = recvmsg(s->config->control_fd, &msg, MSG_CMSG_CLOEXEC);
@@ -304,9 +303,20 @@ static bool take_link(struct server *s)
 	if (got <= 0)
 		return false;
 	c = CMSG_FIRSTHDR(&msg);
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(link_fd_r, CMSG_DATA(c), sizeof(int));
+	return true;
+}
+
+/* A new link from the parent; false when the parent is gone. */
+static bool take_control(struct server *s)
+{
+	int fd = -1;
+
+	if (!(s->config->control ? s->config->control(s->config->control_arg, &fd) : bare_control(s, &fd)))
+		return false;
+	if (fd < 0)
 		return true;
-	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
 	partial_reset(&s->partial);
 	keeper_link_renew(&s->link, fd);
 	return true;
@@ -342,7 +352,7 @@ static enum pli_status loop(struct server *s, struct err *err)
 			return PLI_IO;
 		}
 		if (fds[1].revents) {
-			if (!take_link(s))
+			if (!take_control(s))
 				return PLI_OK;
 			continue;
 		}

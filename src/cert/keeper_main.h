@@ -7,6 +7,8 @@
 #ifndef PLI_KEEPER_MAIN_H
 #define PLI_KEEPER_MAIN_H
 
+#include <stdbool.h>
+
 #include "status.h"
 
 struct keeper_config {
@@ -15,6 +17,9 @@ struct keeper_config {
 	int keys_dir_fd;	/* borrowed */
 	int journal_dir_fd;	/* borrowed */
 	const char *origin;
+	/* Reads one message of control_fd instead; *link_fd_r: a new link, or -1.  False: control_fd has ended.  NULL: as said above. */
+	bool (*control)(void *arg, int *link_fd_r);
+	void *control_arg;
 	int ready_fd;		/* one byte is written when requests are served; -1: none.  Borrowed */
 };
 /* Serves until the link ends and no control_fd can give another, or until control_fd ends: PLI_OK.  A broken disk is PLI_IO: the caller

@@ -44,8 +44,8 @@ static void drop_link(struct courier *c)
 	buf_reset(&c->in);
 }
 
-/* PLI_GONE when the parent has closed the line. */
-static enum pli_status take_control(struct courier *c, struct err *err)
+/* A packet with a descriptor; false when the parent has closed the line. */
+static bool bare_control(const struct courier *c, int *link_fd_r)
 {
 	char packet[64];
 	struct iovec iov = { packet, sizeof(packet) };
@@ -59,12 +59,24 @@ static enum pli_status take_control(struct courier *c, struct err *err)
 	struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return PLI_OK;
+		return true;
 	if (n <= 0)
+		return false;
+	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS && h->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(link_fd_r, CMSG_DATA(h), sizeof(int));
+	return true;
+}
+
+/* PLI_GONE when the parent has closed the line. */
+static enum pli_status take_control(struct courier *c, struct err *err)
+{
+	int fd = -1;
+
+	if (!(c->config->control ? c->config->control(c->config->control_arg, &fd) : bare_control(c, &fd)))
 		return err_set(err, PLI_GONE, "the parent is gone");
-	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS && h->cmsg_len == CMSG_LEN(sizeof(int))) {
+	if (fd >= 0) {
 		drop_link(c);
-		memcpy(&c->link, CMSG_DATA(h), sizeof(int));
+		c->link = fd;
 	}
 	return PLI_OK;
 }

@@ -3,11 +3,16 @@
 #ifndef PLI_COURIER_MAIN_H
 #define PLI_COURIER_MAIN_H
 
+#include <stdbool.h>
+
 #include "status.h"
 
 struct courier_config {
 	int outbox_dir_fd;		/* borrowed */
 	int control_fd;			/* SOCK_SEQPACKET; a descriptor that comes over it is a new link to front.  Borrowed */
+	/* Reads one message of control_fd instead; *link_fd_r: a new link, or -1.  False: control_fd has ended.  NULL: as said above. */
+	bool (*control)(void *arg, int *link_fd_r);
+	void *control_arg;
 };
 /* Everything that must be read before the process is confined: resolver, certificate store of the system, curl. */
 MUST enum pli_status courier_prepare(struct err *err);

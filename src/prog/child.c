@@ -125,22 +125,15 @@ static bool parse_words(int argc, char **argv, struct child *c)
 	return parent > 0 && c->listener_count >= 0 && c->listener_count <= SETTINGS_LISTEN_MAX;
 }
 
-static enum pli_status read_settings(struct pool *pool, struct settings *settings_r, struct err *err)
+enum pli_status child_settings(struct pool *pool, int fd, struct settings *settings_r, struct err *err)
 {
 	char *text = pool_alloc(pool, SETTINGS_MAX_BYTES + 1);
-	ssize_t n = pread(CHILD_FD_SETTINGS, text, SETTINGS_MAX_BYTES, 0);
+	ssize_t n = pread(fd, text, SETTINGS_MAX_BYTES, 0);
 
 	if (n < 0)
 		return err_errno(err, "settings");
 	text[n] = '\0';
-	close(CHILD_FD_SETTINGS);
 	return settings_parse(pool, "pli.conf", text, NULL, settings_r, err);
-}
-
-static enum log_level level_of(const char *name)
-{
-	return str_eq(name, "debug") ? LOG_DEBUG_LEVEL : str_eq(name, "warn") ? LOG_WARN_LEVEL
-	       : str_eq(name, "error") ? LOG_ERROR_LEVEL : LOG_INFO_LEVEL;
 }
 
 enum pli_status child_begin(struct pool *pool, int argc, char **argv, struct child *child_r, struct err *err)
@@ -157,10 +150,11 @@ enum pli_status child_begin(struct pool *pool, int argc, char **argv, struct chi
 	/* Files that front reads of the keeper's go by group: 0640. */
 	st = confine_rights(&c.owner, c.kind == CHILD_KEEPER && c.owner.change ? 0027 : 0077, c.parent, err);
 	if (st == PLI_OK)
-		st = read_settings(pool, &c.settings, err);
+		st = child_settings(pool, CHILD_FD_SETTINGS, &c.settings, err);
+	close(CHILD_FD_SETTINGS);
 	if (st != PLI_OK)
 		return st;
-	log_init(child_names[c.kind], level_of(c.settings.log_level));
+	log_init(child_names[c.kind], log_level_parse(c.settings.log_level));
 	*child_r = c;
 	return PLI_OK;
 }

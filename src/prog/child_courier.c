@@ -6,6 +6,8 @@
 #include "control.h"
 #include "sysexit.h"
 
+#include "child_reload.h"
+
 #include "child.h"
 
 static enum pli_status confine_courier(struct err *err)
@@ -38,8 +40,10 @@ int child_courier(int argc, char **argv)
 	if (child_begin(pool, argc, argv, &child, &err) != PLI_OK || confine_courier(&err) != PLI_OK ||
 	    control_send(CHILD_FD_CONTROL, CONTROL_READY, NULL, -1, &err) != PLI_OK)
 		return child_failed(&err);
+	struct child_reload reload = { .live = &child.settings };
 	const struct courier_config config = { .outbox_dir_fd = CHILD_FD_COURIER_OUTBOX,
-					       .control_fd = CHILD_FD_CONTROL };
+					       .control_fd = CHILD_FD_CONTROL,
+					       .control = child_reload_control, .control_arg = &reload };
 	if (courier_serve(&config, &err) != PLI_OK)
 		return child_failed(&err);
 	return EX_OK;

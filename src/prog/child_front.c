@@ -25,8 +25,10 @@
 #include "control.h"
 #include "ctl_server.h"
 #include "ctl_verbs.h"
+#include "child_reload.h"
 #include "dispatch.h"
 #include "front.h"
+#include "reload_ask.h"
 #include "sysexit.h"
 
 #include "child.h"
@@ -43,6 +45,9 @@ struct child_front {
 	struct http_server *server;
 	struct ctl_server *ctl;
 	struct dispatch *dispatch;
+	struct child_reload reload;
+	struct reload_ask reload_ask;
+	struct ssl_ctx_st *new_tls;	/* prepared for a reload */
 	int courier_fd;			/* came before the dispatcher was there; -1: none */
 	pthread_t housekeeper;
 	bool has_housekeeper;
@@ -155,6 +160,15 @@ static unsigned connections_max(void)
 						   : (unsigned)files.rlim_cur / 2;
 }
 
+static struct http_limits limits_of(const struct settings *s)
+{
+	return (struct http_limits){
+		.handshake_s = s->handshake_s, .head_s = s->head_s, .idle_s = s->idle_s, .stall_s = s->stall_s,
+		.body_rate_bytes = s->body_rate_bytes, .body_rate_s = s->body_rate_s,
+		.connections_per_net = s->connections_per_net, .connections = connections_max(), .head_bytes = 16384,
+	};
+}
+
 /* What is wrong with the TLS pair, by the names of its files. */
 static enum pli_status tls_files_named(enum pli_status st, struct err *err)
 {
@@ -175,16 +189,13 @@ static enum pli_status start_https(struct child_front *f, struct err *err)
 	struct doors_config doors = {
 		.office = front->office, .directory = front->directory, .settings = s, .base_url = front->base_url,
 		.root_pem = front->root_pem, .log_pub = front->log_pub, .tsa_pem = front->tsa_pem,
-		.ca_pem = front->ca_pem,
+		.ca_pem = front->tls.ca_pem,
 	};
 	int fds[SETTINGS_LISTEN_MAX];
 	struct http_server_config config = {
-		.listen_fds = fds, .listen_count = f->child.listener_count, .cert_pem = front->cert_pem,
-		.key_pem = front->key_pem, .loops = s->loops, .workers_max = s->workers,
-		.limits = { .handshake_s = s->handshake_s, .head_s = s->head_s, .idle_s = s->idle_s,
-			    .stall_s = s->stall_s, .body_rate_bytes = s->body_rate_bytes,
-			    .body_rate_s = s->body_rate_s, .connections_per_net = s->connections_per_net,
-			    .connections = connections_max(), .head_bytes = 16384 },
+		.listen_fds = fds, .listen_count = f->child.listener_count, .cert_pem = front->tls.cert_pem,
+		.key_pem = front->tls.key_pem, .loops = s->loops, .workers_max = s->workers,
+		.limits = limits_of(s),
 	};
 	struct http_app app = { 0 };
 	enum pli_status st = doors_app_new(&doors, &app, &f->doors, err);
@@ -193,7 +204,7 @@ static enum pli_status start_https(struct child_front *f, struct err *err)
 		fds[i] = CHILD_FD_FRONT_LISTEN + i;
 	if (st == PLI_OK)
 		st = tls_files_named(http_server_start(&config, &app, &f->server, err), err);
-	mem_wipe(f->front.key_pem, strlen(f->front.key_pem));
+	mem_wipe(f->front.tls.key_pem, strlen(f->front.tls.key_pem));
 	return st;
 }
 
@@ -226,6 +237,44 @@ static enum pli_status start_serving(struct child_front *f, struct err *err)
 	return control_send(CHILD_FD_CONTROL, CONTROL_READY,
 			    f->front.verify_only ? pool_fmt(f->front.pool, "%s. %s", f->front.why.text, f->front.why.hint)
 						 : NULL, -1, err);
+}
+
+/* ------------------------------------------------------------------ reload */
+
+static enum pli_status reload_prepare(void *arg, const struct settings *wanted, struct err *err)
+{
+	struct child_front *f = arg;
+	AUTO_POOL pool = pool_new_secret();
+	struct front_tls tls;
+	enum pli_status st = PLI_OK;
+
+	(void)wanted;
+	if (!f->server)
+		return PLI_OK;
+	st = front_read_tls(pool, &tls, err);
+	return st == PLI_OK ? tls_files_named(http_server_certificate_prepare(f->server, tls.cert_pem, tls.key_pem, &f->new_tls, err), err)
+			    : st;
+}
+
+static void reload_commit(void *arg, const struct settings *now)
+{
+	struct child_front *f = arg;
+	struct http_limits limits = limits_of(now);
+
+	if (!f->server)
+		return;
+	http_server_certificate_use(f->server, f->new_tls);
+	f->new_tls = NULL;
+	http_server_limits(f->server, &limits);
+	dispatch_pause(f->dispatch, now->mail_paused);
+}
+
+static void reload_drop(void *arg)
+{
+	struct child_front *f = arg;
+
+	SSL_CTX_free(f->new_tls);
+	f->new_tls = NULL;
 }
 
 /* On the thread of the keeper's client: the parent always reads its line. */
@@ -290,7 +339,11 @@ static enum pli_status run(struct child_front *f, struct err *err)
 		st = control_receive(CHILD_FD_CONTROL, &m, err);
 		if (st == PLI_OK && m.type == CONTROL_STOP)
 			return PLI_OK;
-		if (st == PLI_OK)
+		if (st != PLI_OK || child_reload_message(&f->reload, &m))
+			continue;
+		if (m.type == CONTROL_RELOADED)
+			reload_ask_answer(&f->reload_ask, m.text);
+		else
 			take_link(f, &m);
 	}
 	return st;
@@ -307,6 +360,11 @@ int child_front(int argc, char **argv)
 	f->front.blobs_fd = -1;
 	f->front.keeper_hung = keeper_hung;
 	f->front.settings = &f->child.settings;
+	f->front.reload = reload_ask_wait;
+	f->front.reload_arg = &f->reload_ask;
+	f->reload = (struct child_reload){ .live = &f->child.settings, .prepare = reload_prepare, .commit = reload_commit,
+					   .drop = reload_drop, .arg = f };
+	reload_ask_init(&f->reload_ask);
 	pthread_mutex_init(&f->lock, NULL);
 	if (child_begin(pool, argc, argv, &f->child, &err) != PLI_OK || start_libraries(&f->child, &err) != PLI_OK ||
 	    front_read(&f->front, f->child.serve, &err) != PLI_OK || confine_front(&err) != PLI_OK)

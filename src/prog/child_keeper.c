@@ -10,6 +10,8 @@
 
 #include "sysexit.h"
 
+#include "child_reload.h"
+
 #include "child.h"
 
 static enum pli_status confine_keeper(struct err *err)
@@ -39,9 +41,12 @@ int child_keeper(int argc, char **argv)
 	if (child_begin(pool, argc, argv, &child, &err) != PLI_OK ||
 	    child_origin(pool, CHILD_FD_KEEPER_JOURNAL, &origin, &err) != PLI_OK || confine_keeper(&err) != PLI_OK)
 		return child_failed(&err);
+	struct child_reload reload = { .live = &child.settings };
 	const struct keeper_config config = {
 		.link_fd = -1,
 		.control_fd = CHILD_FD_CONTROL,
+		.control = child_reload_control,
+		.control_arg = &reload,
 		.keys_dir_fd = CHILD_FD_KEEPER_KEYS,
 		.journal_dir_fd = CHILD_FD_KEEPER_JOURNAL,
 		.origin = origin,

@@ -91,9 +91,13 @@ const struct cli_verb cli_verbs[] = {
 	  "Replace tls/cert.pem and tls/key.pem by a certificate of yours when you have one.",
 	  options_init, 1, 1, verb_init },
 	{ "serve", "serve DIR", "serve an instance, in the foreground",
-	  "Logs on standard error, one JSON line an event; SIGTERM or Ctrl-C ends it.\n"
+	  "Logs on standard error, one JSON line an event; SIGTERM or Ctrl-C ends it, SIGHUP reads settings and certificate anew.\n"
 	  "As root, the processes take the system users pli-front, pli-keeper and pli-courier.",
 	  options_none, 1, 1, verb_serve },
+	{ "reload", "reload DIR", "read pli.conf and the certificate anew, without an interruption",
+	  "The same as SIGHUP to `pli serve`, but says what came of it.  All of it is taken, or nothing: a file that cannot be used\n"
+	  "changes nothing, and settings that need a restart are named.  New connections get the new certificate, others live on.",
+	  options_none, 1, 1, verb_reload },
 	{ "check", "check DIR", "say what is wrong with an instance, and how to mend it", NULL, options_json, 1, 1,
 	  verb_check },
 	{ "entity add", "entity add DIR NAME [--siren N]", "add an entity (an organisation)", NULL, options_entity_add,

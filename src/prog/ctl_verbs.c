@@ -410,6 +410,14 @@ static enum pli_status check(void *arg, struct ctl_call *call, struct err *err)
 	return PLI_OK;
 }
 
+static enum pli_status reload(void *arg, struct ctl_call *call, struct err *err)
+{
+	struct front *front = arg;
+
+	(void)call;
+	return front->reload(front->reload_arg, err);
+}
+
 const struct ctl_verb *ctl_verbs(void)
 {
 	static const struct ctl_verb verbs[] = {
@@ -418,6 +426,7 @@ const struct ctl_verb *ctl_verbs(void)
 		{ "user password", user_password },
 		{ "token add", token_add }, { "token list", token_list }, { "token revoke", token_revoke },
 		{ "letter unlock", unlock }, { "journal verify", verify }, { "check", check },
+		{ "reload", reload },
 		{ NULL, NULL },
 	};
 

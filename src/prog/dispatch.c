@@ -40,7 +40,7 @@ struct dispatch {
 	struct dispatch_config config;
 	pthread_t thread;
 	int wake_fd;			/* eventfd: due, link or stop */
-	atomic_bool due, stop;
+	atomic_bool due, stop, paused;
 	atomic_int new_link;		/* -1: none */
 	/* of the thread alone */
 	int link;
@@ -290,7 +290,7 @@ static void *dispatch_thread(void *arg)
 		take_new_link(d);
 		if (!wait && d->answered > 0)
 			settle(d);
-		if (!wait && !d->config.paused && d->link >= 0 && d->flying + BATCH <= DISPATCH_MAX) {
+		if (!wait && !atomic_load(&d->paused) && d->link >= 0 && d->flying + BATCH <= DISPATCH_MAX) {
 			atomic_store(&d->due, false);
 			recover_lost(d);
 			more = lease_batch(d);
@@ -311,6 +311,7 @@ enum pli_status dispatch_start(const struct dispatch_config *config, struct disp
 	d->config = *config;
 	d->link = -1;
 	atomic_init(&d->new_link, -1);
+	atomic_init(&d->paused, config->paused);
 	buf_init(&d->in);
 	d->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (d->wake_fd < 0 || pthread_create(&d->thread, NULL, dispatch_thread, d) != 0) {
@@ -329,6 +330,12 @@ void dispatch_link(struct dispatch *dispatch, int fd)
 
 	if (old >= 0)
 		close(old);
+	wake(dispatch);
+}
+
+void dispatch_pause(struct dispatch *dispatch, bool paused)
+{
+	atomic_store(&dispatch->paused, paused);
 	wake(dispatch);
 }
 

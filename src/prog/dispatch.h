@@ -15,11 +15,13 @@ struct dispatch_config {
 	struct office *office;		/* borrowed */
 	notice_render *render;
 	void *render_arg;
-	bool paused;			/* nothing is leased */
+	bool paused;			/* at first; see dispatch_pause */
 };
 MUST enum pli_status dispatch_start(const struct dispatch_config *config, struct dispatch **dispatch_r, struct err *err);
 /* A (new) link to the courier; takes fd.  Any thread. */
 void dispatch_link(struct dispatch *dispatch, int fd);
+/* Paused: nothing is leased.  Any thread. */
+void dispatch_pause(struct dispatch *dispatch, bool paused);
 /* Waits for the batch under way; NULL is allowed. */
 void dispatch_stop(struct dispatch *dispatch);
 

@@ -29,29 +29,31 @@
 
 #define PEM_MAX_BYTES 262144
 
-static enum pli_status read_text(struct front *front, int dir_fd, const char *name, const char **text_r, struct err *err)
+static enum pli_status read_text(struct pool *pool, int dir_fd, const char *name, const char **text_r, struct err *err)
 {
 	char *text;
 	size_t n;
-	enum pli_status st = instance_read(front->pool, dir_fd, name, PEM_MAX_BYTES, &text, &n, err);
+	enum pli_status st = instance_read(pool, dir_fd, name, PEM_MAX_BYTES, &text, &n, err);
 
 	if (st == PLI_OK)
 		*text_r = text;
 	return st;
 }
 
-static enum pli_status read_tls(struct front *front, struct err *err)
+enum pli_status front_read_tls(struct pool *pool, struct front_tls *tls_r, struct err *err)
 {
+	struct front_tls tls = { 0 };
 	size_t n;
-	enum pli_status st = read_text(front, CHILD_FD_FRONT_TLS, "cert.pem", &front->cert_pem, err);
+	enum pli_status st = read_text(pool, CHILD_FD_FRONT_TLS, "cert.pem", &tls.cert_pem, err);
 
 	if (st == PLI_OK)
-		st = instance_read(front->pool, CHILD_FD_FRONT_TLS, "key.pem", PEM_MAX_BYTES, &front->key_pem, &n, err);
+		st = instance_read(pool, CHILD_FD_FRONT_TLS, "key.pem", PEM_MAX_BYTES, &tls.key_pem, &n, err);
 	if (st != PLI_OK)
 		return err_hint(err, "tls/cert.pem and tls/key.pem are the server's certificate chain and its key");
 	/* With a bought certificate there may be none. */
-	if (read_text(front, CHILD_FD_FRONT_TLS, "ca.pem", &front->ca_pem, NULL) != PLI_OK)
-		front->ca_pem = NULL;
+	if (read_text(pool, CHILD_FD_FRONT_TLS, "ca.pem", &tls.ca_pem, NULL) != PLI_OK)
+		tls.ca_pem = NULL;
+	*tls_r = tls;
 	return PLI_OK;
 }
 
@@ -67,11 +69,11 @@ enum pli_status front_read(struct front *front, bool tls, struct err *err)
 	enum pli_status st = child_origin(front->pool, CHILD_FD_FRONT_JOURNAL, &front->origin, err);
 
 	for (size_t i = 0; i < sizeof(anchors) / sizeof(anchors[0]) && st == PLI_OK; i++)
-		st = read_text(front, CHILD_FD_FRONT_PUBLIC, anchors[i].name, anchors[i].text, err);
+		st = read_text(front->pool, CHILD_FD_FRONT_PUBLIC, anchors[i].name, anchors[i].text, err);
 	if (st == PLI_OK)
 		st = checkpoint_public_key(front->log_pub, strlen(front->log_pub), front->log_public_key, err);
 	if (st == PLI_OK && tls)
-		st = read_tls(front, err);
+		st = front_read_tls(front->pool, &front->tls, err);
 	if (st != PLI_OK)
 		return st;
 	front->base_url = instance_base_url(front->pool, front->settings);

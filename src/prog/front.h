@@ -18,13 +18,18 @@ struct object_store;
 struct office;
 struct pool;
 
+/* What stands in tls/. */
+struct front_tls {
+	const char *cert_pem, *ca_pem;		/* ca_pem: NULL when there is none */
+	char *key_pem;				/* wiped with its pool */
+};
+
 struct front {
 	struct pool *pool;
 	const struct settings *settings;
 	const char *origin, *base_url;
-	const char *root_pem, *seal_pem, *tsa_pem, *log_pub, *ca_pem;	/* ca_pem may be NULL */
-	const char *cert_pem;			/* TLS; NULL when not serving */
-	char *key_pem;				/* wiped once the TLS engine has it */
+	const char *root_pem, *seal_pem, *tsa_pem, *log_pub;
+	struct front_tls tls;			/* when serving; the key is wiped once the TLS engine has it */
 	uint8_t log_public_key[32];
 	int blobs_fd;
 
@@ -32,6 +37,9 @@ struct front {
 	struct db *db;
 	struct keeper *keeper;
 	void (*keeper_hung)(void *arg);		/* given before front_open; see keeper_watch */
+	/* Given before the operator's verbs: asks the parent to read settings and certificate anew and waits for the outcome. */
+	enum pli_status (*reload)(void *arg, struct err *err);
+	void *reload_arg;
 	struct journal *journal;
 	struct directory *directory;
 	struct object_store *objects;
@@ -44,6 +52,8 @@ struct front {
 
 /* Reads the trust anchors and, when tls, the TLS pair; before the process is confined.  Strings live in front->pool. */
 MUST enum pli_status front_read(struct front *front, bool tls, struct err *err);
+/* Reads tls/, at the start and at each reload. */
+MUST enum pli_status front_read_tls(struct pool *pool, struct front_tls *tls_r, struct err *err);
 /* Opens everything over the link to the keeper (taken).  The working directory is data/.  PLI_OK also when verify_only. */
 MUST enum pli_status front_open(struct front *front, int keeper_fd, struct err *err);
 void front_close(struct front *front);

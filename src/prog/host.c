@@ -23,6 +23,9 @@
 #include "notify.h"
 #include "sysexit.h"
 
+#include "host_own.h"
+#include "host_reload.h"
+
 #include "host.h"
 
 #define QUICK_DEATH_US (2 * SECOND_US)	/* a life shorter than this counts as a failed start */
@@ -31,30 +34,6 @@
 #define STOP_FRONT_MS 6500
 #define SETTLED_US (5 * SECOND_US)	/* what is said of a process that is younger may be meant for the one before */
 #define STOP_OTHERS_MS 2000
-
-struct worker {
-	pid_t pid;			/* 0: not running */
-	int control;
-	bool wanted, ready;
-	bool was_ready;			/* at least once */
-	unsigned quick_deaths;
-	int64_t started_us, ready_us, start_at_us;	/* monotonic */
-	int exit_status;		/* of its last end */
-	char failure[CONTROL_TEXT_MAX + 1];
-	const char *failure_hint;	/* in failure, behind its text; "" if none */
-};
-
-struct host {
-	struct instance *instance;
-	bool serve;
-	struct worker workers[CHILD_COUNT];
-	int listen_fds[SETTINGS_LISTEN_MAX];
-	int listen_count;
-	int ctl_fd, settings_fd, signal_fd;
-	sigset_t old_mask;
-	bool stop_asked;
-	char limited[CONTROL_TEXT_MAX + 1];	/* what front said with READY */
-};
 
 /* ------------------------------------------------------------------ starting one */
 
@@ -212,6 +191,10 @@ static void hear_worker(struct host *host, enum child_kind kind)
 			worker_failed(w, m.text);
 		else if (m.type == CONTROL_KEEPER_HUNG && kind == CHILD_FRONT)
 			keeper_hung(host);
+		else if (m.type == CONTROL_RELOAD && kind == CHILD_FRONT)
+			host_reload_ask(host, true);
+		else if (m.type == CONTROL_PREPARED || m.type == CONTROL_REFUSED)
+			host_reload_answer(host, kind, &m);
 		else if (m.type != CONTROL_KEEPER_HUNG)
 			worker_ready(host, kind, m.text);
 	}
@@ -245,6 +228,7 @@ static void worker_ended(struct host *host, enum child_kind kind, int status)
 	w->pid = 0;
 	w->ready = false;
 	w->start_at_us = now + (int64_t)ms * 1000;
+	host_reload_ended(host, kind);
 }
 
 static void reap(struct host *host)
@@ -267,7 +251,7 @@ static void take_signals(struct host *host)
 		if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
 			host->stop_asked = true;
 		else if (info.ssi_signo == SIGHUP)
-			log_info("host.hangup", "settings are read at start only: restart to apply changes");
+			host_reload_ask(host, false);
 	}
 	reap(host);
 }
@@ -300,7 +284,7 @@ static int wait_ms(const struct host *host, int timeout_ms)
 		if (timeout_ms < 0 || left_ms < timeout_ms)
 			timeout_ms = (int)left_ms;
 	}
-	return timeout_ms;
+	return host_reload_wait_ms(host, timeout_ms);
 }
 
 /* One turn: signals, words, ends; restarts when `restart`. */
@@ -316,8 +300,10 @@ static void turn(struct host *host, int timeout_ms, bool restart)
 		if (fds[1 + i].revents)
 			hear_worker(host, (enum child_kind)i);
 	take_signals(host);
-	if (restart && !host->stop_asked)
+	if (restart && !host->stop_asked) {
 		start_due(host);
+		host_reload_tend(host);
+	}
 }
 
 bool host_tend(struct host *host, int timeout_ms)
@@ -331,14 +317,19 @@ bool host_tend(struct host *host, int timeout_ms)
 
 /* ------------------------------------------------------------------ start and stop */
 
-static enum pli_status settings_to_memory(struct host *host, struct err *err)
+enum pli_status host_settings_file(const struct settings *settings, int *fd_r, struct err *err)
 {
 	AUTO_BUF text = { 0 };
+	int fd = memfd_create("settings", MFD_CLOEXEC);
 
-	settings_write(&text, &host->instance->settings);
-	host->settings_fd = memfd_create("settings", MFD_CLOEXEC);
-	if (host->settings_fd < 0 || pwrite(host->settings_fd, text.p, text.n, 0) != (ssize_t)text.n)
-		return err_errno(err, "settings");
+	settings_write(&text, settings);
+	if (fd < 0 || pwrite(fd, text.p, text.n, 0) != (ssize_t)text.n) {
+		enum pli_status st = err_errno(err, "settings");
+		if (fd >= 0)
+			close(fd);
+		return st;
+	}
+	*fd_r = fd;
 	return PLI_OK;
 }
 
@@ -417,7 +408,7 @@ static enum pli_status start_all(struct host *host, int *exit_r, struct err *err
 	if (st == PLI_OK)
 		st = instance_claim(host->instance, err);
 	if (st == PLI_OK)
-		st = settings_to_memory(host, err);
+		st = host_settings_file(&host->instance->settings, &host->settings_fd, err);
 	if (st == PLI_OK)
 		st = open_sockets(host, err);
 	for (int i = 0; i < CHILD_COUNT && st == PLI_OK; i++) {
@@ -437,6 +428,7 @@ enum pli_status host_start(struct instance *instance, const struct host_options 
 	host->instance = instance;
 	host->serve = options->serve;
 	host->ctl_fd = host->settings_fd = host->signal_fd = -1;
+	host->reload.settings_fd = -1;
 	for (int i = 0; i < CHILD_COUNT; i++) {
 		host->workers[i].control = -1;
 		host->workers[i].failure_hint = host->workers[i].failure;
@@ -499,6 +491,7 @@ void host_stop(struct host *host)
 		close_control(&host->workers[i]);
 	wait_gone(host, CHILD_FRONT, (enum child_kind)(CHILD_COUNT - 1), STOP_OTHERS_MS);
 	kill_rest(host);
+	host_reload_fini(host);
 	for (int i = 0; i < host->listen_count; i++)
 		close(host->listen_fds[i]);
 	if (host->ctl_fd >= 0) {

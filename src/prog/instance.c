@@ -55,7 +55,8 @@ static enum pli_status open_folders(struct instance *instance, struct err *err)
 	return PLI_OK;
 }
 
-static enum pli_status read_settings(struct pool *pool, struct instance *instance, char *const *env, struct err *err)
+enum pli_status instance_settings(struct pool *pool, const struct instance *instance, char *const *env,
+				  struct settings *settings_r, struct err *err)
 {
 	char *text;
 	size_t n;
@@ -65,7 +66,7 @@ static enum pli_status read_settings(struct pool *pool, struct instance *instanc
 		return st;
 	if (strlen(text) != n)
 		return err_set(err, PLI_INPUT, "pli.conf: holds a NUL character");
-	return settings_parse(pool, "pli.conf", text, env, &instance->settings, err);
+	return settings_parse(pool, "pli.conf", text, env, settings_r, err);
 }
 
 enum pli_status instance_open(struct pool *pool, const char *path, char *const *env, struct instance *instance_r,
@@ -85,7 +86,7 @@ enum pli_status instance_open(struct pool *pool, const char *path, char *const *
 	if (st == PLI_OK)
 		st = open_folders(&instance, err);
 	if (st == PLI_OK)
-		st = read_settings(pool, &instance, env, err);
+		st = instance_settings(pool, &instance, env, &instance.settings, err);
 	if (st != PLI_OK) {
 		instance_close(&instance);
 		return st;

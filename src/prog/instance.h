@@ -40,6 +40,9 @@ MUST enum pli_status instance_owners(struct confine_owner owners_r[OWNER_COUNT],
 MUST enum pli_status instance_open(struct pool *pool, const char *path, char *const *env, struct instance *instance_r,
 				   struct err *err);
 void instance_close(struct instance *instance);
+/* Reads pli.conf again, as instance_open did. */
+MUST enum pli_status instance_settings(struct pool *pool, const struct instance *instance, char *const *env,
+				       struct settings *settings_r, struct err *err);
 
 /* Takes run/lock; PLI_BUSY type "running" when another process holds it. */
 MUST enum pli_status instance_lock(struct instance *instance, struct err *err);
@@ -50,7 +53,9 @@ bool instance_running(const struct instance *instance);
 MUST enum pli_status instance_create(const char *path, const struct confine_owner owners[OWNER_COUNT],
 				     struct instance *instance_r, struct err *err);
 /* Gives folders and files the owners and modes above where they differ; needs the lock. */
-MUST enum pli_status instance_claim(struct instance *instance, struct err *err);
+MUST enum pli_status instance_claim(const struct instance *instance, struct err *err);
+/* The same for tls/ alone, whose files the operator replaces. */
+MUST enum pli_status instance_claim_tls(const struct instance *instance, struct err *err);
 /* What claim would change, one line each; for `pli check`. */
 void instance_describe_faults(const struct instance *instance, struct buf *lines_out);
 

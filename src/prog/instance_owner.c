@@ -123,7 +123,12 @@ static bool top_right(const struct instance *instance, const struct stat *sb)
 	return right(instance, &top_rule, sb);
 }
 
-enum pli_status instance_claim(struct instance *instance, struct err *err)
+enum pli_status instance_claim_tls(const struct instance *instance, struct err *err)
+{
+	return mend_below(instance, &owner_rules[FOLDER_TLS], instance->folder_fd[FOLDER_TLS], 0, err);
+}
+
+enum pli_status instance_claim(const struct instance *instance, struct err *err)
 {
 	struct stat sb;
 	enum pli_status st = PLI_OK;
@@ -140,6 +145,8 @@ enum pli_status instance_claim(struct instance *instance, struct err *err)
 		if (st == PLI_OK)
 			st = mend(instance, &owner_rules[i], fd, &sb, err);
 	}
+	if (st == PLI_OK)
+		st = instance_claim_tls(instance, err);
 	if (st == PLI_OK && fstat(instance->dir_fd, &sb) == 0 && !top_right(instance, &sb))
 		st = mend(instance, &top_rule, instance->dir_fd, &sb, err);
 	conf = openat(instance->dir_fd, "pli.conf", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);

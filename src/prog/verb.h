@@ -7,6 +7,7 @@ struct cli_call;
 
 int verb_init(struct cli_call *call);
 int verb_serve(struct cli_call *call);
+int verb_reload(struct cli_call *call);
 int verb_check(struct cli_call *call);
 int verb_entity_add(struct cli_call *call);
 int verb_user_add(struct cli_call *call);

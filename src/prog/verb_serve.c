@@ -1,4 +1,4 @@
-/* pli serve DIR */
+/* pli serve DIR, pli reload DIR */
 #include "log.h"
 #include "pool.h"
 #include "text.h"
@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "host.h"
 #include "instance.h"
+#include "session.h"
 #include "sysexit.h"
 
 #include "verb.h"
@@ -19,12 +20,6 @@ static enum pli_status servable(const struct settings *settings, struct err *err
 		return PLI_OK;
 	(void)err_set(err, PLI_INVALID, "pli.conf: mail = %s: this version does not speak to a relay yet", settings->mail);
 	return err_hint(err, "mail = outbox writes each notice as a file into outbox/");
-}
-
-static enum log_level level_of(const char *name)
-{
-	return str_eq(name, "debug") ? LOG_DEBUG_LEVEL : str_eq(name, "warn") ? LOG_WARN_LEVEL
-	       : str_eq(name, "error") ? LOG_ERROR_LEVEL : LOG_INFO_LEVEL;
 }
 
 static void say_where(struct pool *pool, const struct instance *instance)
@@ -46,7 +41,7 @@ int verb_serve(struct cli_call *call)
 
 	if (instance_open(call->pool, args_word(call->args, 0), environ, &instance, &err) != PLI_OK)
 		return sysexit_say(&err);
-	log_init("pli", level_of(instance.settings.log_level));
+	log_init("pli", log_level_parse(instance.settings.log_level));
 	if (servable(&instance.settings, &err) != PLI_OK || instance_lock(&instance, &err) != PLI_OK) {
 		instance_close(&instance);
 		return sysexit_say(&err);
@@ -60,4 +55,30 @@ int verb_serve(struct cli_call *call)
 	}
 	instance_close(&instance);
 	return status;
+}
+
+/* pli reload DIR: asks the running server; there is nothing to do for one that does not run. */
+int verb_reload(struct cli_call *call)
+{
+	struct instance instance;
+	struct session *session = NULL;
+	struct err err = { 0 };
+	enum pli_status st = instance_open(call->pool, args_word(call->args, 0), environ, &instance, &err);
+	bool running;
+
+	/* A file that cannot be read is the server's to refuse, but we have said it all the same. */
+	if (st != PLI_OK)
+		return sysexit_say(&err);
+	running = instance_running(&instance);
+	instance_close(&instance);
+	if (!running) {
+		(void)err_field(&err, PLI_GONE, "not-running", "", "no server runs on %s; the next start reads everything",
+				args_word(call->args, 0));
+		return sysexit_say(&err);
+	}
+	st = session_open(call->pool, args_word(call->args, 0), &session, &err);
+	if (st == PLI_OK)
+		st = session_call(session, "reload", "{}", NULL, NULL, NULL, &err);
+	session_close(session);
+	return st == PLI_OK ? EX_OK : sysexit_say(&err);
 }

@@ -150,9 +150,16 @@ struct http_server;
  * app is copied; what it points to must live until the stop.  PLI_INPUT (certificate, key), PLI_IO, PLI_BUG. */
 MUST enum pli_status http_server_start(const struct http_server_config *config, const struct http_app *app,
 				       struct http_server **server_r, struct err *err);
-/* Builds a new SSL_CTX and swaps it for new connections; on failure nothing changes. */
+/* Builds a new SSL_CTX and swaps it for new connections; on failure nothing changes.  The same in two steps: what _prepare built is
+ * either used (taken over) or freed with SSL_CTX_free().  Any thread. */
 MUST enum pli_status http_server_certificate(struct http_server *server, const char *cert_pem, const char *key_pem,
 					     struct err *err);
+struct ssl_ctx_st;
+MUST enum pli_status http_server_certificate_prepare(struct http_server *server, const char *cert_pem, const char *key_pem,
+						     struct ssl_ctx_st **ctx_r, struct err *err);
+void http_server_certificate_use(struct http_server *server, struct ssl_ctx_st *ctx);
+/* New times and rates, and connections_per_net; `connections` and `head_bytes` stay what they were.  Any thread. */
+void http_server_limits(struct http_server *server, const struct http_limits *limits);
 /* Stops accepting, lets exchanges under way finish for at most grace_ms, then cuts them off; waits for handlers that
  * still run, joins the threads, frees.  NULL is allowed.  The listening sockets stay the caller's. */
 void http_server_stop(struct http_server *server, unsigned grace_ms);

@@ -88,6 +88,13 @@ void http_peers_free(struct http_peers *peers)
 	mem_free(peers);
 }
 
+void http_peers_limit(struct http_peers *peers, unsigned per_net_max)
+{
+	pthread_mutex_lock(&peers->lock);
+	peers->per_net_max = per_net_max;
+	pthread_mutex_unlock(&peers->lock);
+}
+
 static struct net_count **peers_find(struct http_peers *peers, uint64_t key)
 {
 	uint64_t h = (key ^ peers->seed) * UINT64_C(0x9e3779b97f4a7c15);

@@ -17,6 +17,8 @@ uint64_t http_peer_name(const struct sockaddr_storage *addr, struct http_peer *p
 /* Thread-safe.  per_net_max 0: no such limit; total_max 0: none in all. */
 struct http_peers *http_peers_new(unsigned per_net_max, unsigned total_max);
 void http_peers_free(struct http_peers *peers);
+/* For those who come from now on. */
+void http_peers_limit(struct http_peers *peers, unsigned per_net_max);
 /* False: one too many, nothing was counted. */
 bool http_peers_enter(struct http_peers *peers, uint64_t net_key);
 void http_peers_leave(struct http_peers *peers, uint64_t net_key);

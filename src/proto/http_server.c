@@ -335,20 +335,46 @@ enum pli_status http_server_start(const struct http_server_config *config, const
 	return PLI_OK;
 }
 
-enum pli_status http_server_certificate(struct http_server *server, const char *cert_pem, const char *key_pem,
-					struct err *err)
+enum pli_status http_server_certificate_prepare(struct http_server *server, const char *cert_pem, const char *key_pem,
+						struct ssl_ctx_st **ctx_r, struct err *err)
 {
-	SSL_CTX *ctx, *old;
-	enum pli_status st = tls_context_new(cert_pem, key_pem, server->tickets, &ctx, err);
+	return tls_context_new(cert_pem, key_pem, server->tickets, ctx_r, err);
+}
 
-	if (st != PLI_OK)
-		return st;
+void http_server_certificate_use(struct http_server *server, struct ssl_ctx_st *ctx)
+{
+	SSL_CTX *old;
+
 	pthread_mutex_lock(&server->ctx_lock);
 	old = server->ctx;
 	server->ctx = ctx;
 	pthread_mutex_unlock(&server->ctx_lock);
 	SSL_CTX_free(old);	/* connections hold their own reference */
-	return PLI_OK;
+}
+
+enum pli_status http_server_certificate(struct http_server *server, const char *cert_pem, const char *key_pem,
+					struct err *err)
+{
+	SSL_CTX *ctx;
+	enum pli_status st = http_server_certificate_prepare(server, cert_pem, key_pem, &ctx, err);
+
+	if (st == PLI_OK)
+		http_server_certificate_use(server, ctx);
+	return st;
+}
+
+/* Loops read each value once where they need it: a store that is never seen half is enough. */
+void http_server_limits(struct http_server *server, const struct http_limits *limits)
+{
+	struct http_limits *now = &server->limits;
+
+	__atomic_store_n(&now->handshake_s, limits->handshake_s, __ATOMIC_RELAXED);
+	__atomic_store_n(&now->head_s, limits->head_s, __ATOMIC_RELAXED);
+	__atomic_store_n(&now->idle_s, limits->idle_s, __ATOMIC_RELAXED);
+	__atomic_store_n(&now->stall_s, limits->stall_s, __ATOMIC_RELAXED);
+	__atomic_store_n(&now->body_rate_bytes, limits->body_rate_bytes, __ATOMIC_RELAXED);
+	__atomic_store_n(&now->body_rate_s, limits->body_rate_s, __ATOMIC_RELAXED);
+	http_peers_limit(server->peers, limits->connections_per_net);
 }
 
 void http_server_stop(struct http_server *server, unsigned grace_ms)

@@ -17,7 +17,6 @@ static const char tls_suites_12[] =
 	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 static const char tls_suites_13[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 static const char tls_groups[] = "X25519:P-256:P-384";
-static const unsigned char tls_session_id[] = "pli";
 
 static enum pli_status tls_fault(struct err *err, enum pli_status status, const char *what)
 {
@@ -62,12 +61,21 @@ static int tls_choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *o
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+/* A session begun under another certificate is not taken up again: who comes back after a change sees the new one. */
+static int tls_bind_sessions(SSL_CTX *ctx, const X509 *leaf)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned n;
+
+	return X509_digest(leaf, EVP_sha256(), digest, &n) == 1 && SSL_CTX_set_session_id_context(ctx, digest, n) == 1;
+}
+
 static enum pli_status tls_use_chain(SSL_CTX *ctx, const char *pem, struct err *err)
 {
 	BIO *bio = BIO_new_mem_buf(pem, -1);
 	X509 *leaf = bio ? PEM_read_bio_X509(bio, NULL, tls_no_passphrase, NULL) : NULL;
 	X509 *more;
-	int ok = leaf && SSL_CTX_use_certificate(ctx, leaf) == 1;
+	int ok = leaf && SSL_CTX_use_certificate(ctx, leaf) == 1 && tls_bind_sessions(ctx, leaf);
 
 	while (ok && (more = PEM_read_bio_X509(bio, NULL, tls_no_passphrase, NULL)))
 		ok = SSL_CTX_add0_chain_cert(ctx, more) == 1;
@@ -99,8 +107,7 @@ static enum pli_status tls_harden(SSL_CTX *ctx, struct err *err)
 	int ok = SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
 		 SSL_CTX_set_cipher_list(ctx, tls_suites_12) == 1 &&
 		 SSL_CTX_set_ciphersuites(ctx, tls_suites_13) == 1 && SSL_CTX_set1_groups_list(ctx, tls_groups) == 1 &&
-		 SSL_CTX_set_num_tickets(ctx, 1) == 1 &&
-		 SSL_CTX_set_session_id_context(ctx, tls_session_id, sizeof(tls_session_id) - 1) == 1;
+		 SSL_CTX_set_num_tickets(ctx, 1) == 1;
 
 	if (!ok)
 		return tls_fault(err, PLI_BUG, "OpenSSL refuses a TLS setting");
