@@ -22,7 +22,7 @@ int sysexit_say(const struct err *err)
 		return EX_CANTCREAT;
 	if (err->type && strcmp(err->type, "address-in-use") == 0)
 		return EX_UNAVAILABLE;
-	if (err->type && (strcmp(err->type, "bad-setting") == 0 || strcmp(err->type, "not-reloaded") == 0))
+	if (err->type && strcmp(err->type, "not-reloaded") == 0)
 		return EX_CONFIG;
 	return sysexit_of(err->status);
 }

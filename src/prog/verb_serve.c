@@ -66,9 +66,10 @@ int verb_reload(struct cli_call *call)
 	enum pli_status st = instance_open(call->pool, args_word(call->args, 0), environ, &instance, &err);
 	bool running;
 
-	/* A file that cannot be read is the server's to refuse, but we have said it all the same. */
-	if (st != PLI_OK)
-		return sysexit_say(&err);
+	if (st != PLI_OK) {
+		int status = sysexit_say(&err);
+		return err.type && str_eq(err.type, "bad-setting") ? EX_CONFIG : status;
+	}
 	running = instance_running(&instance);
 	instance_close(&instance);
 	if (!running) {
