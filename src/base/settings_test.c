@@ -288,7 +288,7 @@ static void test_renew(void **state)
 	assert_int_equal(settings_parse(pool, "pli.conf", "[server]\nhost = a.example\n", NULL, &live, &err), PLI_OK);
 	assert_int_equal(settings_parse(pool, "pli.conf",
 					"[server]\nhost = a.example\nlisten = 127.0.0.1:1\nlang = en\nworkers = 7\n[mail]\n"
-					"from = x@y.example\npaused = yes\n[storage]\nreserve_deposit = 20G\n[retention]\ncontent_days = 9\n"
+					"from = x@a.example\npaused = yes\n[storage]\nreserve_deposit = 20G\n[retention]\ncontent_days = 9\n"
 					"[limits]\nbody_rate = 3K\nidle_s = 5\n[log]\nlevel = error\n", NULL, &from, &err), PLI_OK);
 	settings_renew(&live, &from);
 	assert_true(settings_need_restart(&live, &from, &names));
