@@ -7,12 +7,15 @@
 
 #include "pool.h"
 
+#include "db_log.h"
+
 #include "db_vfs.h"
 
 #define VFS_NAME "pli"
 
 static pthread_once_t vfs_once = PTHREAD_ONCE_INIT;
 static sqlite3_vfs vfs;		/* written once, under vfs_once */
+static int (*below_open)(sqlite3_vfs *, const char *, sqlite3_file *, int, int *);	/* likewise */
 
 static int full_pathname(sqlite3_vfs *self, const char *name, int out_n, char *out)
 {
@@ -32,6 +35,12 @@ static int randomness(sqlite3_vfs *self, int n, char *out)
 	return n;
 }
 
+static int file_open(sqlite3_vfs *self, const char *name, sqlite3_file *file, int flags, int *flags_r)
+{
+	return flags & SQLITE_OPEN_WAL ? db_log_open(below_open, self, name, file, flags, flags_r) :
+					 below_open(self, name, file, flags, flags_r);
+}
+
 static void vfs_register(void)
 {
 	sqlite3_vfs *below;
@@ -44,6 +53,9 @@ static void vfs_register(void)
 	vfs = *below;
 	vfs.pNext = NULL;
 	vfs.zName = VFS_NAME;
+	vfs.szOsFile = db_log_file_bytes(below);
+	below_open = below->xOpen;
+	vfs.xOpen = file_open;
 	vfs.xFullPathname = full_pathname;
 	vfs.xRandomness = randomness;
 	sqlite3_vfs_register(&vfs, 0);

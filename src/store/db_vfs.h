@@ -1,4 +1,5 @@
-/* SQLite's view of the operating system: the unix one, but file names stay as they were given. */
+/* SQLite's view of the operating system: the unix one, but file names stay as they were given, and writes to the log are gathered
+ * (db_log.h). */
 #ifndef PLI_DB_VFS_H
 #define PLI_DB_VFS_H
 
