@@ -210,3 +210,23 @@ int64_t clock_day(int64_t t_us)
 {
 	return floor_div(t_us, DAY_US);
 }
+
+int64_t clock_local_day(int64_t t_us, const char *zone)
+{
+	int64_t t_s = floor_div(t_us, SECOND_US);
+
+	return floor_div(t_s + clock_zone_offset_s(zone, t_s), DAY_US / SECOND_US);
+}
+
+/* The offset in force at midnight: a first guess by that of the day's UTC midnight is at most a change away. */
+int64_t clock_day_begin(int64_t local_day, const char *zone)
+{
+	int64_t midnight_s = local_day * (DAY_US / SECOND_US), t_s = midnight_s;
+
+	for (int i = 0; i < 2; i++)
+		t_s = midnight_s - clock_zone_offset_s(zone, t_s);
+	/* Where clocks jump over midnight, the day begins later than that. */
+	while (clock_local_day(t_s * SECOND_US, zone) < local_day)
+		t_s += 1800;
+	return t_s * SECOND_US;
+}

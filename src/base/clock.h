@@ -22,6 +22,9 @@ struct clock_parts {
 	int offset_min;
 };
 void clock_local(int64_t t_us, const char *zone, struct clock_parts *parts_r);
+/* Days since 1970 of the local date at t, and the moment at which a local date begins in an IANA zone (NULL: UTC). */
+int64_t clock_local_day(int64_t t_us, const char *zone);
+int64_t clock_day_begin(int64_t local_day, const char *zone);
 bool clock_zone_known(const char *zone);
 /* Year*12 + month-1 of t in UTC. */
 int clock_month(int64_t t_us);

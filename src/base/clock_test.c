@@ -149,9 +149,28 @@ static void test_clocks(void **state)
 	assert_true(clock_now_us() > INT64_C(1700000000) * SECOND_US);
 }
 
+/* A local day holds exactly the moments from its beginning to the next day's, also where clocks change (in Beirut at midnight). */
+static void local_days(void **state)
+{
+	static const char *const ZONES[] = { "Europe/Paris", "UTC", "Asia/Kolkata", "America/Los_Angeles", "Asia/Beirut", NULL };
+
+	(void)state;
+	for (size_t z = 0; z < sizeof(ZONES) / sizeof(ZONES[0]); z++) {
+		for (int64_t day = 20500; day < 20500 + 800; day++) {
+			int64_t begin = clock_day_begin(day, ZONES[z]);
+
+			assert_int_equal(clock_local_day(begin, ZONES[z]), day);
+			assert_int_equal(clock_local_day(begin - 1, ZONES[z]), day - 1);
+		}
+	}
+	assert_int_equal(clock_day_begin(20782, "Europe/Paris"), INT64_C(1795561200000000));	/* 25 November 2026, winter */
+	assert_int_equal(clock_day_begin(20629, "Europe/Paris"), INT64_C(1782338400000000));	/* 25 June 2026, summer */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(local_days),
 		cmocka_unit_test(test_rfc3339),
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_days),

@@ -13,6 +13,7 @@
 #include "mediatype.h"
 
 #include "letter.h"
+#include "letter_journal.h"
 
 #include "answer.h"
 #include "door.h"
@@ -55,7 +56,7 @@ static enum pli_status limit_read(const struct form *form, unsigned *limit_r, st
 
 enum pli_status api_letter_list(struct door_call *c, struct err *err)
 {
-	static const char *const NAMES[] = { "state", "cursor", "limit", NULL };
+	static const char *const NAMES[] = { "state", "q", "cursor", "limit", NULL };
 	struct form q;
 	unsigned limit;
 	enum pli_status st = query_read(c, NAMES, &q, err);
@@ -63,8 +64,8 @@ enum pli_status api_letter_list(struct door_call *c, struct err *err)
 	if (st == PLI_OK)
 		st = limit_read(&q, &limit, err);
 	if (st == PLI_OK)
-		st = letter_list(c->doors->office, &c->principal, c->pool, form_get(&q, "state"), form_get(&q, "cursor"), limit,
-				 &c->x->res.body, err);
+		st = letter_list(c->doors->office, &c->principal, c->pool, form_get(&q, "state"), form_get(&q, "q"),
+				 form_get(&q, "cursor"), limit, &c->x->res.body, err);
 	if (st == PLI_OK)
 		answer_json(c, 200);
 	return st;
@@ -131,7 +132,7 @@ enum pli_status api_letter_proof(struct door_call *c, struct err *err)
 
 enum pli_status api_journal(struct door_call *c, struct err *err)
 {
-	static const char *const NAMES[] = { "letter", "type", "state", "user", "from", "to", "cursor", "limit", NULL };
+	static const char *const NAMES[] = { "letter", "type", "state", "user", "from", "to", "q", "cursor", "limit", NULL };
 	const char *accept = http_field(&c->x->req, "accept");
 	struct letter_journal_query query = { .lang = c->lang, .csv = accept && strstr(accept, "text/csv") };
 	struct form q;
@@ -149,6 +150,7 @@ enum pli_status api_journal(struct door_call *c, struct err *err)
 	query.user = form_get(&q, "user");
 	query.from = form_get(&q, "from");
 	query.to = form_get(&q, "to");
+	query.q = form_get(&q, "q");
 	query.cursor = form_get(&q, "cursor");
 	if (!http_field(&c->x->req, "accept-language"))
 		query.lang = c->doors->settings->lang;

@@ -11,6 +11,7 @@
 
 struct buf;
 struct db;
+struct db_conn;
 struct db_tx;
 struct directory;
 struct journal;
@@ -54,6 +55,9 @@ MUST enum pli_status directory_account_add(struct directory *d, const struct jou
 					   const char *email, const char *name, enum role role, bool instance_admin,
 					   const char *password, struct uuid *account_r, struct err *err);
 MUST enum pli_status directory_account_find(struct directory *d, struct pool *pool, const char *email, struct directory_account *account_r, struct err *err);
+/* By id, on a reader that the caller has already.  PLI_ABSENT. */
+MUST enum pli_status directory_account_get(struct directory *d, struct db_conn *conn, struct pool *pool, const struct uuid *entity,
+					   const struct uuid *account, struct directory_account *account_r, struct err *err);
 MUST enum pli_status directory_account_disable(struct directory *d, const struct journal_actor *by, const char *email, struct err *err);
 MUST enum pli_status directory_account_password(struct directory *d, const struct journal_actor *by, const char *email, const char *password, struct err *err);
 typedef enum pli_status directory_account_fn(void *arg, const struct directory_account *account, struct err *err);

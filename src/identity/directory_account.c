@@ -76,11 +76,10 @@ static enum pli_status row_unseal(struct directory *d, struct pool *pool, struct
 	return st;
 }
 
-enum pli_status directory_account_read(struct directory *d, struct pool *pool, const struct uuid *entity,
-				       const struct uuid *account, struct directory_account *account_r, struct err *err)
+enum pli_status directory_account_get(struct directory *d, struct db_conn *conn, struct pool *pool, const struct uuid *entity,
+				      const struct uuid *account, struct directory_account *account_r, struct err *err)
 {
 	struct account_row row = { 0 };
-	struct db_conn *conn = db_reader_take(d->db);
 	struct db_rows rows = { 0 };
 	enum pli_status st = db_query(conn, &rows, err, ACCOUNT_GET, "uu", entity, account);
 
@@ -91,11 +90,20 @@ enum pli_status directory_account_read(struct directory *d, struct pool *pool, c
 	else if (st == PLI_ABSENT)
 		err_set(err, st, "There is no such account.");
 	db_end(&rows);
-	db_reader_give(d->db, conn);
 	if (st == PLI_OK)
 		st = row_unseal(d, pool, &row, err);
 	if (st == PLI_OK)
 		*account_r = row.account;
+	return st;
+}
+
+enum pli_status directory_account_read(struct directory *d, struct pool *pool, const struct uuid *entity,
+				       const struct uuid *account, struct directory_account *account_r, struct err *err)
+{
+	struct db_conn *conn = db_reader_take(d->db);
+	enum pli_status st = directory_account_get(d, conn, pool, entity, account, account_r, err);
+
+	db_reader_give(d->db, conn);
 	return st;
 }
 

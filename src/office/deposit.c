@@ -330,6 +330,7 @@ static void entries_prepare(struct deposit_work *w)
 	jsonw_object_end(&j);
 	w->manifest_h = pool_strn(w->pool, json.p, json.n);
 	w->shown = letter_shown(w->pool, l, l->sender_name);
+	search_terms(w->pool, w->who->meta_key, l, &w->terms);
 }
 
 /* ---- objects ---- */

@@ -12,6 +12,7 @@
 #include "deposit.h"
 #include "letter_own.h"
 #include "once.h"
+#include "search.h"
 
 struct buf;
 struct db_conn;
@@ -61,6 +62,7 @@ struct deposit_work {
 	struct deposit_bytes *parts_sealed;	/* letter.part_count */
 	struct object_commit *objects;		/* NULL: no objects */
 	const char *accepted_d, *manifest_h, *shown;
+	struct search_terms terms;
 };
 
 /* deposit_envelope.c: what was asked, checked without writing anything. */

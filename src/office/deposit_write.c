@@ -69,6 +69,8 @@ static enum pli_status accepted_numbered(struct db_tx *tx, uint64_t seq, int64_t
 	w->letter.number = seq + 1;
 	st = letter_insert(tx, w, err);
 	if (st == PLI_OK)
+		st = search_add(tx, &w->letter, &w->terms, err);
+	if (st == PLI_OK)
 		st = notices_insert(tx, w, t_us, err);
 	if (st == PLI_OK && w->once.used)
 		st = answer_keep(tx, w, t_us, err);

@@ -5,6 +5,7 @@
 #include "bundle.h"
 
 #include "delivery.h"
+#include "letter_journal.h"
 #include "notice.h"
 
 static struct instance in;

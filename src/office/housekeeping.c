@@ -16,6 +16,7 @@
 
 #include "letter_own.h"
 #include "office_own.h"
+#include "search.h"
 
 #define HOUR_US (3600 * SECOND_US)
 #define ORPHAN_GRACE_US HOUR_US
@@ -191,6 +192,16 @@ static enum pli_status sweep_fn(struct db_tx *tx, void *arg, struct err *err)
 	return st;
 }
 
+static enum pli_status search_fill_all(struct office *office, struct err *err)
+{
+	bool done = false;
+	enum pli_status st = PLI_OK;
+
+	while (st == PLI_OK && !done)
+		st = search_fill(office, &done, err);
+	return st;
+}
+
 enum pli_status office_housekeeping(struct office *office, int64_t now_us, struct err *err)
 {
 	AUTO_POOL pool = pool_new();
@@ -207,6 +218,8 @@ enum pli_status office_housekeeping(struct office *office, int64_t now_us, struc
 		st = db_write(office->parts.db, sweep_fn, r, err);
 	if (st == PLI_OK)
 		st = object_sweep(office->parts.objects, now_us, ORPHAN_GRACE_US, &removed, err);
+	if (st == PLI_OK)
+		st = search_fill_all(office, err);
 	if (st == PLI_OK)
 		office_notices_due(office);
 	return st;

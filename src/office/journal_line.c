@@ -45,6 +45,8 @@ struct journal_lines {
 	struct kept_letter kept[KEPT];
 	unsigned next;
 	struct jsonw *w;		/* during one add */
+	letter_journal_fn *fn;		/* during one show */
+	void *arg;
 };
 
 /* What one row says; texts "" when there is nothing. */
@@ -257,6 +259,23 @@ static void object_write(struct jsonw *w, const struct line *line)
 	jsonw_object_end(w);
 }
 
+static enum pli_status row_show(struct journal_lines *l, const struct line *line, struct err *err)
+{
+	const struct journal_row *row = line->row;
+	const json_t *act = json_object_get(line->entry, "act");
+	const json_t *level = json_object_get(act, "lvl");
+	struct letter_journal_row out = {
+		.number = row->seq + 1, .date_us = row->t_us, .stamp_us = row->stamp_us, .type = row->type, .state = row->state,
+		.event = row->event, .etsi = line->event ? line->event->etsi : NULL, .entity = line->entity, .siren = line->siren,
+		.user = line->user, .document = line->document, .message = line->message.n ? line->message.p : "",
+		.has_letter = row->has_letter, .letter = row->letter, .channel = member(line->entry, "ch"), .ip = member(line->entry, "ip"),
+		.tls = member(line->entry, "tls"), .method = member(act, "m"), .part = line->part,
+	};
+
+	out.level = level ? (int)json_integer_value(level) : -1;
+	return l->fn(l->arg, &out, err);
+}
+
 static enum pli_status row_write(void *arg, const struct journal_row *row, struct err *err)
 {
 	struct journal_lines *l = arg;
@@ -277,13 +296,27 @@ static enum pli_status row_write(void *arg, const struct journal_row *row, struc
 			recipient_read(&line, letter);
 		buf_init(&line.message);
 		message_write(l, &line);
-		if (l->w)
+		if (l->fn)
+			st = row_show(l, &line, err);
+		else if (l->w)
 			object_write(l->w, &line);
 		else
 			cells_write(l, &line);
 		buf_free(&line.message);
 	}
 	json_decref(line.entry);
+	return st;
+}
+
+enum pli_status journal_lines_show(struct journal_lines *lines, uint64_t seq, letter_journal_fn *fn, void *arg, struct err *err)
+{
+	struct journal_filter filter = { .before_seq = seq + 1, .limit = 1 };
+	enum pli_status st;
+
+	lines->fn = fn;
+	lines->arg = arg;
+	st = journal_rows(lines->conn, &filter, row_write, lines, err);
+	lines->fn = NULL;
 	return st;
 }
 

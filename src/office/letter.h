@@ -48,9 +48,9 @@ MUST enum pli_status letter_get(struct office *office, const struct principal *w
 				struct letter **letter_r, struct err *err);
 /* The API's JSON of one letter. */
 void letter_json(const struct letter *letter, struct buf *out);
-/* {letters:[…], next} newest first; state NULL = any; cursor NULL = from the newest. */
+/* {letters:[…], next} newest first; state NULL = any; q: words as search.h says, NULL = any; cursor NULL = from the newest. */
 MUST enum pli_status letter_list(struct office *office, const struct principal *who, struct pool *pool, const char *state,
-				 const char *cursor, unsigned limit, struct buf *json_out, struct err *err);
+				 const char *q, const char *cursor, unsigned limit, struct buf *json_out, struct err *err);
 /* Notices again: to the addresses given or to all (NULL); also to those who have read; links stay valid (B28).  key: the
  * Idempotency-Key or NULL; a repeat under it sends nothing more and succeeds.  PLI_CONFLICT: expired, or the same key still running;
  * PLI_INVALID: type "idempotency-mismatch" when the key was used for other recipients. */
@@ -65,16 +65,6 @@ MUST enum pli_status letter_unlock(struct office *office, const struct journal_a
 struct db_conn;
 MUST enum pli_status letter_sheet_check(struct office *office, struct db_conn *conn, const struct uuid *entity, const struct uuid *letter,
 					const struct uuid *recipient, const uint8_t sheet_digest[32], struct err *err);
-
-/* Journal for principals: {entries:[…], next}, or CSV of ten columns (B32–B36). */
-struct letter_journal_query {
-	const char *letter, *type, *state, *user, *from, *to, *cursor;	/* texts as given, NULL = any */
-	unsigned limit;
-	const char *lang;		/* fr | en */
-	bool csv;
-};
-MUST enum pli_status letter_journal(struct office *office, const struct principal *who, struct pool *pool,
-				    const struct letter_journal_query *query, struct buf *out, struct err *err);
 
 /* Proof bundle: the sender's (recipient NULL) or a recipient's.  Waits at most 2 s for a checkpoint over all events before the request. */
 MUST enum pli_status letter_proof(struct office *office, const struct principal *who, struct pool *pool, const char *id,

@@ -10,6 +10,7 @@
 
 #include "letter_own.h"
 #include "office_own.h"
+#include "search.h"
 
 #define LIMIT_DEFAULT 50
 #define LIMIT_MAX 200
@@ -30,6 +31,7 @@ struct page {
 	struct office *office;
 	const struct principal *who;
 	const char *state;
+	const struct search_query *search;	/* NULL: any letter */
 	unsigned limit, taken, looked_at;
 	struct buf *out;
 	size_t out_begin;
@@ -43,6 +45,8 @@ static enum pli_status ids_read(struct page *p, struct db_conn *conn, const stru
 	enum pli_status st;
 
 	*count_r = 0;
+	if (p->search)
+		return search_candidates(conn, p->who, p->search, before, limit, ids, count_r, err);
 	if (principal_sees_own_only(p->who))
 		st = db_query(conn, &rows, err, LETTERS_OF_ACCOUNT, "uuiu", &p->who->entity, before, (int64_t)limit, &p->who->account);
 	else
@@ -65,7 +69,7 @@ static enum pli_status letter_add(struct page *p, struct db_conn *conn, const st
 		return st;
 	if (!principal_sees_bcc(p->who, &letter->account))
 		letter_narrow(letter, 0);
-	if (p->state && !str_eq(p->state, letter->state))
+	if ((p->state && !str_eq(p->state, letter->state)) || (p->search && !search_holds(p->search, letter)))
 		return PLI_OK;
 	letter_json(letter, &json);
 	jsonw_raw(&p->w, NULL, json.p, json.n);
@@ -116,7 +120,7 @@ static enum pli_status state_checked(const char *state, struct err *err)
 }
 
 enum pli_status letter_list(struct office *office, const struct principal *who, struct pool *pool, const char *state,
-			    const char *cursor, unsigned limit, struct buf *json_out, struct err *err)
+			    const char *q, const char *cursor, unsigned limit, struct buf *json_out, struct err *err)
 {
 	struct page p = { .office = office, .who = who, .state = state, .limit = limit ? limit : LIMIT_DEFAULT, .out = json_out,
 			  .out_begin = json_out->n };
@@ -126,11 +130,12 @@ enum pli_status letter_list(struct office *office, const struct principal *who, 
 	char id[37];
 	enum pli_status st = principal_may(who, RIGHT_LETTER_SEE, NULL, NULL, err);
 
-	(void)pool;
 	if (p.limit > LIMIT_MAX)
 		p.limit = LIMIT_MAX;
 	if (st == PLI_OK)
 		st = state_checked(state, err);
+	if (st == PLI_OK)
+		st = search_parse(pool, who, q, &p.search, err);
 	if (st == PLI_OK && cursor && !uuid_parse(&last, cursor))
 		st = err_field(err, PLI_INVALID, "bad-cursor", "cursor", "The cursor is not one that this server gave.");
 	if (st != PLI_OK)

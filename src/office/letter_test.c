@@ -1,6 +1,7 @@
 /* Letters from their sender's side: who sees what, lists, resend, journal views. */
 #include "office_testing.h"
 
+#include "letter_journal.h"
 #include "letter_own.h"
 
 static struct instance in;
@@ -63,32 +64,32 @@ static void lists(void **state)
 	buf_init(&out);
 	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
 		buf_reset(&out);
-		OK(letter_list(in.office, ROWS[i].who, pool, NULL, NULL, 0, &out, &err));
+		OK(letter_list(in.office, ROWS[i].who, pool, NULL, NULL, NULL, 0, &out, &err));
 		json = got_json(&out);
 		assert_int_equal(json_array_size(json_object_get(json, "letters")), ROWS[i].letters);
 		assert_true(json_is_null(json_object_get(json, "next")));
 		json_decref(json);
 	}
-	REFUSED(letter_list(in.office, &in.admin, pool, NULL, NULL, 0, &out, &err), PLI_DENIED, NULL);
-	REFUSED(letter_list(in.office, &in.editor, pool, "snet", NULL, 0, &out, &err), PLI_INVALID, "bad-state");
+	REFUSED(letter_list(in.office, &in.admin, pool, NULL, NULL, NULL, 0, &out, &err), PLI_DENIED, NULL);
+	REFUSED(letter_list(in.office, &in.editor, pool, "snet", NULL, NULL, 0, &out, &err), PLI_INVALID, "bad-state");
 	assert_non_null(strstr(err.hint, "sent"));
-	REFUSED(letter_list(in.office, &in.editor, pool, NULL, "abc", 0, &out, &err), PLI_INVALID, "bad-cursor");
+	REFUSED(letter_list(in.office, &in.editor, pool, NULL, NULL, "abc", 0, &out, &err), PLI_INVALID, "bad-cursor");
 	/* Newest first, page by page. */
 	buf_reset(&out);
-	OK(letter_list(in.office, &in.editor, pool, "created", NULL, 1, &out, &err));
+	OK(letter_list(in.office, &in.editor, pool, "created", NULL, NULL, 1, &out, &err));
 	first = got_json(&out);
 	assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(first, "letters"), 0), "id")), hidden);
 	const char *next = json_string_value(json_object_get(first, "next"));
 	assert_non_null(next);
 	buf_reset(&out);
-	OK(letter_list(in.office, &in.editor, pool, "created", next, 1, &out, &err));
+	OK(letter_list(in.office, &in.editor, pool, "created", NULL, next, 1, &out, &err));
 	json = got_json(&out);
 	assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(json, "letters"), 0), "id")), plain);
 	assert_true(json_is_null(json_object_get(json, "next")));
 	json_decref(json);
 	json_decref(first);
 	buf_reset(&out);
-	OK(letter_list(in.office, &in.editor, pool, "received", NULL, 0, &out, &err));
+	OK(letter_list(in.office, &in.editor, pool, "received", NULL, NULL, 0, &out, &err));
 	assert_non_null(strstr(out.p, "\"letters\":[]"));
 }
 

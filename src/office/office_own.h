@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "uuid.h"
+
 #include "office.h"
 
 struct office_running;		/* idempotency keys of requests under way: once.c */
@@ -17,6 +19,7 @@ struct office {
 	unsigned exports;		/* whole tables of the journal being written */
 	void (*due_fn)(void *arg);	/* notices may have become due */
 	void *due_arg;
+	struct uuid filled_entity, filled_letter;	/* where search_fill stands; the housekeeping thread's own */
 };
 
 /* Tells whoever sends notices that some may be due. */

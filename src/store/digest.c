@@ -77,25 +77,40 @@ int digest_restore(struct digest *digest, const uint8_t in[DIGEST_STORED_BYTES])
 	return 1;
 }
 
-void digest_hmac_sha256(const uint8_t key[32], const void *p, size_t n, uint8_t mac_r[32])
+void digest_hmac_key(struct digest_hmac *hmac_r, const uint8_t key[32])
 {
 	uint8_t pad[64] = { 0 };
-	struct digest digest;
 
 	memcpy(pad, key, 32);
 	for (int i = 0; i < 64; i++)
 		pad[i] ^= 0x36;
-	digest_init(&digest);
-	digest_add(&digest, pad, sizeof(pad));
-	digest_add(&digest, p, n);
-	digest_final(&digest, mac_r);
+	digest_init(&hmac_r->inner);
+	digest_add(&hmac_r->inner, pad, sizeof(pad));
 	for (int i = 0; i < 64; i++)
 		pad[i] ^= 0x36 ^ 0x5c;
-	digest_init(&digest);
-	digest_add(&digest, pad, sizeof(pad));
+	digest_init(&hmac_r->outer);
+	digest_add(&hmac_r->outer, pad, sizeof(pad));
+	mem_wipe(pad, sizeof(pad));
+}
+
+void digest_hmac_of(const struct digest_hmac *hmac, const void *p, size_t n, uint8_t mac_r[32])
+{
+	struct digest digest = hmac->inner;
+
+	digest_add(&digest, p, n);
+	digest_final(&digest, mac_r);
+	digest = hmac->outer;
 	digest_add(&digest, mac_r, 32);
 	digest_final(&digest, mac_r);
-	mem_wipe(pad, sizeof(pad));
+}
+
+void digest_hmac_sha256(const uint8_t key[32], const void *p, size_t n, uint8_t mac_r[32])
+{
+	struct digest_hmac hmac;
+
+	digest_hmac_key(&hmac, key);
+	digest_hmac_of(&hmac, p, n, mac_r);
+	mem_wipe(&hmac, sizeof(hmac));
 }
 
 /* The two keyed starting states of HMAC-SHA512. */

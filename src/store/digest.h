@@ -27,6 +27,12 @@ void digest_store(const struct digest *digest, uint8_t out[DIGEST_STORED_BYTES])
 int digest_restore(struct digest *digest, const uint8_t in[DIGEST_STORED_BYTES]);
 
 void digest_hmac_sha256(const uint8_t key[32], const void *p, size_t n, uint8_t mac_r[32]);
+/* The same for many short texts under one key: the key is taken in once. */
+struct digest_hmac {
+	struct digest inner, outer;
+};
+void digest_hmac_key(struct digest_hmac *hmac_r, const uint8_t key[32]);	/* the caller wipes it */
+void digest_hmac_of(const struct digest_hmac *hmac, const void *p, size_t n, uint8_t mac_r[32]);
 /* RFC 5869 section 2.3 over SHA-512; prk of at most 128 bytes; n at most 255 * 64. */
 void digest_hkdf_expand_sha512(const void *prk, size_t prk_n, const void *info, size_t info_n, void *out, size_t n);
 
