@@ -93,7 +93,7 @@ FUZZ    := $(FUZZERS:fuzz/%.c=$(D)/fuzz/%)
 
 # ---------------------------------------------------------------------------------- targets
 .PHONY: all help run test unit deps test-deps demo-reset bench fuzz fuzz-build asan tsan headers \
-	lint format-check install crash clean test-build
+	lint format-check install man crash clean test-build
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -114,6 +114,7 @@ help:
 	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS each'
 	@echo 'make asan tsan  unit tests and fuzz replays under the sanitizers'
 	@echo 'make headers lint   the room law; static checks'
+	@echo 'make man        manual pages and shell completions, in $(B)/share'
 	@echo 'make install DESTDIR= PREFIX=/usr/local'
 
 run:
@@ -172,14 +173,34 @@ lint:
 format-check:
 	@clang-format --dry-run $(HEADERS) $(SOURCES) $(TESTS)
 
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
-		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/doc/pli
-	install -m 755 $(B)/pli $(DESTDIR)$(PREFIX)/bin/pli
-	for m in man/*.1; do [ ! -e $$m ] || install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/; done
-	for m in man/*.5; do [ ! -e $$m ] || install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man5/; done
-	for f in README.md ARCHITECTURE.md CHANGELOG.md LICENSE third_party/llhttp/LICENSE-MIT; do \
-		[ ! -e $$f ] || install -m 644 $$f $(DESTDIR)$(PREFIX)/share/doc/pli/; done
+# What comes of the program's own tables.
+$(B)/share/.made: $(D)/pli
+	@mkdir -p $(@D)
+	$(call Q,SHARE,$(@D)) $(D)/pli man >$(@D)/pli.1 && $(D)/pli man pli.conf >$(@D)/pli.conf.5 && \
+		$(D)/pli completion bash >$(@D)/pli.bash && $(D)/pli completion zsh >$(@D)/_pli && \
+		$(D)/pli completion fish >$(@D)/pli.fish && touch $@
+
+man: $(B)/share/.made
+
+DATA = $(DESTDIR)$(PREFIX)/share
+# Where the service manager looks: the distribution's place when that is the prefix, the administrator's otherwise.
+UNITS = $(DESTDIR)$(if $(filter /usr,$(PREFIX)),/usr/lib,/etc)
+install: all $(B)/share/.made
+	install -d $(DESTDIR)$(PREFIX)/bin $(DATA)/man/man1 $(DATA)/man/man5 $(DATA)/doc/pli \
+		$(DATA)/bash-completion/completions $(DATA)/zsh/site-functions $(DATA)/fish/vendor_completions.d \
+		$(UNITS)/systemd/system $(UNITS)/sysusers.d
+	install -m 755 $(D)/pli $(DESTDIR)$(PREFIX)/bin/pli
+	install -m 644 $(B)/share/pli.1 $(DATA)/man/man1/pli.1
+	install -m 644 $(B)/share/pli.conf.5 $(DATA)/man/man5/pli.conf.5
+	install -m 644 $(B)/share/pli.bash $(DATA)/bash-completion/completions/pli
+	install -m 644 $(B)/share/_pli $(DATA)/zsh/site-functions/_pli
+	install -m 644 $(B)/share/pli.fish $(DATA)/fish/vendor_completions.d/pli.fish
+	sed 's,@BIN@,$(PREFIX)/bin,g' system/pli@.service >$(B)/share/pli@.service
+	install -m 644 $(B)/share/pli@.service $(UNITS)/systemd/system/pli@.service
+	install -m 644 system/pli.sysusers $(UNITS)/sysusers.d/pli.conf
+	for f in README.md ARCHITECTURE.md CHANGELOG.md LICENSE doc/api.md doc/formats.md doc/operating.md doc/proof.md; do \
+		[ ! -e $$f ] || install -m 644 $$f $(DATA)/doc/pli/; done
+	install -m 644 third_party/llhttp/LICENSE-MIT $(DATA)/doc/pli/LICENSE-llhttp
 
 clean:
 	rm -rf $(B)

@@ -30,11 +30,16 @@ function acts(i, when) {
 		['user', 'password', D, a, '--password-file', secret('p4', 'Une-autre-phrase-longue')], ['user', 'password', D, 'nobody@example.org', '--password-file', secret('p4', 'Une-autre-phrase-longue')],
 		['token', 'add', D, a, '--name', 'first'], ['token', 'add', D, a, '--name', 'second', '--days', '3'], ['token', 'add', D, a, '--days', '0'], ['token', 'add', D, 'nobody@example.org'],
 		['token', 'revoke', D, 'no-token'], ['letter', 'unlock', D, '00000000-0000-7000-8000-000000000000', '--recipient', a], ['user', 'disable', D, 'nobody@example.org'],
-		['journal', 'verify', D], ['token', 'list', D, '--nonsense'],
+		['journal', 'verify', D], ['token', 'list', D, '--nonsense'], ['journal', 'verify', D, '--json'],
+		['user', 'password', D, a, '--password-file', secret('p4', 'Une-autre-phrase-longue'), '--json'], ['user', 'disable', D, 'nobody@example.org', '--json'],
+		['entity', 'add', D, 'Second house ' + when, '--json'], ['user', 'add', D, 'second.' + a, '--name', 'X', '--entity', 'House ' + when, '--json'],
+		['user', 'disable', D, 'second.' + a, '--json'],
 	];
 	const results = steps.map((args) => ({ args, ...verb(...args) }));
 	for (const r of results)
 		check(r.status === 0 || (r.status >= 64 && r.status <= 78), `${when}: ${r.args.slice(0, 2).join(' ')} ends with a status of sysexits.h`, r.status);
+	for (const r of results.filter((one) => one.args.includes('--json') && one.status === 0))
+		check(typeof JSON.parse(r.stdout) === 'object', `${when}: ${r.args.slice(0, 2).join(' ')} --json is JSON`, r.stdout);
 	const tokens = results.filter((r) => r.args[0] === 'token' && r.args[1] === 'add' && r.status === 0).map((r) => r.stdout.trim());
 	same(tokens.length, 2, `${when}: two tokens`);
 	return { tokens, shown: results.map((r) => [r.args.map((x) => plain(x.replace(TMP, ''))).join(' '), r.status, plain(r.stdout), plain(r.stderr.replaceAll(TMP, ''))]) };
@@ -102,7 +107,7 @@ main(async () => {
 	// One token ends while the server runs, one while it is stopped; the same with two users.
 	const id = (when, n) => listed(i, when).tokens.find((t) => Object.values(t).includes(n ? 'second' : 'first'));
 	const shape = listed(i, 'one');
-	check(shape.users.length === 1 && shape.tokens.length === 2, 'the listings show them', shape);
+	check(shape.users.length === 2 && shape.tokens.length === 2, 'the listings show them', shape);
 	const key = Object.keys(shape.tokens[0]).find((k) => /^(id|token)$/.test(k));
 	i.verb('token', 'revoke', i.dir, id('one', 0)[key]);
 	same(await works(i, rounds.one.tokens[0]), 401, 'a token revoked while the server runs');
@@ -120,7 +125,7 @@ main(async () => {
 
 	// Each act has its entry, once.
 	const count = (event) => i.one(`SELECT COUNT(*) FROM journal WHERE event = '${event}'`);
-	same([count('entity.created'), count('user.created'), count('token.created'), count('token.revoked'), count('user.disabled')], [1 + 3, 1 + 3, 6, 2, 2], 'entries of the acts');
+	same([count('entity.created'), count('user.created'), count('token.created'), count('token.revoked'), count('user.disabled')], [1 + 6, 1 + 6, 6, 2, 2 + 3], 'entries of the acts');
 
 	// At once, running: all go well.  Stopped: each goes well or says that another is at it; a server that starts wins or waits.
 	const names = (what) => (k) => ['entity', 'add', i.dir, `${what} ${k}`];
@@ -131,7 +136,7 @@ main(async () => {
 	for (const r of stopped)
 		check(r.status === 0 || r.status === 75, 'several at once, stopped: done or temporarily refused', r);
 	check(stopped.some((r) => r.status === 0), 'at least one of them was done', stopped);
-	same(i.one("SELECT COUNT(*) FROM journal WHERE event = 'entity.created'"), 4 + 8 + stopped.filter((r) => r.status === 0).length, 'each that said it was done was done, once');
+	same(i.one("SELECT COUNT(*) FROM journal WHERE event = 'entity.created'"), 7 + 8 + stopped.filter((r) => r.status === 0).length, 'each that said it was done was done, once');
 	const r = i.verify();
 	check(r.status === 0, 'journal verify', r.stdout + r.stderr);
 	same(fs.existsSync(path.join(i.dir, 'run/ctl')), false, 'a verb leaves no socket behind');

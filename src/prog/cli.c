@@ -61,12 +61,36 @@ static bool is_group(const char *word)
 	return false;
 }
 
-static void help_all(FILE *to)
+enum cli_group cli_group(const struct cli_verb *verb)
 {
-	fprintf(to, "pli: registered electronic correspondence, self-hosted\n\nOn an instance directory:\n");
+	enum cli_group group = CLI_OPERATOR;
+
 	for (const struct cli_verb *v = cli_verbs; v->name; v++) {
 		if (str_eq(v->name, "send"))
-			fprintf(to, "\nAs a user, through a server's API (--server, --token-file, --ca, or ~/.config/pli/config):\n");
+			group = CLI_USER;
+		else if (str_eq(v->name, "man"))
+			group = CLI_OTHER;
+		if (v == verb)
+			break;
+	}
+	return group;
+}
+
+static void help_all(FILE *to)
+{
+	static const char *const headings[] = {
+		[CLI_OPERATOR] = "On an instance directory",
+		[CLI_USER] = "As a user, through a server's API (--server, --token-file, --ca, or ~/.config/pli/config)",
+		[CLI_OTHER] = "Of the program itself",
+	};
+	int group = -1;
+
+	fprintf(to, "pli: registered electronic correspondence, self-hosted\n");
+	for (const struct cli_verb *v = cli_verbs; v->name; v++) {
+		if ((int)cli_group(v) != group) {
+			group = (int)cli_group(v);
+			fprintf(to, "\n%s:\n", headings[group]);
+		}
 		fprintf(to, "  %-16s %s\n", v->name, v->summary);
 	}
 	fprintf(to, "\npli help VERB says more.\n");

@@ -25,6 +25,10 @@ struct cli_verb {
 /* Ends with a NULL name; in the order of help. */
 extern const struct cli_verb cli_verbs[];
 
+/* Whose verb it is: the table has them in this order. */
+enum cli_group { CLI_OPERATOR, CLI_USER, CLI_OTHER };
+enum cli_group cli_group(const struct cli_verb *verb);
+
 /* argv without the program's name. */
 int cli_main(int argc, char **argv);
 

@@ -36,16 +36,16 @@ static const struct args_option options_entity_add[] = {
 static const struct args_option options_user_add[] = {
 	{ "--name", "N", "the person's name", false, 0 },
 	{ "--entity", "E", "name or id of the entity", false, 0 },
-	{ "--role", "R", "editor (default), reader, auditor or admin", false, 0 },
+	{ "--role", "editor|reader|auditor|admin", "what he may do (editor)", false, 0 },
 	PASSWORD_FILE, JSON, END,
 };
-static const struct args_option options_user_password[] = { PASSWORD_FILE, END };
+static const struct args_option options_user_password[] = { PASSWORD_FILE, JSON, END };
 static const struct args_option options_token_add[] = {
 	{ "--name", "N", "what it is for", false, 0 },
 	{ "--days", "N", "days until it expires, 1 to 3650 (365)", false, 0 }, JSON, END,
 };
 static const struct args_option options_unlock[] = {
-	{ "--recipient", "A", "the recipient's address", false, 0 }, END,
+	{ "--recipient", "A", "the recipient's address", false, 0 }, JSON, END,
 };
 static const struct args_option options_send[] = {
 	{ "--to", "A[,B]", "recipients, may be repeated", true, 0 },
@@ -109,14 +109,14 @@ const struct cli_verb cli_verbs[] = {
 	  options_user_add, 2, 2, verb_user_add },
 	{ "user list", "user list DIR", "list all users", NULL, options_json, 1, 1, verb_user_list },
 	{ "user disable", "user disable DIR EMAIL", "end a user's access at once; his letters and proofs stay", NULL,
-	  options_none, 2, 2, verb_user_disable },
+	  options_json, 2, 2, verb_user_disable },
 	{ "user password", "user password DIR EMAIL [--password-file F]", "give a user a new password", NULL,
 	  options_user_password, 2, 2, verb_user_password },
 	{ "token add", "token add DIR EMAIL [--name N] [--days N]", "make an API token and print it, once",
 	  "Standard output is the token alone: pli token add DIR EMAIL > FILE", options_token_add, 2, 2, verb_token_add },
 	{ "token list", "token list DIR", "list all API tokens (never themselves)", NULL, options_json, 1, 1,
 	  verb_token_list },
-	{ "token revoke", "token revoke DIR ID", "end an API token at once", NULL, options_none, 2, 2, verb_token_revoke },
+	{ "token revoke", "token revoke DIR ID", "end an API token at once", NULL, options_json, 2, 2, verb_token_revoke },
 	{ "letter unlock", "letter unlock DIR ID --recipient A", "give a locked recipient ten new tries", NULL,
 	  options_unlock, 2, 2, verb_letter_unlock },
 	{ "journal verify", "journal verify DIR", "read the whole journal and prove it, or name the first bad number",
@@ -140,5 +140,10 @@ const struct cli_verb cli_verbs[] = {
 	  "One line per check; at last VERIFIED and the fingerprints of the keys, to compare with those published\n"
 	  "elsewhere (or give the keys themselves), or what failed.",
 	  options_proof_verify, 1, 1, verb_proof_verify },
+	{ "man", "man [pli|pli.conf]", "print a manual page, in the form that man reads",
+	  "pli man > pli.1; pli man pli.conf > pli.conf.5.  `make install` puts them in their place.", options_none, 0, 1, verb_man },
+	{ "completion", "completion bash|zsh|fish", "print what a shell needs to complete the verbs and their options",
+	  "For this session: source <(pli completion bash).  `make install` puts all three in their place.", options_none, 1, 1,
+	  verb_completion },
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0, NULL },
 };

@@ -1,4 +1,5 @@
-/* The verbs' functions, one file per kind: verb_init.c verb_serve.c verb_operator.c verb_send.c verb_letter.c verb_proof.c.
+/* The verbs' functions, one file per kind: verb_init.c verb_serve.c verb_operator.c verb_send.c verb_letter.c verb_proof.c
+ * verb_manual.c.
  * Each returns the exit status. */
 #ifndef PLI_VERB_H
 #define PLI_VERB_H
@@ -27,5 +28,8 @@ int verb_resend(struct cli_call *call);
 int verb_journal(struct cli_call *call);
 int verb_proof_get(struct cli_call *call);
 int verb_proof_verify(struct cli_call *call);
+
+int verb_man(struct cli_call *call);
+int verb_completion(struct cli_call *call);
 
 #endif

@@ -107,6 +107,27 @@ static int run_for(struct cli_call *call, const char *verb, struct request *r, c
 	return EX_OK;
 }
 
+/* For acts that have nothing to answer: with --json, what was done to what. */
+static int run_done(struct cli_call *call, const char *verb, struct request *r, const char *what, const char *done)
+{
+	const char *id = pool_str(call->pool, args_word(call->args, 1));
+	AUTO_BUF said = { 0 };
+	struct jsonw w;
+	struct err err = { 0 };
+
+	if (request_send(call, verb, r, NULL, NULL, NULL, &err) != PLI_OK)
+		return sysexit_say(&err);
+	if (!call->json)
+		return EX_OK;
+	jsonw_init(&w, &said, false);
+	jsonw_object(&w, NULL);
+	jsonw_str(&w, what, id);
+	jsonw_str(&w, "done", done);
+	jsonw_object_end(&w);
+	printf("%s\n", said.p);
+	return EX_OK;
+}
+
 /* ------------------------------------------------------------------ entities, users */
 
 int verb_entity_add(struct cli_call *call)
@@ -173,7 +194,7 @@ int verb_user_disable(struct cli_call *call)
 
 	request_begin(&r);
 	jsonw_str(&r.w, "email", args_word(call->args, 1));
-	return run_for(call, "user disable", &r, "", false);
+	return run_done(call, "user disable", &r, "email", "disabled");
 }
 
 int verb_user_password(struct cli_call *call)
@@ -187,7 +208,7 @@ int verb_user_password(struct cli_call *call)
 	request_begin(&r);
 	jsonw_str(&r.w, "email", email);
 	jsonw_str(&r.w, "password", password);
-	return run_for(call, "user password", &r, "", false);
+	return run_done(call, "user password", &r, "email", "password");
 }
 
 /* ------------------------------------------------------------------ tokens */
@@ -226,7 +247,7 @@ int verb_token_revoke(struct cli_call *call)
 
 	request_begin(&r);
 	jsonw_str(&r.w, "id", args_word(call->args, 1));
-	return run_for(call, "token revoke", &r, "", false);
+	return run_done(call, "token revoke", &r, "token", "revoked");
 }
 
 /* ------------------------------------------------------------------ letters, journal */
@@ -243,7 +264,7 @@ int verb_letter_unlock(struct cli_call *call)
 	request_begin(&r);
 	jsonw_str(&r.w, "id", args_word(call->args, 1));
 	jsonw_str(&r.w, "recipient", args_value(call->args, "--recipient"));
-	return run_for(call, "letter unlock", &r, "", false);
+	return run_done(call, "letter unlock", &r, "letter", "unlocked");
 }
 
 static int64_t member_int(const struct json_read *object, const char *name)
