@@ -4,7 +4,7 @@
 'use strict';
 const fs = require('fs');
 const path = require('path');
-const { Instance, check, same, until, main } = require('./lib/pli.js');
+const { Instance, PASSWORD, check, same, until, main } = require('./lib/pli.js');
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
 const SUBJECT = 'Zinnober-Kassenbericht', MESSAGE = 'Ultramarin-Nachricht', FILE = 'Ocker-Anlage.txt';
@@ -27,9 +27,10 @@ main(async () => {
 	const i = new Instance().make();
 	await i.serve();
 	i.entity('Elsewhere');
-	const tokens = { sender: i.user('sender@example.org'), 'same-entity-editor': i.user('second@example.org'),
-		reader: i.user('reader@example.org', 'reader'), auditor: i.user('auditor@example.org', 'auditor'),
-		admin: i.user('people@example.org', 'admin'), 'foreign-editor': i.user('foreign@example.org', 'editor', { entity: 'Elsewhere' }) };
+	const password = PASSWORD;
+	const tokens = { sender: i.user('sender@example.org', 'editor', { password }), 'same-entity-editor': i.user('second@example.org'),
+		reader: i.user('reader@example.org', 'reader', { password }), auditor: i.user('auditor@example.org', 'auditor', { password }),
+		admin: i.user('people@example.org', 'admin', { password }), 'foreign-editor': i.user('foreign@example.org', 'editor', { entity: 'Elsewhere', password }) };
 	tokens['expired-token'] = i.token('sender@example.org', '--name', 'old');
 	const past = (Date.now() - 1000) * 1000;
 	// A token cannot be made for less than a day: its row is aged.
@@ -62,6 +63,19 @@ main(async () => {
 	const cookies = (who) => own[who] === undefined ? undefined
 		: [own[who], ...names.filter((n) => n !== own[who].split('=')[0]).map((n) => n + '=' + own[who].split('=')[1])].join('; ');
 
+	// Sessions of the browser: whose, and how they were opened.
+	const strong = true;
+	const sessions = {};
+	const enter = { session: ['sender', { strong }], 'session-reader': ['reader', { strong }], 'session-auditor': ['auditor', { strong }],
+		'session-admin': ['people', { strong }], 'session-foreign': ['foreign', { strong }], 'revoked-session': ['sender', { strong }],
+		'no-factor': ['sender', {}], 'stale-factor': ['sender', { strong, seen: 3600000 }] };
+	const signIn = async (viewer) => { sessions[viewer] = await i.signedIn(enter[viewer][0] + '@example.org', enter[viewer][1]); };
+	for (const viewer of Object.keys(enter))
+		await signIn(viewer);
+	const cookie = sessions['revoked-session'].cookie;
+	same((await sessions['revoked-session'].post('/sign-out', {})).status, 303, 'a session is ended');
+	Object.defineProperty(sessions['revoked-session'], 'cookie', { value: cookie });
+
 	const upload = async () => {
 		const made = await i.request('POST', '/api/v1/uploads', { token: tokens.sender, headers: { 'Tus-Resumable': '1.0.0', 'Upload-Length': '4' } });
 		if (made.status !== 201)
@@ -76,6 +90,8 @@ main(async () => {
 			return { headers: { 'Content-Type': 'application/json' }, body: '{"to":["z@example.net"],"subject":"x"}' };
 		if (method === 'POST' && address.startsWith('/l/'))
 			return { headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: 'form=' + form };
+		if (method === 'POST' && /^\/sign-/.test(address))
+			return { headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: address === '/sign-in' ? 'form=x' : undefined };
 		if (address.startsWith('/api/v1/uploads') && method === 'PATCH')
 			return { headers: { 'Tus-Resumable': '1.0.0', 'Upload-Offset': '0', 'Content-Type': 'application/offset+octet-stream' }, body: 'abcd' };
 		if (address.startsWith('/api/v1/uploads'))
@@ -97,6 +113,13 @@ main(async () => {
 		const request = body(method, row.address);
 		if (own[viewer])
 			request.headers.Cookie = cookies(viewer);
+		if (sessions[viewer]) {
+			request.headers.Cookie = sessions[viewer].cookie;
+			if (method === 'POST' && request.body === undefined && !row.address.startsWith('/api/')) {
+				request.headers['Content-Type'] = 'application/x-www-form-urlencoded';
+				request.body = 'form=' + sessions[viewer].form;
+			}
+		}
 		const answer = await i.request(method, target(row.address), { ...request, token: tokens[viewer] });
 		check(answer.status === status, `${what}: ${status}`, answer.brief);
 		const text = answer.body.toString('latin1');
@@ -119,8 +142,12 @@ main(async () => {
 			check(/^Bearer/.test(answer.headers['www-authenticate'] || ''), `${what}: WWW-Authenticate`);
 		if (status === 405)
 			same(answer.headers.allow, row.word, `${what}: Allow`);
-		if (status === 303 && method !== 'POST')
+		if (status === 303 && method !== 'POST' && row.address.startsWith('/l/'))
 			same(answer.headers.location, target(row.address).split('/').slice(0, 3).join('/'), `${what}: back to the landing page`);
+		else if (status === 303 && method !== 'POST')
+			check((answer.headers.location || '').startsWith(viewer === 'stale-factor' ? '/step-up' : '/sign-in'), `${what}: to sign in, or to prove it again`, answer.headers.location);
+		if (status === 303 && row.address === '/sign-out' && sessions[viewer] && viewer !== 'revoked-session')
+			await signIn(viewer);
 		for (const [name, wanted] of [['x-content-type-options', 'nosniff'], ['referrer-policy', 'no-referrer'], ['content-security-policy', 'default-src \'none\'']])
 			check((answer.headers[name] || '').startsWith(wanted), `${what}: ${name}`, answer.headers[name]);
 		if (status !== 200 || !row.address.startsWith('/assets/'))

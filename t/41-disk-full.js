@@ -51,7 +51,7 @@ async function depositsRefused(i, token, open, where) {
 
 // What reads and writes nothing goes on.
 async function pagesStayUp(i, token, link, session, where) {
-	for (const page of ['/', '/about', '/ca.pem', '/robots.txt', '/.well-known/pli/log.pub', link])
+	for (const page of ['/sign-in', '/about', '/ca.pem', '/robots.txt', '/.well-known/pli/log.pub', link])
 		same((await i.request('GET', page)).status, 200, `${where}: ${page}`);
 	for (const page of ['/api/v1/letters', '/api/v1/letters/' + i.letters.get('first').id, '/api/v1/journal', `/api/v1/letters/${i.letters.get('first').id}/proof`])
 		same((await i.request('GET', page, { token })).status, 200, `${where}: ${page}`);
@@ -181,7 +181,7 @@ async function underLoad(i, disk, token, rounds, what) {
 		const refused = (seen[507] || 0) + (seen[503] || 0), taken = seen[201] || 0;
 		disk.leave(0);
 		await until('refusals', () => (seen[507] || 0) + (seen[503] || 0) >= refused + 12, 30);
-		same((await i.request('GET', '/')).status, 200, `${what}: pages stay up`);
+		same((await i.request('GET', '/about')).status, 200, `${what}: pages stay up`);
 		disk.release();
 		await until('letters again', () => (seen[201] || 0) >= taken + 40, 30);
 	}
@@ -196,7 +196,7 @@ async function quotaIs(i, bytes) {
 	await i.stop();
 	fs.writeFileSync(conf, fs.readFileSync(conf, 'utf8').replace(/^quota = .*$/m, 'quota = ' + bytes));
 	await i.serve({ ready: false });
-	await until('the server answers', () => i.request('GET', '/').then((r) => r.status === 200, () => false));
+	await until('the server answers', () => i.request('GET', '/about').then((r) => r.status === 200, () => false));
 }
 
 async function quota() {

@@ -27,7 +27,7 @@ main(async () => {
 	await until('the sign of life is overdue', () => Date.now() - stopped > 3500, 5);
 	[status, ms] = await readyz();
 	check(status === 503 && ms < 500, 'then at once', { status, ms });
-	same((await i.request('GET', '/')).status, 200, 'pages go on');
+	same((await i.request('GET', '/about')).status, 200, 'pages go on');
 	const first = await waiting;
 	check([201, 503].includes(first.status), 'a deposit is answered', first.brief);
 

@@ -143,7 +143,7 @@ function headersOf(all, what, { hsts = false, cached = false } = {}) {
 	for (const k of ['server', 'x-powered-by', 'access-control-allow-origin'])
 		same(h[k], undefined, `${what}: ${k}`);
 	if (h['set-cookie'])
-		check(/^__Host-r[0-9a-f]{8}=[\w-]+; (?=.*\bSecure\b)(?=.*\bHttpOnly\b)(?=.*SameSite=Strict)(?=.*Path=\/(;|$))(?!.*Domain)/.test(h['set-cookie']), `${what}: set-cookie`, h['set-cookie']);
+		check(/^__Host-(?:r[0-9a-f]{8}|[a-z]+)=[\w-]+; (?=.*\bSecure\b)(?=.*\bHttpOnly\b)(?=.*SameSite=Strict)(?=.*Path=\/(;|$))(?!.*Domain)/.test(h['set-cookie']), `${what}: set-cookie`, h['set-cookie']);
 }
 
 function rawHeaders(text) {
@@ -173,7 +173,7 @@ async function everyAnswer(i, token, cookies) {
 	};
 
 	for (const method of ['GET', 'HEAD']) {
-		for (const target of ['/', '/about', '/robots.txt', '/healthz', '/readyz', '/ca.pem', '/.well-known/security.txt', '/.well-known/pli/root.pem', link])
+		for (const target of ['/sign-in', '/about', '/robots.txt', '/healthz', '/readyz', '/ca.pem', '/.well-known/security.txt', '/.well-known/pli/root.pem', link])
 			await ask(200, method, target);
 		await ask(200, method, asset, {}, true);
 		await ask(200, method, link + '/letter', { headers: { Cookie } });
@@ -283,7 +283,7 @@ function structure(p) {
 			bad(id && html.includes(`<label for="${id[1]}">`), 'each control has its label', rest);
 		}
 	for (const [, rest] of html.matchAll(/<form\b([^>]*)>/g))
-		bad(/method="post"/.test(rest) && /action="\/l\/[a-z2-7]+\/(open|renew)"/.test(rest), 'a form leads to the letter alone', rest);
+		bad(/method="post"/.test(rest) && /action="\/(l\/[a-z2-7]+\/(open|renew)|sign-in)"/.test(rest), 'a form leads to the letter or to the sign-in alone', rest);
 	if (lang === 'fr') {
 		const text = html.replace(/<div class="message">[^]*?<\/div>/, '').replace(/<[^>]*>/g, ' ').replace(/&[a-z#0-9]+;/g, 'x');
 		bad(!/\w [?!;»]|« |[a-zé] :/.test(text), 'blanks that do not break, before signs', (/.{20}(\w [?!;»]|« |[a-zé] :).{5}/s.exec(text) || [])[0]);

@@ -42,6 +42,8 @@ struct settings {
 	const char *mail_dkim_domain;	/* default that of mail_from */
 	/* [signin] */
 	const char *signin_policy;	/* strong | password */
+	unsigned signin_idle_min;	/* a session ends after so many minutes without a request */
+	unsigned signin_hours;		/* and after so many hours in any case */
 	/* [storage] */
 	uint64_t quota_bytes;		/* 0 = none: the file system's own size */
 	uint64_t reserve_deposit_bytes;	/* deposits stop below this much free space */

@@ -244,6 +244,10 @@ const struct settings_row settings_rows[] = {
 	  .help = "Domain that signs; none: that of `from`." },
 	{ "signin", "policy", CHOICE, FIELD(signin_policy), "strong", .choices = policies,
 	  .help = "strong: a second factor beside the password; password: the password alone." },
+	{ "signin", "idle_min", NUMBER, FIELD(signin_idle_min), "30", 1, 1440,
+	  .help = "Minutes without a request after which somebody signed in must sign in again." },
+	{ "signin", "hours", NUMBER, FIELD(signin_hours), "12", 1, 720,
+	  .help = "Hours after which he must sign in again in any case." },
 	{ "storage", "quota", SIZE, FIELD(quota_bytes), "0", 0, UINT64_MAX, .flags = RESTART,
 	  .help = "Most that the instance may occupy; 0: as much as the file system has. "
 		  "Sizes: 500M, 20G, 1T (powers of 1024)." },

@@ -32,6 +32,11 @@ static const struct event events[] = {
 	{ "user.disabled", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "token.created", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "token.revoked", EVENT_NO_CHAIN, NULL, "journal", NULL },
+	{ "session.opened", EVENT_NO_CHAIN, NULL, "connection", NULL },
+	{ "session.failed", EVENT_NO_CHAIN, NULL, "connection", "failed" },	/* d.failures in one hour */
+	{ "password.changed", EVENT_NO_CHAIN, NULL, "connection", NULL },
+	{ "factor.added", EVENT_NO_CHAIN, NULL, "connection", NULL },
+	{ "factor.removed", EVENT_NO_CHAIN, NULL, "connection", NULL },
 };
 
 const struct event *event_find(const char *name)

@@ -9,7 +9,7 @@ struct event {
 	const char *name;	/* "handover" */
 	enum event_chain chain;
 	const char *etsi;	/* "ContentHandover" or NULL; URI = http://uri.etsi.org/19522/Event/<Name> */
-	const char *type;	/* action | secure_mail | proof | consultation | journal */
+	const char *type;	/* action | secure_mail | proof | consultation | journal | connection */
 	const char *state;	/* code or NULL; some depend on d (document.sent, doc.expired): then NULL and entry d.state has it */
 };
 const struct event *event_find(const char *name);	/* NULL when unknown */

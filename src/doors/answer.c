@@ -101,7 +101,7 @@ void answer_frame(const struct doors *doors, struct view *v, const char *lang, c
 		view_fmt(v, "other_lang_href", "%s?lang=%s", path, other);
 }
 
-/* Where the same page is found in the other language: what a form led to begins again at the link.  An address that is not
+/* Where the same page is found in the other language: what a letter's form led to begins again at the link.  An address that is not
  * ours, or does not look like one of ours, is not repeated. */
 static const char *page_path(const struct door_call *c)
 {
@@ -112,14 +112,37 @@ static const char *page_path(const struct door_call *c)
 		return NULL;
 	if (!get)
 		path = pool_fmt(c->pool, "/l/%s", c->params[0]);
-	return path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/.")] ? NULL : path;
+	return path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/.-")] ? NULL : path;
+}
+
+/* What else the address asked for goes along, but for the choice itself and for a notice that was shown once. */
+static void put_other_lang(const struct door_call *c, struct view *v)
+{
+	const char *path = page_path(c), *q = c->x->req.query ? c->x->req.query : "";
+	AUTO_BUF href = { 0 };
+
+	if (!path)
+		return;
+	buf_fmt(&href, "%s?", path);
+	while (*q) {
+		size_t n = strcspn(q, "&");
+
+		if (n && !str_starts(q, "lang=") && !str_starts(q, "done=")) {
+			buf_add(&href, q, n);
+			buf_ch(&href, '&');
+		}
+		q += n + (q[n] == '&');
+	}
+	buf_fmt(&href, "lang=%s", str_eq(c->lang, "fr") ? "en" : "fr");
+	view_strn(v, "other_lang_href", href.p, href.n);
 }
 
 void answer_page(struct door_call *c, int code, const struct template *t, struct view *v, const char *title)
 {
 	struct http_response *res = &c->x->res;
 
-	answer_frame(c->doors, v, c->lang, page_path(c), title);
+	answer_frame(c->doors, v, c->lang, NULL, title);
+	put_other_lang(c, v);
 	view_bool(v, "lang_chosen", c->lang_chosen);
 	buf_reset(&res->body);
 	template_render(&res->body, t, v, c->locale);

@@ -18,6 +18,7 @@ struct doors;
 struct locale;
 struct office;
 struct route;
+struct session;
 struct settings;
 
 struct doors {
@@ -43,7 +44,8 @@ struct door_call {
 	const char *lang;		/* fr | en */
 	bool lang_chosen;		/* by the person, on a page: links and forms carry it on */
 	const struct locale *locale;
-	struct principal principal;	/* routes for a token, once identified */
+	struct principal principal;	/* routes for a token or a session, once identified */
+	struct session *session;	/* routes for a session: never NULL in their handlers; else NULL */
 	struct journal_actor actor;
 	bool identified;
 	bool gathers;			/* a body for x->body that is taken only from a known bearer */
@@ -57,7 +59,9 @@ struct door_call {
 
 /* The person's own choice of "fr" or "en"; false, and nothing done, for anything else (NULL too). */
 bool door_choose_lang(struct door_call *c, const char *lang);
-/* Identifies the bearer of the request's token; idempotent. */
+/* First value of that name in the address's query, in the call's pool; NULL if none. */
+const char *door_query(const struct door_call *c, const char *name);
+/* Identifies the bearer of the request's token, or the holder of its session's cookie; idempotent. */
 MUST enum pli_status door_identify(struct door_call *c, struct err *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include <openssl/x509.h>
 
 #include "buf.h"
+#include "clock.h"
 #include "locale.h"
 #include "log.h"
 #include "pool.h"
@@ -15,18 +16,21 @@
 #include "text.h"
 
 #include "acceptlang.h"
+#include "cookie.h"
 #include "form.h"
 #include "http.h"
 #include "mediatype.h"
 #include "stream.h"
 
 #include "directory.h"
+#include "session.h"
 
 #include "delivery.h"
 
 #include "answer.h"
 #include "archive.h"
 #include "door.h"
+#include "portal.h"
 #include "problem.h"
 #include "route.h"
 
@@ -55,13 +59,25 @@ static unsigned body_type(const struct http_request *req, unsigned types)
 	return 0;
 }
 
-/* ?lang= wins, then the browser's wish, then the instance's language. */
+const char *door_query(const struct door_call *c, const char *name)
+{
+	const char *query = c->x->req.query;
+	struct form form;
+
+	form_init(&form, c->pool);
+	if (!query || !*query || form_parse(&form, query, strlen(query), 64, NULL) != PLI_OK)
+		return NULL;
+	return form_get(&form, name);
+}
+
+/* ?lang= wins, then the browser's wish, then the instance's language; who is signed in may have one of his own. */
 static void pick_lang(struct door_call *c, const struct http_request *req)
 {
 	const char *own = str_eq(c->doors->settings->lang, "en") ? "en" : "fr";
 
-	if (!req->query || !str_starts(req->query, "lang=") || !door_choose_lang(c, req->query + strlen("lang=")))
-		c->lang = acceptlang_pick(http_field(req, "accept-language"), own);
+	if (door_choose_lang(c, door_query(c, "lang")))
+		return;
+	c->lang = acceptlang_pick(http_field(req, "accept-language"), own);
 	c->locale = locale_get(c->lang);
 }
 
@@ -144,6 +160,27 @@ static void doors_plan(void *app, struct http_exchange *x, struct http_plan *pla
 	plan->body_max = c->route->sink_types & type ? UINT64_MAX : c->route->body_max;
 }
 
+static enum pli_status identify_session(struct door_call *c, struct err *err)
+{
+	struct session *s = POOL_NEW(c->pool, struct session);
+	const char *value = cookie_get(c->pool, http_field(&c->x->req, "cookie"), SESSION_COOKIE);
+	enum pli_status st = session_find(c->doors->directory, c->pool, value, clock_now_us(), s, err);
+
+	if (st != PLI_OK)
+		return st;
+	c->session = s;
+	c->principal = s->principal;
+	c->actor = (struct journal_actor){ .account = &c->principal.account, .method = c->principal.method,
+					   .level = c->principal.level, .channel = "web",
+					   .ip = c->x->req.peer.ip, .tls = c->x->req.peer.tls };
+	c->identified = true;
+	if (!c->lang_chosen && s->lang) {
+		c->lang = str_eq(s->lang, "en") ? "en" : "fr";
+		c->locale = locale_get(c->lang);
+	}
+	return PLI_OK;
+}
+
 enum pli_status door_identify(struct door_call *c, struct err *err)
 {
 	const char *value = http_field(&c->x->req, "authorization");
@@ -151,6 +188,8 @@ enum pli_status door_identify(struct door_call *c, struct err *err)
 
 	if (c->identified)
 		return PLI_OK;
+	if (c->route->who == ROUTE_SESSION)
+		return identify_session(c, err);
 	if (!value || strncasecmp(value, "Bearer ", 7) != 0)
 		return err_set(err, PLI_UNAUTH, "This needs a token: send it as `Authorization: Bearer TOKEN`.");
 	st = directory_token_principal(c->doors->directory, c->pool, value + 7, &c->principal, err);
@@ -161,6 +200,19 @@ enum pli_status door_identify(struct door_call *c, struct err *err)
 					   .ip = c->x->req.peer.ip, .tls = c->x->req.peer.tls };
 	c->identified = true;
 	return PLI_OK;
+}
+
+static bool door_knows(const struct route *r)
+{
+	return r->who == ROUTE_TOKEN || r->who == ROUTE_SESSION;
+}
+
+/* Who asks, and whether what he has shown is enough for this route. */
+static enum pli_status door_enter(struct door_call *c, struct err *err)
+{
+	enum pli_status st = door_identify(c, err);
+
+	return st == PLI_OK && c->session ? portal_enter(c, err) : st;
 }
 
 /* A body that its handler wants whole. */
@@ -201,7 +253,7 @@ static enum pli_status gather_open(struct door_call *c, struct ostream **sink_r)
 static enum pli_status doors_sink_open(void *app, struct http_exchange *x, struct ostream **sink_r, struct err *err)
 {
 	struct door_call *c = x->app_data;
-	enum pli_status st = c->route->who == ROUTE_TOKEN ? door_identify(c, err) : PLI_OK;
+	enum pli_status st = door_knows(c->route) ? door_enter(c, err) : PLI_OK;
 
 	(void)app;
 	if (st == PLI_OK && c->gathers)
@@ -231,10 +283,12 @@ static void doors_handle(void *app, struct http_exchange *x)
 		if (c->route->sink_broken)
 			c->route->sink_broken(c);
 	}
-	if (st == PLI_OK && c->route->who == ROUTE_TOKEN)
-		st = door_identify(c, &err);
+	if (st == PLI_OK && door_knows(c->route))
+		st = door_enter(c, &err);
 	if (st == PLI_OK)
 		st = c->route->handle(c, &err);
+	if (st != PLI_OK && c->route->who == ROUTE_SESSION && portal_led_away(c, &err))
+		st = PLI_OK;
 	if (st != PLI_OK) {
 		if (err.status == PLI_OK)
 			err_set(&err, st, "%s", pli_status_name(st));

@@ -35,6 +35,12 @@ enum pli_status page_robots(struct door_call *c, struct err *err);
 enum pli_status page_security_txt(struct door_call *c, struct err *err);
 enum pli_status page_anchor(struct door_call *c, struct err *err);
 
+/* Pages of people signed in. */
+enum pli_status page_home(struct door_call *c, struct err *err);
+enum pli_status page_signin(struct door_call *c, struct err *err);
+enum pli_status page_signin_post(struct door_call *c, struct err *err);
+enum pli_status page_signout(struct door_call *c, struct err *err);
+
 /* Streamed bodies. */
 enum pli_status api_letter_sink(struct door_call *c, struct ostream **sink_r, struct err *err);
 void api_letter_broken(struct door_call *c);

@@ -55,7 +55,12 @@ static const struct route ROUTES[] = {
 	{ .method = HTTP_GET, .pattern = "/l/{token}/proof", .who = ROUTE_LINK, .handle = page_proof,
 	  .help = "The recipient's proof bundle" },
 
-	{ .method = HTTP_GET, .pattern = "/", .handle = page_about, .help = "What this is" },
+	{ .method = HTTP_GET, .pattern = "/", .who = ROUTE_SESSION, .handle = page_home, .help = "Home of who is signed in" },
+	{ .method = HTTP_GET, .pattern = "/sign-in", .handle = page_signin, .help = "Sign in" },
+	{ .method = HTTP_POST, .pattern = "/sign-in", .types = ROUTE_FORM, .body_max = FORM_MAX, .handle = page_signin_post,
+	  .help = "Sign in: address and password" },
+	{ .method = HTTP_POST, .pattern = "/sign-out", .who = ROUTE_SESSION, .types = ROUTE_FORM, .body_max = FORM_MAX,
+	  .handle = page_signout, .help = "Sign out" },
 	{ .method = HTTP_GET, .pattern = "/about", .handle = page_about, .help = "What this is, how to verify, privacy" },
 	{ .method = HTTP_GET, .pattern = "/assets/{name}", .handle = page_asset, .help = "Style and pictures" },
 	{ .method = HTTP_GET, .pattern = "/healthz", .handle = page_health, .help = "The service answers" },

@@ -2,6 +2,7 @@
 #ifndef PLI_ROUTE_H
 #define PLI_ROUTE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "http.h"
@@ -14,6 +15,7 @@ enum route_who {
 	ROUTE_ANYONE,
 	ROUTE_TOKEN,	/* Authorization: Bearer */
 	ROUTE_LINK,	/* the secret is in the path; pages behind it also ask for the reading cookie */
+	ROUTE_SESSION,	/* pages of people signed in: the cookie __Host-s; who has none is led to /sign-in */
 };
 
 /* Types of bodies a route takes. */
@@ -34,6 +36,9 @@ struct route {
 	enum pli_status (*sink_open)(struct door_call *c, struct ostream **sink_r, struct err *err);
 	unsigned sink_types;	/* types that go to sink_open rather than to memory */
 	void (*sink_broken)(struct door_call *c);
+	/* Of ROUTE_SESSION.  fresh: a factor was shown within ten minutes, else /step-up first.  sends: where the policy is strong, a
+	 * session with a second factor, else a page that says how to get one. */
+	bool fresh, sends;
 	const char *help;
 };
 

@@ -107,7 +107,7 @@ enum pli_status directory_account_read(struct directory *d, struct pool *pool, c
 	return st;
 }
 
-static void email_mac(struct directory *d, struct pool *pool, const char *addr, uint8_t mac_r[32])
+void directory_email_mac(struct directory *d, struct pool *pool, const char *addr, uint8_t mac_r[32])
 {
 	const char *key = address_key(pool, addr);
 
@@ -142,7 +142,7 @@ enum pli_status directory_account_find(struct directory *d, struct pool *pool, c
 
 	if (st != PLI_OK)
 		return st;
-	email_mac(d, pool, addr.addr, mac);
+	directory_email_mac(d, pool, addr.addr, mac);
 	st = login_read(d, mac, &entity, &account, err);
 	if (st == PLI_OK)
 		st = directory_account_read(d, pool, &entity, &account, account_r, err);
@@ -282,7 +282,7 @@ enum pli_status directory_account_add(struct directory *d, const struct journal_
 	if (st != PLI_OK)
 		return st;
 	uuid_make(&c.account);
-	email_mac(d, pool, addr.addr, c.mac);
+	directory_email_mac(d, pool, addr.addr, c.mac);
 	c.shown = directory_shown(pool, known->name, known->siren, name);
 	c.meta_key = known->meta_key;
 	buf_init(&c.sealed);

@@ -68,6 +68,8 @@ struct pool;
 const char *directory_shown(struct pool *pool, const char *entity_name, const char *siren, const char *user);
 /* After any change of accounts or tokens. */
 void directory_bearers_drop(struct directory *d);
+/* Look-up of an account by its e-mail address, whatever the case of its letters. */
+void directory_email_mac(struct directory *d, struct pool *pool, const char *addr, uint8_t mac_r[32]);
 /* One account by id.  PLI_ABSENT. */
 MUST enum pli_status directory_account_read(struct directory *d, struct pool *pool, const struct uuid *entity,
 					    const struct uuid *account, struct directory_account *account_r,

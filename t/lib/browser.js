@@ -4,7 +4,7 @@
 const fs = require('fs');
 const path = require('path');
 const { chromium } = require(path.join(__dirname, '..', 'node_modules', 'playwright-core'));
-const { check, TMP } = require('./pli.js');
+const { check, PASSWORD, TMP } = require('./pli.js');
 
 const PROGRAM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((p) => fs.existsSync(p));
 const SCREENS = process.env.B ? path.join(process.env.B, 'log', 'screens') : path.join(TMP, 'screens');
@@ -52,9 +52,17 @@ async function open(browser, instance, options = {}, allowed = []) {
 	return context;
 }
 
+// Signs in through the page, with or without JavaScript; ends where `next` leads.
+async function signIn(page, instance, email, password = PASSWORD, next = '/') {
+	await page.goto(instance.url + '/sign-in' + (next === '/' ? '' : '?next=' + encodeURIComponent(next)));
+	await page.fill('#email', email);
+	await page.fill('#password', password);
+	await Promise.all([page.waitForURL((url) => url.pathname !== '/sign-in'), page.click('button.main')]);
+}
+
 async function shot(page, name) {
 	fs.mkdirSync(SCREENS, { recursive: true });
 	await page.screenshot({ path: path.join(SCREENS, name + '.png'), fullPage: true });
 }
 
-module.exports = { launch, open, shot, PHONE, DESKTOP };
+module.exports = { signIn, launch, open, shot, PHONE, DESKTOP };

@@ -83,7 +83,7 @@ async function collect(i, token) {
 
 	const plain = await i.link('plain@example.org'), guess = await i.link('guess@example.org'), first = await i.link('locked@example.org');
 	const expired = await i.link('expired@example.org');
-	await get('home', 200, '/');
+	await get('sign-in', 200, '/sign-in');
 	await get('about', 200, '/about');
 	await get('landing', 200, plain);
 	await get('landing-password', 200, guess);

@@ -52,6 +52,24 @@ function freePort() {
 	return Number(execFileSync(process.execPath, [path.join(__dirname, 'port.js')], { encoding: 'utf8' }));
 }
 
+// The password of the accounts that tests make.
+const PASSWORD = 'Trois-oiseaux-gris-7';
+
+const formKey = (page) => (/name="form" value="([^"]*)"/.exec(page.text) || [])[1];
+const cookies = (jar) => Object.entries(jar).map(([k, v]) => k + '=' + v).join('; ');
+
+// What an answer sets, into the jar, which is returned.
+function setCookies(jar, answer) {
+	for (const line of answer.headers['set-cookie'] || []) {
+		const [, name, value] = /^([^=]*)=([^;]*)/.exec(line);
+		if (/Max-Age=0/.test(line))
+			delete jar[name];
+		else
+			jar[name] = value;
+	}
+	return jar;
+}
+
 class Answer {
 	constructor(status, headers, body) {
 		this.status = status;
@@ -172,9 +190,43 @@ class Instance {
 
 	entity(name, siren) { this.verb('entity', 'add', this.dir, name, ...(siren ? ['--siren', siren] : [])); }
 
-	user(email, role = 'editor', { entity = 'New York', name = 'Name of ' + email } = {}) {
-		this.verb('user', 'add', this.dir, email, '--name', name, '--entity', entity, '--role', role);
+	user(email, role = 'editor', { entity = 'New York', name = 'Name of ' + email, password } = {}) {
+		const file = path.join(TMP, 'user.password');
+		if (password)
+			fs.writeFileSync(file, password + '\n');
+		this.verb('user', 'add', this.dir, email, '--name', name, '--entity', entity, '--role', role, ...(password ? ['--password-file', file] : []));
 		return this.token(email);
+	}
+
+	// Signs in over plain HTTP: an object with `cookie`, `form` (the form key), get(path) and post(path, fields).
+	// strong: as if a second factor had been shown; seen: milliseconds since any factor was.
+	async signedIn(email, { password = PASSWORD, strong = false, seen = 0 } = {}) {
+		const page = await this.request('GET', '/sign-in');
+		const jar = { '__Host-p': /__Host-p=([^;]*)/.exec((page.headers['set-cookie'] || []).join('\n'))[1] };
+		const answer = await this.postForm('/sign-in', { form: formKey(page), email, password, next: '/' }, { Cookie: cookies(jar) });
+		if (answer.status !== 303)
+			throw new Error('sign-in: ' + answer.brief);
+		const s = { jar: setCookies({}, answer), instance: this };
+		Object.defineProperty(s, 'cookie', { get: () => cookies(s.jar), configurable: true });
+		if (strong || seen)
+			this.sqlWrite(`UPDATE session SET strong = ${strong ? 1 : 0}, proved = proved - ${seen * 1000} WHERE session_hash = X'${
+				crypto.createHash('sha256').update(s.jar['__Host-s']).digest('hex')}'; SELECT changes();`);
+		s.get = async (target, headers = {}) => {
+			const a = await this.request('GET', target, { headers: { Cookie: s.cookie, ...headers } });
+			setCookies(s.jar, a);
+			return a;
+		};
+		s.post = async (target, fields, headers = {}) => {
+			const a = await this.postForm(target, { form: s.form, ...fields }, { Cookie: s.cookie, ...headers });
+			setCookies(s.jar, a);
+			return a;
+		};
+		s.form = formKey(await s.get('/'));
+		return s;
+	}
+
+	sqlWrite(query) {
+		return execFileSync('sqlite3', ['-cmd', '.timeout 5000', path.join(this.dir, 'data/pli.db'), query], { encoding: 'utf8' }).trim();
 	}
 
 	token(email, ...more) {
@@ -328,4 +380,4 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'])
 		process.exit(1);
 	});
 
-module.exports = { Instance, check, same, pause, until, main, mail, TMP, PLI, freePort };
+module.exports = { PASSWORD, formKey, cookies, setCookies, Instance, check, same, pause, until, main, mail, TMP, PLI, freePort };

@@ -1,0 +1,44 @@
+/* The frame of the pages of people signed in, and what stands before them: signing in, a fresh proof, a second factor. */
+#ifndef PLI_PORTAL_H
+#define PLI_PORTAL_H
+
+#include <stdbool.h>
+
+#include "status.h"
+
+struct door_call;
+struct signin_account;
+struct template;
+struct view;
+
+#define SESSION_COOKIE "__Host-s"
+
+enum portal_place {
+	PORTAL_HOME, PORTAL_LETTERS, PORTAL_JOURNAL, PORTAL_STATISTICS, PORTAL_SETTINGS, PORTAL_ADMIN, PORTAL_OUTBOX,
+	PORTAL_NOWHERE
+};
+/* Renders a page of the frame: places that this person may see, his name and entity, the form key, the language switch, `?done=KEY` as a
+ * notice.  The template begins with {{> portal_head}} and ends with {{> portal_foot}}; view may hold act_href and act_label, the page's
+ * one main act. */
+void portal_page(struct door_call *c, int code, const struct template *t, struct view *v, const char *title, enum portal_place place);
+/* A fault shown as a page of the frame, in the reader's language. */
+void portal_message(struct door_call *c, int code, const char *heading_key, const char *lead_key);
+
+/* Whether what the session has shown is enough for the route (fresh, sends): PLI_OK, else a status with a type that
+ * portal_led_away knows. */
+MUST enum pli_status portal_enter(struct door_call *c, struct err *err);
+/* Turns the refusal of a page into the way on: to sign in, to show a factor again, to get a second factor.  False: it is none of these. */
+bool portal_led_away(struct door_call *c, const struct err *err);
+
+/* "next" as given by a query or a form, if it is a path of this server that may be asked for by GET, else "/"; in the call's pool. */
+const char *portal_next(struct door_call *c, const char *next);
+/* Forms before there is a session: the key belongs to a cookie of this browser, set here when it has none. */
+void portal_visit_put(struct door_call *c, struct view *v);
+bool portal_visit_right(struct door_call *c, const char *key);
+/* A new session for this browser, by what was shown; sets the cookies. */
+MUST enum pli_status portal_session_open(struct door_call *c, const struct signin_account *who, bool strong, struct err *err);
+void portal_cookie_set(struct door_call *c, const char *name, const char *value, long max_age_s);
+/* Percent-encodes for a query's value; in the call's pool. */
+const char *portal_query_value(struct door_call *c, const char *value);
+
+#endif
