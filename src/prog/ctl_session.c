@@ -14,11 +14,11 @@
 #include "instance.h"
 #include "listener.h"
 
-#include "session.h"
+#include "ctl_session.h"
 
 #define CONNECT_MS 10000	/* a server that is just starting */
 
-struct session {
+struct ctl_session {
 	struct pool *pool;
 	struct instance instance;
 	struct host *host;	/* NULL: the server runs by itself */
@@ -26,7 +26,7 @@ struct session {
 
 extern char **environ;
 
-static enum pli_status start_own(struct session *s, struct err *err)
+static enum pli_status start_own(struct ctl_session *s, struct err *err)
 {
 	const struct host_options options = { .serve = false };
 
@@ -37,9 +37,9 @@ static enum pli_status start_own(struct session *s, struct err *err)
 	return host_start(&s->instance, &options, &s->host, NULL, err);
 }
 
-enum pli_status session_open(struct pool *pool, const char *dir, struct session **session_r, struct err *err)
+enum pli_status ctl_session_open(struct pool *pool, const char *dir, struct ctl_session **session_r, struct err *err)
 {
-	struct session *s = POOL_NEW(pool, struct session);
+	struct ctl_session *s = POOL_NEW(pool, struct ctl_session);
 	enum pli_status st = instance_open(pool, dir, environ, &s->instance, err);
 
 	if (st != PLI_OK)
@@ -58,7 +58,7 @@ enum pli_status session_open(struct pool *pool, const char *dir, struct session 
 	return PLI_OK;
 }
 
-void session_close(struct session *session)
+void ctl_session_close(struct ctl_session *session)
 {
 	if (!session)
 		return;
@@ -66,7 +66,7 @@ void session_close(struct session *session)
 	instance_close(&session->instance);
 }
 
-static enum pli_status connect_ctl(struct session *s, int *fd_r, struct err *err)
+static enum pli_status connect_ctl(struct ctl_session *s, int *fd_r, struct err *err)
 {
 	int64_t until = clock_mono_us() + CONNECT_MS * INT64_C(1000);
 	enum pli_status st;
@@ -94,7 +94,7 @@ static enum pli_status send_all(int fd, const char *p, size_t n, struct err *err
 }
 
 /* One answer line; *last_r when it was the end. */
-static enum pli_status take_line(struct session *s, const char *line, size_t n, session_row_fn *row, void *arg,
+static enum pli_status take_line(struct ctl_session *s, const char *line, size_t n, ctl_session_row_fn *row, void *arg,
 				 struct json_read **result_r, bool *last_r, struct err *err)
 {
 	struct ctl_answer answer;
@@ -112,7 +112,7 @@ static enum pli_status take_line(struct session *s, const char *line, size_t n, 
 	return answer.status;
 }
 
-static enum pli_status take_answers(struct session *s, int fd, session_row_fn *row, void *arg,
+static enum pli_status take_answers(struct ctl_session *s, int fd, ctl_session_row_fn *row, void *arg,
 				    struct json_read **result_r, struct err *err)
 {
 	AUTO_BUF in = { .secret = 1 };
@@ -137,7 +137,7 @@ static enum pli_status take_answers(struct session *s, int fd, session_row_fn *r
 	return st;
 }
 
-enum pli_status session_call(struct session *session, const char *verb, const char *args_json, session_row_fn *row,
+enum pli_status ctl_session_call(struct ctl_session *session, const char *verb, const char *args_json, ctl_session_row_fn *row,
 			     void *arg, struct json_read **result_r, struct err *err)
 {
 	AUTO_BUF request = { .secret = 1 };

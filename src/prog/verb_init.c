@@ -20,7 +20,7 @@
 #include "cli.h"
 #include "instance.h"
 #include "secret_input.h"
-#include "session.h"
+#include "ctl_session.h"
 #include "sysexit.h"
 
 #include "verb.h"
@@ -141,7 +141,7 @@ static enum pli_status make_files(struct init *init, struct instance *instance, 
 /* The first entity and administrator, by the processes that will own them. */
 static enum pli_status first_people(struct init *init, struct err *err)
 {
-	struct session *session = NULL;
+	struct ctl_session *session = NULL;
 	AUTO_BUF args = { .secret = 1 };
 	struct jsonw w;
 	enum pli_status st;
@@ -155,10 +155,10 @@ static enum pli_status first_people(struct init *init, struct err *err)
 	jsonw_bool(&w, "instance_admin", true);
 	jsonw_str(&w, "password", init->password);
 	jsonw_object_end(&w);
-	st = session_open(init->call->pool, init->dir, &session, err);
+	st = ctl_session_open(init->call->pool, init->dir, &session, err);
 	if (st == PLI_OK)
-		st = session_call(session, "instance init", args.p, NULL, NULL, NULL, err);
-	session_close(session);
+		st = ctl_session_call(session, "instance init", args.p, NULL, NULL, NULL, err);
+	ctl_session_close(session);
 	return st;
 }
 

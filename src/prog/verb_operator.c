@@ -13,7 +13,7 @@
 #include "cli.h"
 #include "instance.h"
 #include "secret_input.h"
-#include "session.h"
+#include "ctl_session.h"
 #include "sysexit.h"
 
 #include "verb.h"
@@ -32,17 +32,17 @@ static void request_begin(struct request *r)
 }
 
 /* One verb from begin to end; frees the request.  word: the instance directory is always the first. */
-static enum pli_status request_send(struct cli_call *call, const char *verb, struct request *r, session_row_fn *row,
+static enum pli_status request_send(struct cli_call *call, const char *verb, struct request *r, ctl_session_row_fn *row,
 				    void *arg, struct json_read **result_r, struct err *err)
 {
-	struct session *session = NULL;
+	struct ctl_session *session = NULL;
 	enum pli_status st;
 
 	jsonw_object_end(&r->w);
-	st = session_open(call->pool, args_word(call->args, 0), &session, err);
+	st = ctl_session_open(call->pool, args_word(call->args, 0), &session, err);
 	if (st == PLI_OK)
-		st = session_call(session, verb, r->args.p, row, arg, result_r, err);
-	session_close(session);
+		st = ctl_session_call(session, verb, r->args.p, row, arg, result_r, err);
+	ctl_session_close(session);
 	buf_free(&r->args);
 	return st;
 }

@@ -7,7 +7,7 @@
 #include "cli.h"
 #include "host.h"
 #include "instance.h"
-#include "session.h"
+#include "ctl_session.h"
 #include "sysexit.h"
 
 #include "verb.h"
@@ -61,7 +61,7 @@ int verb_serve(struct cli_call *call)
 int verb_reload(struct cli_call *call)
 {
 	struct instance instance;
-	struct session *session = NULL;
+	struct ctl_session *session = NULL;
 	struct err err = { 0 };
 	enum pli_status st = instance_open(call->pool, args_word(call->args, 0), environ, &instance, &err);
 	bool running;
@@ -77,9 +77,9 @@ int verb_reload(struct cli_call *call)
 				args_word(call->args, 0));
 		return sysexit_say(&err);
 	}
-	st = session_open(call->pool, args_word(call->args, 0), &session, &err);
+	st = ctl_session_open(call->pool, args_word(call->args, 0), &session, &err);
 	if (st == PLI_OK)
-		st = session_call(session, "reload", "{}", NULL, NULL, NULL, &err);
-	session_close(session);
+		st = ctl_session_call(session, "reload", "{}", NULL, NULL, NULL, &err);
+	ctl_session_close(session);
 	return st == PLI_OK ? EX_OK : sysexit_say(&err);
 }
