@@ -1,7 +1,6 @@
 #!/usr/bin/env node
-// Goal: the rows that a known product shows for one letter to one To and one Cc recipient, both of whom read it, in all ten
-// columns, French and English, newest first, as CSV; the same rows as JSON codes.  (That product's row of the drafting
-// belongs to drafts; here the letter is deposited in one piece.)
+// Goal: the nine rows that a known product shows for one letter to one To and one Cc recipient, both of whom read it: begun, changed, sent,
+// read; in all ten columns, French and English, newest first, as CSV; the same rows as JSON codes.
 'use strict';
 const { Instance, check, same, until, main } = require('./lib/pli.js');
 
@@ -13,6 +12,7 @@ const FR = [
 	['Action sur un document', 'Sender Name', 'Envoyé', 'Le document a été envoyé'],
 	['Mail sécurisé', '', 'Envoyé', 'Mail sécurisé envoyé à b@example.org'],
 	['Mail sécurisé', '', 'Envoyé', 'Mail sécurisé envoyé à a@example.org'],
+	['Action sur un document', 'Sender Name', 'En cours de rédaction', 'Modification du document'],
 	['Action sur un document', 'Sender Name', 'Créé', 'Création du document'],
 ];
 const EN = [
@@ -23,11 +23,12 @@ const EN = [
 	['Action on a document', 'Sender Name', 'Sent', 'The document has been sent'],
 	['Secure mail', '', 'Sent', 'Secure mail sent to b@example.org'],
 	['Secure mail', '', 'Sent', 'Secure mail sent to a@example.org'],
+	['Action on a document', 'Sender Name', 'Draft', 'Document changed'],
 	['Action on a document', 'Sender Name', 'Created', 'Document created'],
 ];
 const CODES = [['action', 'received', 'doc.complete'], ['secure_mail', 'opened', 'handover'], ['action', 'partly_received', 'doc.partial'],
 	['secure_mail', 'opened', 'handover'], ['action', 'sent', 'document.sent'], ['secure_mail', 'sent', 'notice.sent'],
-	['secure_mail', 'sent', 'notice.sent'], ['action', 'created', 'draft.created']];
+	['secure_mail', 'sent', 'notice.sent'], ['action', 'draft', 'draft.modified'], ['action', 'created', 'draft.created']];
 const HEADS = {
 	fr: ['Numéro', 'Date', 'Type', 'Entité', 'SIREN', 'Utilisateur', 'Document', 'État', 'Message', 'Horodatage'],
 	en: ['Number', 'Date', 'Type', 'Entity', 'SIREN', 'User', 'Document', 'State', 'Message', 'Timestamp'],
@@ -81,9 +82,18 @@ main(async () => {
 	await i.serve();
 	i.entity('New York', '000000000');
 	const token = i.user('sender@example.org', 'editor', { name: 'Sender Name' });
-	const made = await i.json('POST', '/api/v1/letters', token, { to: ['a@example.org'], cc: ['b@example.org'], subject: SUBJECT, message: 'Bonjour' });
-	same(made.status, 201, 'a letter');
-	const id = made.json.id;
+	const draft = await i.json('POST', '/api/v1/drafts', token, { to: ['a@example.org'], subject: SUBJECT });
+	same([draft.status, draft.json.state, draft.json.version], [201, 'created', 1], 'a draft');
+	const id = draft.json.id;
+	for (const [what, change, version] of [['a change', { cc: ['b@example.org'], message: 'Bonjour' }, 2], ['no change', { message: 'Bonjour' }, 2],
+		['a change soon after', { message: 'Bonjour !' }, 3]]) {
+		const changed = await i.json('PATCH', '/api/v1/drafts/' + id, token, change);
+		same([changed.status, changed.json.state, changed.json.version], [200, 'draft', version], what);
+	}
+	same((await i.request('GET', '/api/v1/journal?letter=' + id, { token })).json.entries.map((e) => e.event), ['draft.modified', 'draft.created'],
+		'the draft\'s own rows');
+	const made = await i.json('POST', `/api/v1/drafts/${id}/send`, token, {});
+	same([made.status, made.json.id, made.headers.location], [201, id, '/api/v1/letters/' + id], 'the draft is a letter, under its id');
 	await until('it is sent', async () => (await i.request('GET', '/api/v1/letters/' + id, { token })).json.state === 'sent');
 	for (const [who, state] of [['b', 'partly_received'], ['a', 'received']]) {
 		same((await i.open(await i.link(who + '@example.org'))).status, 303, who + ' opens');
@@ -109,7 +119,7 @@ main(async () => {
 		same(e.letter, id, 'of this letter');
 	}
 	same(journal.entries.map((e) => e.event).reverse().filter((e) => !/^access/.test(e)),
-		['draft.created', 'deposit.accepted', 'consigned', 'consigned', 'notice.sent', 'notice.sent', 'document.sent', 'handover', 'doc.partial',
+		['draft.created', 'draft.modified', 'deposit.accepted', 'consigned', 'consigned', 'notice.sent', 'notice.sent', 'document.sent', 'handover', 'doc.partial',
 			'handover', 'doc.complete'], 'all entries of the letter, in order');
 	same(journal.entries.find((e) => e.event === 'deposit.accepted').number, made.json.number, 'the letter\'s number is that of its deposit');
 
@@ -142,7 +152,7 @@ main(async () => {
 	}
 	same(all.map((e) => e.number), numbers, 'pages add up to the whole');
 	for (const [query, events] of [['type=secure_mail&state=opened', ['handover', 'handover']], ['type=proof', ['consigned', 'consigned', 'deposit.accepted']],
-		['state=received', ['doc.complete']], ['user=sender@example.org&type=action', ['document.sent', 'draft.created']]])
+		['state=received', ['doc.complete']], ['user=sender@example.org&type=action', ['document.sent', 'draft.modified', 'draft.created']]])
 		same((await i.request('GET', `/api/v1/journal?letter=${id}&${query}`, { token })).json.entries.map((e) => e.event), events, 'filter ' + query);
 	for (const bad of ['type=x', 'state=x', 'from=x', 'to=x', 'limit=0', 'limit=201', 'limit=-1', 'cursor=x', 'nonsense=1'])
 		same((await i.request('GET', '/api/v1/journal?' + bad, { token })).status, 422, 'filter refused: ' + bad);

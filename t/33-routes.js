@@ -8,8 +8,9 @@ const { Instance, PASSWORD, check, same, until, main } = require('./lib/pli.js')
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
 const SUBJECT = 'Zinnober-Kassenbericht', MESSAGE = 'Ultramarin-Nachricht', FILE = 'Ocker-Anlage.txt';
+const DRAFT = 'Terracotta-Entwurf';
 const TO = 'to@vermillon.example', CC = 'cc@vermillon.example', BCC = 'bcc@vermillon.example', OTHER = 'other@vermillon.example';
-const SECRETS = [SUBJECT, MESSAGE, 'Ocker-Anlage', 'the content of the file', TO, CC, BCC];
+const SECRETS = [SUBJECT, DRAFT, MESSAGE, 'Ocker-Anlage', 'the content of the file', TO, CC, BCC];
 const TITLES = { 401: 'Not signed in', 403: 'Not your right', 404: 'Not found', 405: 'Method not allowed' };
 
 function readTable() {
@@ -83,11 +84,20 @@ main(async () => {
 		return made.headers.location.split('/').pop();
 	};
 
+	const draft = async () => {
+		const made = await i.json('POST', '/api/v1/drafts', tokens.sender, { to: [TO], subject: DRAFT });
+		if (made.status !== 201)
+			throw new Error('draft: ' + made.brief);
+		return made.json.id;
+	};
+
 	const form = await i.form(links['']);
 	// A good request for this method and address: what is refused is refused for its sender alone.
 	const body = (method, address) => {
 		if (method === 'POST' && address.endsWith('/letters'))
 			return { headers: { 'Content-Type': 'application/json' }, body: '{"to":["z@example.net"],"subject":"x"}' };
+		if (address.startsWith('/api/v1/drafts') && /^(POST|PATCH)$/.test(method) && !address.endsWith('/send'))
+			return { headers: { 'Content-Type': 'application/json' }, body: '{"message":"x"}' };
 		if (method === 'POST' && address.startsWith('/l/'))
 			return { headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: 'form=' + form };
 		if (method === 'POST' && /^\/sign-/.test(address))
@@ -102,6 +112,7 @@ main(async () => {
 	const table = readTable();
 	const asked = new Map();
 	let upload_now = await upload();
+	ids.draft = await draft();
 
 	const target = (address) => address.replace(/\{(\w+)(?:@(\w+))?(?:=([^}]*))?\}/g, (_, name, who, value) =>
 		name === 'id' ? ids[who || ''] : name === 'token' ? links[who || ''].slice(3) : name === 'upload' ? upload_now : value)
@@ -123,7 +134,7 @@ main(async () => {
 		const answer = await i.request(method, target(row.address), { ...request, token: tokens[viewer] });
 		check(answer.status === status, `${what}: ${status}`, answer.brief);
 		const text = answer.body.toString('latin1');
-		const word = row.word.replace('SUBJECT', SUBJECT).replace('TO', TO);
+		const word = row.word.replace('SUBJECT', SUBJECT).replace('DRAFT', DRAFT).replace('TO', TO);
 		if (method === 'HEAD') {
 			same(text, '', `${what}: no body`);
 		} else if (status === 200) {
@@ -154,6 +165,8 @@ main(async () => {
 			same(answer.headers['cache-control'], 'no-store', `${what}: not to be stored`);
 		if (row.address.includes('{upload}') && status === 204)
 			upload_now = await upload();
+		if (row.address.startsWith('/api/v1/drafts/{id') && ((method === 'DELETE' && status === 204) || (method === 'POST' && status === 201)))
+			ids.draft = await draft();
 	}
 
 	for (const row of table.rows)

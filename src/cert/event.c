@@ -9,6 +9,7 @@ static const struct event events[] = {
 	/* name, chain, ETSI, type, state */
 	{ "draft.created", EVENT_DOCUMENT, NULL, "action", "created" },
 	{ "draft.modified", EVENT_DOCUMENT, NULL, "action", "draft" },
+	{ "draft.deleted", EVENT_DOCUMENT, NULL, "action", "deleted" },
 	{ "deposit.accepted", EVENT_DOCUMENT, "SubmissionAcceptance", "proof", "created" },
 	{ "consigned", EVENT_RECIPIENT, "ContentConsignment", "proof", "pending" },
 	{ "notice.sent", EVENT_RECIPIENT, "ConsignmentNotification", "secure_mail", "sent" },

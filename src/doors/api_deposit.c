@@ -5,18 +5,16 @@
 #include "pool.h"
 #include "text.h"
 
-#include "filename.h"
 #include "form.h"
 #include "http.h"
 #include "json_read.h"
-#include "mediatype.h"
-#include "multipart.h"
 #include "stream.h"
 
 #include "deposit.h"
 
 #include "answer.h"
 #include "door.h"
+#include "letter_form.h"
 
 #include "handlers.h"
 
@@ -26,140 +24,15 @@
 
 static const char *const FIELDS[] = { "to", "cc", "bcc", "subject", "message", "password", "expires", "uploads", NULL };
 
-/* A multipart deposit on its way in: an ostream whose bytes are the request's body. */
-struct deposit_sink {
-	struct ostream os;
-	struct door_call *c;
-	struct multipart *parser;
-	struct form form;
-	struct buf field;		/* value of the field being read; may hold a password */
-	const char *field_name;		/* NULL while a file is read */
-	struct ostream *file;
-	struct deposit_part *parts;
-	unsigned part_count, part_cap;
-	bool given;			/* the parts belong to the letter */
-};
-
-static enum pli_status part_begin(void *arg, const struct multipart_part *part, struct err *err)
-{
-	struct deposit_sink *s = arg;
-	struct deposit_part *p;
-
-	buf_reset(&s->field);
-	if (!part->filename) {
-		s->field_name = pool_str(s->c->pool, part->name);
-		return PLI_OK;
-	}
-	s->field_name = NULL;
-	if (!str_eq(part->name, "file"))
-		return err_field(err, PLI_INVALID, "unknown-field", part->name, "Files go in fields named `file`.");
-	if (s->part_count == s->part_cap) {
-		unsigned cap = s->part_cap ? s->part_cap * 2 : 8;
-		struct deposit_part *grown = POOL_ARRAY(s->c->pool, struct deposit_part, cap);
-
-		if (s->part_count)
-			memcpy(grown, s->parts, s->part_count * sizeof *grown);
-		s->parts = grown;
-		s->part_cap = cap;
-	}
-	p = &s->parts[s->part_count];
-	*p = (struct deposit_part){ .name = filename_clean(s->c->pool, part->filename, part->filename_n),
-				    .type = mediatype_clean(s->c->pool, part->type) };
-	return deposit_stage_open(s->c->doors->office, &s->c->principal, &s->file, p, err);
-}
-
-static enum pli_status part_data(void *arg, const void *p, size_t n, struct err *err)
-{
-	struct deposit_sink *s = arg;
-
-	if (s->file)
-		return ostream_write(s->file, p, n, err);
-	buf_add(&s->field, p, n);
-	return PLI_OK;
-}
-
-static enum pli_status part_end(void *arg, struct err *err)
-{
-	struct deposit_sink *s = arg;
-	enum pli_status st;
-
-	if (!s->file)
-		return form_add(&s->form, s->field_name, s->field.p ? s->field.p : "", s->field.n, err);
-	st = deposit_stage_close(s->file, &s->parts[s->part_count], err);
-	ostream_close(s->file);
-	s->file = NULL;
-	if (st == PLI_OK)
-		s->part_count++;
-	return st;
-}
-
-static const struct multipart_events EVENTS = { part_begin, part_data, part_end };
-
-static enum pli_status sink_write(struct ostream *os, const void *p, size_t n, struct err *err)
-{
-	return multipart_feed(((struct deposit_sink *)os)->parser, p, n, err);
-}
-
-static enum pli_status sink_finish(struct ostream *os, struct err *err)
-{
-	return multipart_finish(((struct deposit_sink *)os)->parser, err);
-}
-
-/* Gives back what no letter took. */
-static void sink_abandon(struct deposit_sink *s)
-{
-	if (s->file)
-		ostream_close(s->file);
-	s->file = NULL;
-	if (!s->given && s->part_count)
-		deposit_stage_discard(s->c->doors->office, &s->c->principal, s->parts, s->part_count);
-	s->part_count = 0;
-	buf_free(&s->field);
-}
-
-static void sink_close(struct ostream *os)
-{
-	sink_abandon((struct deposit_sink *)os);
-}
-
-static const struct ostream_ops SINK_OPS = { "deposit", sink_write, sink_finish, sink_close };
-
 enum pli_status api_letter_sink(struct door_call *c, struct ostream **sink_r, struct err *err)
 {
-	struct deposit_sink *s = POOL_NEW(c->pool, struct deposit_sink);
-	enum pli_status st;
-
-	s->os.ops = &SINK_OPS;
-	s->c = c;
-	form_init(&s->form, c->pool);
-	buf_init_secret(&s->field);
-	st = principal_may(&c->principal, RIGHT_DEPOSIT, &c->principal.entity, NULL, err);
-	if (st == PLI_OK)
-		st = multipart_new(c->pool, &(struct multipart_limits){ .files = DEPOSIT_PARTS_MAX }, http_field(&c->x->req, "content-type"),
-				   &EVENTS, s, &s->parser, err);
-	if (st != PLI_OK)
-		return st;
-	c->sink_state = s;
-	*sink_r = &s->os;
-	return PLI_OK;
+	return letter_form_open(c, NULL, sink_r, err);
 }
 
 void api_letter_broken(struct door_call *c)
 {
 	if (c->sink_state)
-		sink_abandon(c->sink_state);
-}
-
-/* All values of a repeatable field, NULL-terminated. */
-static const char *const *form_all(const struct form *form, struct pool *pool, const char *name)
-{
-	const char **all = POOL_ARRAY(pool, const char *, form->count + 1);
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < form->count; i++)
-		if (str_eq(form->items[i].name, name))
-			all[n++] = form->items[i].value;
-	return all;
+		letter_form_abandon(c->sink_state);
 }
 
 static enum pli_status deposit_from_form(struct door_call *c, const struct form *form, struct deposit *d, struct err *err)
@@ -176,10 +49,10 @@ static enum pli_status deposit_from_form(struct door_call *c, const struct form 
 		st = form_one(form, "expires", &d->expires, err);
 	if (st != PLI_OK)
 		return st;
-	d->to = form_all(form, c->pool, "to");
-	d->cc = form_all(form, c->pool, "cc");
-	d->bcc = form_all(form, c->pool, "bcc");
-	d->uploads = form_all(form, c->pool, "uploads");
+	d->to = letter_form_all(form, c->pool, "to");
+	d->cc = letter_form_all(form, c->pool, "cc");
+	d->bcc = letter_form_all(form, c->pool, "bcc");
+	d->uploads = letter_form_all(form, c->pool, "uploads");
 	return PLI_OK;
 }
 
@@ -225,7 +98,7 @@ static enum pli_status deposit_from_json(struct door_call *c, struct deposit *d,
 
 enum pli_status api_letter_post(struct door_call *c, struct err *err)
 {
-	struct deposit_sink *s = c->sink_state;
+	struct letter_form *s = c->sink_state;
 	struct deposit d = { .idempotency_key = http_field(&c->x->req, "idempotency-key"), .route = ROUTE_SCOPE };
 	struct uuid letter;
 	char id[37];

@@ -22,15 +22,14 @@
 #include "verdict.h"
 
 #include "deposit_own.h"
+#include "draft.h"
 #include "link.h"
 #include "office_own.h"
+#include "upload_own.h"
 
 #define WRAP_MAX 256
 /* Staged parts of a request that never came to its commit. */
 #define STAGING_US DAY_US
-
-static const char UPLOAD_GET[] = "SELECT state, sealed FROM upload "
-				 "WHERE entity = $1 AND upload = $2 AND account = $3";
 
 /* ---- staging ---- */
 
@@ -74,44 +73,6 @@ void deposit_stage_discard(struct office *office, const struct principal *who, c
 
 /* ---- uploads become parts ---- */
 
-static enum pli_status upload_take(struct deposit_work *w, struct db_conn *conn, const struct uuid *id, struct letter_part *part,
-				   struct err *err)
-{
-	AUTO_ROWS rows = { 0 };
-	const char *texts[PART_TEXTS], *state;
-	const void *sealed;
-	size_t sealed_n;
-	struct object_info info;
-	enum pli_status st = db_query(conn, &rows, err, UPLOAD_GET, "uuu", &w->who->entity, id, &w->who->account);
-
-	if (st == PLI_OK)
-		st = db_next(&rows, err);
-	if (st == PLI_ABSENT)
-		return err_field(err, PLI_INVALID, "unknown-upload", "uploads", "There is no upload with that id.");
-	if (st != PLI_OK)
-		return st;
-	state = db_text(&rows, 0);
-	if (!str_eq(state, "open"))
-		return err_field(err, PLI_CONFLICT, "upload-used", "uploads", "An upload already belongs to another letter.");
-	sealed = db_blob(&rows, 1, &sealed_n);
-	st = meta_open_texts(w->pool, w->who->meta_key, UPLOAD_PLACE(&w->who->entity, id), sealed, sealed_n, texts, PART_TEXTS, err);
-	if (st == PLI_OK)
-		st = object_find(w->office->parts.objects, &w->who->entity, id, &info, err);
-	if (st == PLI_CONFLICT)
-		return err_field(err, PLI_INVALID, "upload-incomplete", "uploads", "An upload is not complete yet.");
-	if (st == PLI_ABSENT)
-		return err_field(err, PLI_INVALID, "unknown-upload", "uploads", "There is no upload with that id.");
-	if (st != PLI_OK)
-		return st;
-	part->object = *id;
-	part->size = info.size;
-	part->crc32 = info.crc32;
-	memcpy(part->sha256, info.sha256, 32);
-	part->name = texts[PART_NAME];
-	part->type = texts[PART_TYPE];
-	return PLI_OK;
-}
-
 static enum pli_status uploads_take(struct deposit_work *w, struct err *err)
 {
 	struct letter *l = &w->letter;
@@ -123,7 +84,7 @@ static enum pli_status uploads_take(struct deposit_work *w, struct err *err)
 	conn = db_reader_take(w->office->parts.db);
 	for (unsigned i = 0; st == PLI_OK && i < w->upload_count; i++) {
 		l->parts[l->part_count].n = l->part_count + 1;
-		st = upload_take(w, conn, &w->uploads[i], &l->parts[l->part_count], err);
+		st = upload_as_part(w->office, w->who, w->pool, conn, &w->uploads[i], &l->parts[l->part_count], err);
 		l->part_count++;
 	}
 	db_reader_give(w->office->parts.db, conn);
@@ -193,7 +154,10 @@ static enum pli_status keys_make(struct deposit_work *w, struct err *err)
 	if (st != PLI_OK)
 		return st;
 	w->recipients = POOL_ARRAY(w->pool, struct deposit_recipient, count);
-	mem_random(w->letter_key, sizeof(w->letter_key));
+	if (w->deposit->draft)	/* its files lie under it already */
+		memcpy(w->letter_key, w->deposit->draft->letter_key, sizeof(w->letter_key));
+	else
+		mem_random(w->letter_key, sizeof(w->letter_key));
 	for (unsigned i = 0; i < count; i++) {
 		struct deposit_recipient *d = &w->recipients[i];
 		mem_random(d->token, sizeof(d->token));
@@ -240,7 +204,7 @@ static enum pli_status parts_seal(struct deposit_work *w, struct buf *scratch, s
 	enum pli_status st = PLI_OK;
 
 	w->parts_sealed = POOL_ARRAY(w->pool, struct deposit_bytes, l->part_count + 1);
-	for (unsigned i = 0; st == PLI_OK && i < l->part_count; i++) {
+	for (unsigned i = 0; st == PLI_OK && !w->deposit->draft && i < l->part_count; i++) {
 		const char *texts[PART_TEXTS] = { [PART_NAME] = l->parts[i].name, [PART_TYPE] = l->parts[i].type };
 		st = meta_seal_texts(w->who->meta_key, PART_PLACE(&l->entity, &l->letter, l->parts[i].n), texts, PART_TEXTS,
 				     scratch, err);
@@ -370,7 +334,7 @@ static enum pli_status objects_prepare(struct deposit_work *w, struct err *err)
 	struct uuid *ids = POOL_ARRAY(w->pool, struct uuid, l->part_count + 1);
 	enum pli_status st;
 
-	for (unsigned i = 0; i < l->part_count; i++)
+	for (unsigned i = 0; !w->deposit->draft && i < l->part_count; i++)
 		ids[count++] = l->parts[i].object;
 	if (w->has_message_object)
 		ids[count++] = w->message_object;
@@ -446,7 +410,8 @@ static enum pli_status begin(struct deposit_work *w, bool *replayed_r, struct uu
 	enum pli_status st;
 
 	buf_init_secret(&content);
-	if (request.key)
+	/* A draft is sent once; its id, in the route, is all that a repeat can name. */
+	if (request.key && !d->draft)
 		deposit_content(w, &content);
 	request.content = content.p;
 	request.content_n = content.n;
@@ -484,4 +449,34 @@ enum pli_status deposit_commit(struct office *office, const struct principal *wh
 	letter_json(&w->letter, body_out);
 	office_notices_due(office);
 	return PLI_OK;
+}
+
+enum pli_status deposit_check(struct office *office, const struct principal *who, const struct journal_actor *actor, struct pool *pool,
+			      const struct deposit *deposit, struct letter **letter_r, struct err *err)
+{
+	struct deposit_work *w = POOL_NEW(pool, struct deposit_work);
+	enum pli_status st = principal_may(who, RIGHT_DEPOSIT, NULL, NULL, err);
+
+	*w = (struct deposit_work){ .office = office, .who = who, .actor = actor, .pool = pool, .deposit = deposit };
+	if (st == PLI_OK)
+		st = deposit_envelope(w, err);
+	if (st == PLI_OK)
+		st = deposit_expiry(w, err);
+	password_wipe(w);
+	*letter_r = &w->letter;
+	return st;
+}
+
+enum pli_status deposit_replay(struct office *office, const struct principal *who, struct pool *pool, const char *key, const char *route,
+			       struct uuid *letter_r, struct buf *body_out, struct err *err)
+{
+	struct once_request request = { .key = key, .route = route, .content = "", .content_n = 0 };
+	struct once once;
+	bool replayed;
+	enum pli_status st = once_begin(office, who, pool, &request, &once, &replayed, letter_r, body_out, err);
+
+	once_end(office, &once);
+	if (st == PLI_OK && !replayed)
+		return err_field(err, PLI_CONFLICT, "already-sent", "", "This letter is sent already.");
+	return st;
 }

@@ -13,7 +13,9 @@
 #include "uuid.h"
 
 struct buf;
+struct draft;
 struct journal_actor;
+struct letter;
 struct office;
 struct ostream;
 struct pool;
@@ -47,12 +49,19 @@ struct deposit {
 	const char *const *uploads;			/* ids of finished tus uploads, after the parts; NULL-terminated or NULL */
 	const char *idempotency_key;			/* NULL = none; 1..255 printable ASCII */
 	const char *route;				/* scope of the key: "POST /api/v1/letters" */
+	const struct draft *draft;			/* becomes the letter: its id, key and files; NULL: a new letter */
 };
 /* body_out receives the API's JSON of the letter (as of its creation; byte-equal when repeated with the same key).
  * PLI_INVALID with the field, PLI_CONFLICT (same key still running, retry_after), PLI_INVALID (type "idempotency-mismatch"), PLI_FULL, PLI_BUSY,
  * PLI_UNCERTAIN (committed, proof not confirmed: repeat with the same key). */
 MUST enum pli_status deposit_commit(struct office *office, const struct principal *who, const struct journal_actor *actor,
 				    struct pool *pool, const struct deposit *deposit,
+				    struct uuid *letter_r, struct buf *body_out, struct err *err);
+/* The envelope alone, as deposit_commit would take it now; letter_r (in pool) has what was read, as far as it came. */
+MUST enum pli_status deposit_check(struct office *office, const struct principal *who, const struct journal_actor *actor, struct pool *pool,
+				   const struct deposit *deposit, struct letter **letter_r, struct err *err);
+/* The kept answer of a draft sent before under this key; PLI_CONFLICT "already-sent" when it was sent under another. */
+MUST enum pli_status deposit_replay(struct office *office, const struct principal *who, struct pool *pool, const char *key, const char *route,
 				    struct uuid *letter_r, struct buf *body_out, struct err *err);
 
 #endif

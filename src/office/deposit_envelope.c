@@ -12,6 +12,7 @@
 #include "address_book.h"
 
 #include "deposit_own.h"
+#include "draft.h"
 #include "office_own.h"
 
 #define PASSWORD_MAX_CHARS 256
@@ -100,7 +101,7 @@ static enum pli_status expires(struct deposit_work *w, struct err *err)
 {
 	const char *given = w->deposit->expires;
 
-	w->letter.expires_us = w->letter.created_us + (int64_t)w->office->parts.settings->content_days * DAY_US;
+	w->letter.expires_us = w->now_us + (int64_t)w->office->parts.settings->content_days * DAY_US;
 	if (!given || !*given)
 		return PLI_OK;
 	w->expires_given = true;
@@ -114,11 +115,11 @@ static enum pli_status expires(struct deposit_work *w, struct err *err)
 enum pli_status deposit_expiry(struct deposit_work *w, struct err *err)
 {
 	const struct settings *settings = w->office->parts.settings;
-	int64_t last_us = w->letter.created_us + (int64_t)settings->evidence_days * DAY_US;
+	int64_t last_us = w->now_us + (int64_t)settings->evidence_days * DAY_US;
 
 	if (!w->expires_given)
 		return PLI_OK;
-	if (w->letter.expires_us <= w->letter.created_us)
+	if (w->letter.expires_us <= w->now_us)
 		return err_field(err, PLI_INVALID, "expires-past", "expires", "The expiry lies in the past.");
 	if (w->letter.expires_us > last_us) {
 		err_field(err, PLI_INVALID, "expires-late", "expires", "The expiry lies too far ahead.");
@@ -187,6 +188,10 @@ static void parts(struct deposit_work *w)
 					   .crc32 = from->crc32, .object = from->object };
 		memcpy(p->sha256, from->sha256, 32);
 	}
+	if (w->deposit->draft) {
+		l->parts = w->deposit->draft->parts;
+		l->part_count = w->deposit->draft->part_count;
+	}
 }
 
 void deposit_content(const struct deposit_work *w, struct buf *out)
@@ -233,8 +238,12 @@ enum pli_status deposit_envelope(struct deposit_work *w, struct err *err)
 	l->sender_level = w->actor->level;
 	l->entity_name = who->entity_name;
 	l->siren = who->siren ? who->siren : "";
-	l->created_us = clock_now_us();
+	w->now_us = l->created_us = clock_now_us();
 	uuid_make(&l->letter);
+	if (w->deposit->draft) {
+		l->letter = w->deposit->draft->draft;
+		l->created_us = w->deposit->draft->created_us;
+	}
 	st = recipients(w, err);
 	if (st == PLI_OK)
 		st = subject(w, err);

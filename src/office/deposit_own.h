@@ -42,6 +42,7 @@ struct deposit_work {
 	const struct deposit *deposit;
 
 	/* 1: the envelope */
+	int64_t now_us;				/* letter.created is older where it was a draft */
 	struct letter letter;			/* as the 201 shows it */
 	struct address_book book;
 	const char *message;

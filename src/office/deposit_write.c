@@ -1,6 +1,6 @@
 /* The one transaction of a deposit.  All sealing is done before; the writer thread only inserts.
  *
- * Entries are queued in this order: draft.created, deposit.accepted (document chain), consigned for each recipient in
+ * Entries are queued in this order: draft.created (a draft has its own already), deposit.accepted (document chain), consigned for each recipient in
  * To, Cc, Bcc order.  The letter's row, its notices and the kept answer are written when deposit.accepted has its number. */
 #include <string.h>
 
@@ -12,7 +12,9 @@
 #include "journal.h"
 
 #include "deposit_own.h"
+#include "draft_own.h"
 #include "office_own.h"
+#include "upload_own.h"
 
 static const char LETTER_ADD[] =
 	"INSERT INTO letter (entity, letter, account, number, created, expires, state, mode, class, password, password_hash, kid, "
@@ -27,7 +29,6 @@ static const char PART_ADD[] = "INSERT INTO part (entity, letter, n, object, siz
 static const char NOTICE_ADD[] =
 	"INSERT INTO notice (entity, notice, letter, n, kind, send, created, due, tries, gate) "
 	"VALUES ($1, $2, $3, $4, 'first', 1, $5, $5, 0, $6)";
-static const char UPLOAD_USE[] = "UPDATE upload SET state = 'used' WHERE entity = $1 AND upload = $2 AND state = 'open'";
 
 static enum pli_status letter_insert(struct db_tx *tx, struct deposit_work *w, struct err *err)
 {
@@ -100,18 +101,14 @@ static enum pli_status parts_insert(struct db_tx *tx, struct deposit_work *w, st
 	const struct letter *l = &w->letter;
 	enum pli_status st = PLI_OK;
 
-	for (unsigned i = 0; st == PLI_OK && i < l->part_count; i++) {
+	/* Those of a draft stand there already. */
+	for (unsigned i = 0; st == PLI_OK && !w->deposit->draft && i < l->part_count; i++) {
 		const struct letter_part *p = &l->parts[i];
 		st = db_run(tx->conn, NULL, err, PART_ADD, "uuiuibib", &l->entity, &l->letter, (int64_t)p->n, &p->object,
 			    (int64_t)p->size, p->sha256, (size_t)32, (int64_t)p->crc32, w->parts_sealed[i].p, w->parts_sealed[i].n);
 	}
-	for (unsigned i = 0; st == PLI_OK && i < w->upload_count; i++) {
-		int64_t changed;
-		st = db_run(tx->conn, &changed, err, UPLOAD_USE, "uu", &l->entity, &w->uploads[i]);
-		if (st == PLI_OK && changed != 1)
-			st = err_field(err, PLI_CONFLICT, "upload-used", "uploads",
-				       "An upload was used by another letter or removed meanwhile.");
-	}
+	for (unsigned i = 0; st == PLI_OK && i < w->upload_count; i++)
+		st = upload_use_apply(tx, &l->entity, &w->uploads[i], err);
 	return st;
 }
 
@@ -123,7 +120,7 @@ static enum pli_status entries_add(struct db_tx *tx, struct deposit_work *w, str
 					 .shown_json = w->shown, .meta_key = w->who->meta_key };
 	struct journal_event accepted = created;
 	struct journal_actor system = { .method = "system", .channel = "system" };
-	enum pli_status st = journal_add(journal, tx, &created, err);
+	enum pli_status st = w->deposit->draft ? PLI_OK : journal_add(journal, tx, &created, err);
 
 	accepted.ev = "deposit.accepted";
 	accepted.d_json = w->accepted_d;
@@ -148,7 +145,9 @@ enum pli_status deposit_write(struct db_tx *tx, void *work, struct err *err)
 	struct deposit_work *w = work;
 	enum pli_status st = PLI_OK;
 
-	if (w->objects)
+	if (w->deposit->draft)
+		st = draft_end_apply(tx, w->deposit->draft, err);
+	if (st == PLI_OK && w->objects)
 		st = object_commit_apply(tx, w->objects, err);
 	if (st == PLI_OK)
 		st = recipients_insert(tx, w, err);

@@ -1,10 +1,11 @@
 /* The rows of the reference product's journal (B32 to B36): one letter to one To and one Cc, both of whom read it, played through
- * deposit, notices and openings; all ten columns, French and English, as an ordered subset of the journal; then both kinds of proof. */
+ * draft, deposit, notices and openings; all ten columns, French and English, as an ordered subset of the journal; then both kinds of proof. */
 #include "office_testing.h"
 
 #include "bundle.h"
 
 #include "delivery.h"
+#include "draft.h"
 #include "letter_journal.h"
 #include "notice.h"
 
@@ -61,6 +62,7 @@ static const char *const FR[] = {
 	"Action sur un document;New York;000000000;Sender Name;Création fiche produit;Envoyé;Le document a été envoyé",
 	"Mail sécurisé;New York;000000000;;Création fiche produit;Envoyé;Mail sécurisé envoyé à b@example.org",
 	"Mail sécurisé;New York;000000000;;Création fiche produit;Envoyé;Mail sécurisé envoyé à a@example.org",
+	"Action sur un document;New York;000000000;Sender Name;Création fiche produit;En cours de rédaction;Modification du document",
 	"Action sur un document;New York;000000000;Sender Name;Création fiche produit;Créé;Création du document",
 };
 static const char *const EN[] = {
@@ -71,6 +73,7 @@ static const char *const EN[] = {
 	"Action on a document,New York,000000000,Sender Name,Création fiche produit,Sent,The document has been sent",
 	"Secure mail,New York,000000000,,Création fiche produit,Sent,Secure mail sent to b@example.org",
 	"Secure mail,New York,000000000,,Création fiche produit,Sent,Secure mail sent to a@example.org",
+	"Action on a document,New York,000000000,Sender Name,Création fiche produit,Draft,Document changed",
 	"Action on a document,New York,000000000,Sender Name,Création fiche produit,Created,Document created",
 };
 
@@ -177,16 +180,24 @@ static void proofs_verify(void **state)
 
 static int setup(void **state)
 {
-	static const char *const TO[] = { "a@example.org", NULL }, *const CC[] = { "b@example.org", NULL };
-	struct deposit d = { .to = TO, .cc = CC, .subject = "Création fiche produit", .message = "Bonjour" };
+	struct draft_change begun = { .to = "a@example.org", .subject = "Création fiche produit" };
+	struct draft_change more = { .cc = "b@example.org", .message = "Bonjour" };
+	struct journal_actor actor;
+	struct uuid draft;
 	struct err err = { 0 };
+	bool replayed;
 	AUTO_BUF body;
+	AUTO_POOL pool = pool_new();
 
 	(void)state;
 	buf_init(&body);
 	instance_make(&in);
-	OK(instance_deposit(&in, &in.editor, &d, &letter, &body, &err));
-	uuid_format(id, &letter);
+	actor = instance_actor(&in.editor);
+	OK(draft_create(in.office, &in.editor, &actor, pool, &begun, &draft, &replayed, &err));
+	uuid_format(id, &draft);
+	OK(draft_change(in.office, &in.editor, &actor, pool, id, &more, &err));
+	OK(draft_send(in.office, &in.editor, &actor, pool, id, 0, NULL, &letter, &body, &err));
+	assert_true(uuid_same(&draft, &letter));
 	notices_go_out();
 	reads(links[1]);
 	reads(links[0]);

@@ -14,6 +14,7 @@
 
 #include "directory.h"
 
+#include "draft_own.h"
 #include "letter_own.h"
 #include "office_own.h"
 #include "search.h"
@@ -214,6 +215,8 @@ enum pli_status office_housekeeping(struct office *office, int64_t now_us, struc
 	st = repeat(r, visits_query, visits_fn, err);
 	if (st == PLI_OK)
 		st = repeat(r, expired_query, expire_fn, err);
+	if (st == PLI_OK)
+		st = draft_sweep(office, now_us, err);
 	if (st == PLI_OK)
 		st = db_write(office->parts.db, sweep_fn, r, err);
 	if (st == PLI_OK)

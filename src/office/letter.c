@@ -160,8 +160,7 @@ static enum pli_status part_copy(struct db_rows *rows, struct pool *pool, const 
 	return PLI_OK;
 }
 
-static enum pli_status parts_load(struct db_conn *conn, struct pool *pool, const uint8_t *key, struct letter *l,
-				  struct err *err)
+enum pli_status letter_parts_load(struct db_conn *conn, struct pool *pool, const uint8_t *key, struct letter *l, struct err *err)
 {
 	AUTO_ROWS rows = { 0 };
 	AUTO_BUF list;			/* struct letter_part, one after the other */
@@ -212,7 +211,7 @@ enum pli_status letter_load(struct office *office, struct db_conn *conn, struct 
 	if (st == PLI_OK)
 		st = recipients_load(conn, pool, key, l, err);
 	if (st == PLI_OK)
-		st = parts_load(conn, pool, key, l, err);
+		st = letter_parts_load(conn, pool, key, l, err);
 	if (st == PLI_OK)
 		*letter_r = l;
 	return st;

@@ -48,7 +48,23 @@ MUST enum pli_status letter_get(struct office *office, const struct principal *w
 				struct letter **letter_r, struct err *err);
 /* The API's JSON of one letter. */
 void letter_json(const struct letter *letter, struct buf *out);
-/* {letters:[…], next} newest first; state NULL = any; q: words as search.h says, NULL = any; cursor NULL = from the newest. */
+/* Letters one by one, newest deposit first.  states: NULL-terminated list of those wanted, NULL = any; cursor NULL = from the newest.  fn may
+ * answer PLI_AGAIN to end the page with this letter.  *next_r: cursor of the next page, in pool; NULL at the end. */
+struct letter_list_query {
+	const char *const *states;
+	const char *q;			/* words as search.h says; NULL = any */
+	const char *cursor;
+	unsigned limit;
+};
+typedef enum pli_status letter_fn(void *arg, const struct letter *letter, struct err *err);
+MUST enum pli_status letter_each(struct office *office, const struct principal *who, struct pool *pool, const struct letter_list_query *query,
+				 letter_fn *fn, void *arg, const char **next_r, struct err *err);
+/* How one's own newest letters (at most `most`) stand; a partly read one is waiting. */
+struct letter_counts {
+	unsigned most, letters, waiting, read, failed, drafts;
+};
+MUST enum pli_status letter_count(struct office *office, const struct principal *who, struct letter_counts *counts_r, struct err *err);
+/* {letters:[…], next} newest first; state "draft": drafts, last changed first; state NULL = any; q: words as search.h says, NULL = any; cursor NULL = from the newest. */
 MUST enum pli_status letter_list(struct office *office, const struct principal *who, struct pool *pool, const char *state,
 				 const char *q, const char *cursor, unsigned limit, struct buf *json_out, struct err *err);
 /* Notices again: to the addresses given or to all (NULL); also to those who have read; links stay valid (B28).  key: the

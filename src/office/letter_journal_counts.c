@@ -25,7 +25,8 @@ static const char KINDS[] =
 	"CASE WHEN j.t >= $6 THEN 0 WHEN j.t >= $7 THEN 1 WHEN j.t >= $8 THEN 2 ELSE 3 END AS period, "
 	"CASE WHEN j.t >= $4 AND j.t <= $5 THEN 1 ELSE 0 END AS in_range "
 	"FROM journal j LEFT JOIN letter l ON l.entity = j.entity AND l.letter = j.letter "
-	"WHERE j.entity = $1 AND ($2 IS NULL OR l.account = $2) AND ($10 IS NULL OR j.letter = $10) "
+	"WHERE j.entity = $1 AND ($2 IS NULL OR l.account = $2 OR (l.letter IS NULL AND j.letter IS NOT NULL AND j.account = $2)) "
+	"AND ($10 IS NULL OR j.letter = $10) "
 	"AND ($3 = 0 OR EXISTS (SELECT 1 FROM recipient r WHERE r.entity = j.entity AND r.letter = j.letter "
 	"AND r.recipient = j.recipient AND r.kind <> 'bcc')) ORDER BY j.seq DESC LIMIT $9) k "
 	"GROUP BY k.type, k.state, k.account, k.period, k.in_range";

@@ -11,6 +11,7 @@
 
 #include "directory.h"
 
+#include "draft.h"
 #include "letter_own.h"
 #include "office_own.h"
 #include "search.h"
@@ -30,7 +31,8 @@
 	"SELECT j.seq, j.type, j.state, j.account, j.t FROM journal j LEFT JOIN letter l ON l.entity = j.entity AND l.letter = j.letter WHERE "
 #define JOURNAL_WHERE \
 	"j.entity = $1 AND j.seq < $2 AND ($3 IS NULL OR j.type = $3) AND ($4 IS NULL OR j.state = $4) " \
-	"AND ($5 IS NULL OR j.account = $5) AND j.t >= $6 AND j.t <= $7 AND ($8 IS NULL OR l.account = $8) " \
+	"AND ($5 IS NULL OR j.account = $5) AND j.t >= $6 AND j.t <= $7 " \
+	"AND ($8 IS NULL OR l.account = $8 OR (l.letter IS NULL AND j.letter IS NOT NULL AND j.account = $8)) " \
 	"AND ($9 = 0 OR EXISTS (SELECT 1 FROM recipient r WHERE r.entity = j.entity AND r.letter = j.letter " \
 	"AND r.recipient = j.recipient AND r.kind <> 'bcc')) ORDER BY j.seq DESC LIMIT $10"
 static const char ROWS_OF_ENTITY[] = JOURNAL_SELECT JOURNAL_WHERE;
@@ -104,6 +106,21 @@ static enum pli_status user_read(struct journal_find *v, struct err *err)
 	return st;
 }
 
+/* A letter, or a draft of his own. */
+static enum pli_status letter_read(struct journal_find *v, struct err *err)
+{
+	struct letter *letter;
+	struct draft *draft;
+	enum pli_status st = letter_get(v->office, v->who, v->pool, v->query->letter, &letter, err);
+
+	if (st == PLI_OK)
+		v->letter = letter->letter;
+	if (st != PLI_ABSENT || draft_get(v->office, v->who, v->pool, v->query->letter, &draft, NULL) != PLI_OK)
+		return st;
+	v->letter = draft->draft;
+	return PLI_OK;
+}
+
 enum pli_status journal_find_read(struct journal_find *v, struct err *err)
 {
 	const struct letter_journal_query *q = v->query;
@@ -126,11 +143,8 @@ enum pli_status journal_find_read(struct journal_find *v, struct err *err)
 	if (st == PLI_OK)
 		st = cursor_read(v, err);
 	if (st == PLI_OK && q->letter) {
-		struct letter *letter;
 		v->of_letter = true;
-		st = letter_get(v->office, v->who, v->pool, q->letter, &letter, err);
-		if (st == PLI_OK)
-			v->letter = letter->letter;
+		st = letter_read(v, err);
 	}
 	if (st == PLI_OK)
 		st = user_read(v, err);

@@ -31,7 +31,7 @@ static void recipients_json(const struct letter *letter, struct jsonw *w)
 	jsonw_array_end(w);
 }
 
-static void parts_json(const struct letter *letter, struct jsonw *w)
+void letter_parts_json(const struct letter *letter, struct jsonw *w)
 {
 	jsonw_array(w, "parts");
 	for (unsigned i = 0; i < letter->part_count; i++) {
@@ -73,7 +73,7 @@ void letter_json(const struct letter *letter, struct buf *out)
 	jsonw_bool(&w, "has_password", !str_eq(letter->password, "none"));
 	jsonw_str(&w, "mode", letter->mode);
 	recipients_json(letter, &w);
-	parts_json(letter, &w);
+	letter_parts_json(letter, &w);
 	jsonw_object(&w, "links");
 	snprintf(link, sizeof(link), "/api/v1/letters/%s", id);
 	jsonw_str(&w, "self", link);

@@ -1,4 +1,4 @@
-/* Lists of letters, newest first, page by page. */
+/* Lists of letters, newest first, page by page: as JSON for programs, one by one for the pages. */
 #include <string.h>
 
 #include "buf.h"
@@ -8,21 +8,27 @@
 
 #include "db.h"
 
+#include "draft.h"
 #include "letter_own.h"
 #include "office_own.h"
 #include "search.h"
 
 #define LIMIT_DEFAULT 50
 #define LIMIT_MAX 200
+#define AT_ONCE 64
 /* A page ends early rather than grow beyond this, or look at more letters than that. */
 #define PAGE_BYTES (1024 * 1024)
 #define LOOKED_AT_MAX 2000
+/* So many of the newest letters are counted for the home page. */
+#define COUNTED_MAX 500
 
-/* The id grows with time, so that it is both order and cursor.  $2 empty: from the newest. */
-static const char LETTERS_OF_ENTITY[] = "SELECT letter FROM letter WHERE entity = $1 AND ($2 IS NULL OR letter < $2) "
-					"ORDER BY letter DESC LIMIT $3";
-static const char LETTERS_OF_ACCOUNT[] = "SELECT letter FROM letter WHERE entity = $1 AND account = $4 "
-					 "AND ($2 IS NULL OR letter < $2) ORDER BY letter DESC LIMIT $3";
+/* The number grows with every deposit: it is the order; the id of the last letter is the cursor. */
+static const char LETTERS_OF_ENTITY[] = "SELECT letter, number FROM letter WHERE entity = $1 AND number < $2 ORDER BY number DESC LIMIT $3";
+static const char LETTERS_OF_ACCOUNT[] =
+	"SELECT letter, number FROM letter WHERE entity = $1 AND account = $4 AND number < $2 ORDER BY number DESC LIMIT $3";
+static const char NUMBER_OF[] = "SELECT number FROM letter WHERE entity = $1 AND letter = $2";
+static const char STATES_OF[] = "SELECT state FROM letter WHERE entity = $1 AND account = $2 ORDER BY number DESC LIMIT $3";
+static const char DRAFTS_OF[] = "SELECT COUNT(*) FROM draft WHERE entity = $1 AND account = $2";
 
 static const char *const STATES[] = { "draft", "created", "sent", "partly_received", "received", "not_received", "refused",
 				      "expired", "failed", "deleted", NULL };
@@ -30,129 +36,280 @@ static const char *const STATES[] = { "draft", "created", "sent", "partly_receiv
 struct page {
 	struct office *office;
 	const struct principal *who;
-	const char *state;
+	const struct letter_list_query *query;
 	const struct search_query *search;	/* NULL: any letter */
+	letter_fn *fn;
+	void *arg;
 	unsigned limit, taken, looked_at;
-	struct buf *out;
-	size_t out_begin;
-	struct jsonw w;
+	int64_t before;			/* number of the last letter looked at */
+	struct uuid last;
+	bool begun;			/* there is a last one */
 };
 
-static enum pli_status ids_read(struct page *p, struct db_conn *conn, const struct uuid *before, unsigned limit, struct uuid *ids,
-				unsigned *count_r, struct err *err)
+struct found {
+	struct uuid letter;
+	int64_t number;
+};
+
+static enum pli_status search_read(struct page *p, struct db_conn *conn, struct found *found, unsigned *count_r, struct err *err)
+{
+	struct uuid ids[AT_ONCE];
+	enum pli_status st = search_candidates(conn, p->who, p->search, p->begun ? &p->last : NULL, AT_ONCE, ids, count_r, err);
+
+	for (unsigned i = 0; st == PLI_OK && i < *count_r; i++)
+		found[i] = (struct found){ .letter = ids[i] };
+	return st;
+}
+
+static enum pli_status found_read(struct page *p, struct db_conn *conn, struct found *found, unsigned *count_r, struct err *err)
 {
 	AUTO_ROWS rows = { 0 };
 	enum pli_status st;
 
 	*count_r = 0;
 	if (p->search)
-		return search_candidates(conn, p->who, p->search, before, limit, ids, count_r, err);
+		return search_read(p, conn, found, count_r, err);
 	if (principal_sees_own_only(p->who))
-		st = db_query(conn, &rows, err, LETTERS_OF_ACCOUNT, "uuiu", &p->who->entity, before, (int64_t)limit, &p->who->account);
+		st = db_query(conn, &rows, err, LETTERS_OF_ACCOUNT, "uiiu", &p->who->entity, p->before, (int64_t)AT_ONCE, &p->who->account);
 	else
-		st = db_query(conn, &rows, err, LETTERS_OF_ENTITY, "uui", &p->who->entity, before, (int64_t)limit);
-	while (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK)
-		if (*count_r < limit && db_uuid(&rows, 0, &ids[*count_r]))
-			(*count_r)++;
+		st = db_query(conn, &rows, err, LETTERS_OF_ENTITY, "uii", &p->who->entity, p->before, (int64_t)AT_ONCE);
+	while (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK) {
+		if (*count_r == AT_ONCE || !db_uuid(&rows, 0, &found[*count_r].letter))
+			continue;
+		found[(*count_r)++].number = db_int(&rows, 1);
+	}
 	return st == PLI_ABSENT ? PLI_OK : st;
 }
 
-static enum pli_status letter_add(struct page *p, struct db_conn *conn, const struct uuid *id, struct err *err)
+static bool state_wanted(const struct letter_list_query *query, const char *state)
+{
+	const char *const *s = query->states;
+
+	while (s && *s && !str_eq(*s, state))
+		s++;
+	return !s || *s;
+}
+
+static enum pli_status letter_show(struct page *p, struct db_conn *conn, const struct uuid *id, struct err *err)
 {
 	AUTO_POOL pool = pool_new();
-	AUTO_BUF json;
 	struct letter *letter;
 	enum pli_status st = letter_load(p->office, conn, pool, &p->who->entity, id, &letter, NULL, err);
 
-	buf_init(&json);
 	if (st != PLI_OK)
 		return st;
 	if (!principal_sees_bcc(p->who, &letter->account))
 		letter_narrow(letter, 0);
-	if ((p->state && !str_eq(p->state, letter->state)) || (p->search && !search_holds(p->search, letter)))
+	if (!state_wanted(p->query, letter->state) || (p->search && !search_holds(p->search, letter)))
 		return PLI_OK;
-	letter_json(letter, &json);
-	jsonw_raw(&p->w, NULL, json.p, json.n);
 	p->taken++;
-	return PLI_OK;
+	return p->fn(p->arg, letter, err);
 }
 
-/* Fills the page; *more_r: there are letters after *last. */
-static enum pli_status page_fill(struct page *p, struct db_conn *conn, struct uuid *last, bool from_newest, bool *more_r,
-				 struct err *err)
+/* Fills the page; *more_r: there are letters after p->last.  PLI_AGAIN from the caller's function: the page is full. */
+static enum pli_status page_fill(struct page *p, struct db_conn *conn, bool *more_r, struct err *err)
 {
-	struct uuid ids[64];
-	unsigned count = 1;
+	struct found found[AT_ONCE];
+	unsigned count = AT_ONCE;
 	enum pli_status st = PLI_OK;
 
-	while (st == PLI_OK) {
-		unsigned i;
-		st = ids_read(p, conn, from_newest ? NULL : last, sizeof(ids) / sizeof(ids[0]), ids, &count, err);
-		for (i = 0; st == PLI_OK && i < count; i++) {
-			if (p->taken == p->limit || p->looked_at == LOOKED_AT_MAX || p->out->n - p->out_begin > PAGE_BYTES) {
+	*more_r = false;
+	while (st == PLI_OK && count == AT_ONCE) {
+		st = found_read(p, conn, found, &count, err);
+		for (unsigned i = 0; st == PLI_OK && i < count; i++) {
+			if (p->taken == p->limit || p->looked_at == LOOKED_AT_MAX) {
 				*more_r = true;
 				return PLI_OK;
 			}
-			st = letter_add(p, conn, &ids[i], err);
+			st = letter_show(p, conn, &found[i].letter, err);
 			p->looked_at++;
-			*last = ids[i];
-			from_newest = false;
+			p->last = found[i].letter;
+			p->before = found[i].number;
+			p->begun = true;
 		}
-		if (count < sizeof(ids) / sizeof(ids[0]))
-			break;
 	}
-	*more_r = false;
+	if (st == PLI_AGAIN) {
+		*more_r = true;
+		return PLI_OK;
+	}
 	return st;
 }
 
-static enum pli_status state_checked(const char *state, struct err *err)
+static enum pli_status states_checked(const char *const *states, struct err *err)
 {
-	const char *near;
+	for (; states && *states; states++) {
+		const char *const *s = STATES;
+		const char *near;
 
-	for (const char *const *s = STATES; state && *s; s++)
-		if (str_eq(*s, state))
-			return PLI_OK;
-	if (!state)
-		return PLI_OK;
-	near = str_nearest(state, STATES);
-	err_field(err, PLI_INVALID, "bad-state", "state", "There is no such state.");
-	return near ? err_hint(err, "Did you mean \"%s\"?", near) : PLI_INVALID;
+		while (*s && !str_eq(*s, *states))
+			s++;
+		if (*s)
+			continue;
+		near = str_nearest(*states, STATES);
+		err_field(err, PLI_INVALID, "bad-state", "state", "There is no such state.");
+		return near ? err_hint(err, "Did you mean \"%s\"?", near) : PLI_INVALID;
+	}
+	return PLI_OK;
 }
 
-enum pli_status letter_list(struct office *office, const struct principal *who, struct pool *pool, const char *state,
-			    const char *q, const char *cursor, unsigned limit, struct buf *json_out, struct err *err)
+static enum pli_status bad_cursor(struct err *err)
 {
-	struct page p = { .office = office, .who = who, .state = state, .limit = limit ? limit : LIMIT_DEFAULT, .out = json_out,
-			  .out_begin = json_out->n };
-	struct uuid last = { { 0 } };
+	return err_field(err, PLI_INVALID, "bad-cursor", "cursor", "The cursor is not one that this server gave.");
+}
+
+static enum pli_status cursor_read(struct page *p, struct db_conn *conn, const char *cursor, struct err *err)
+{
+	AUTO_ROWS rows = { 0 };
+	enum pli_status st;
+
+	p->before = INT64_MAX;
+	if (!cursor)
+		return PLI_OK;
+	if (!uuid_parse(&p->last, cursor))
+		return bad_cursor(err);
+	p->begun = true;
+	st = db_query(conn, &rows, err, NUMBER_OF, "uu", &p->who->entity, &p->last);
+	if (st == PLI_OK)
+		st = db_next(&rows, err);
+	if (st == PLI_OK)
+		p->before = db_int(&rows, 0);
+	return st == PLI_ABSENT ? bad_cursor(err) : st;
+}
+
+enum pli_status letter_each(struct office *office, const struct principal *who, struct pool *pool, const struct letter_list_query *query,
+			    letter_fn *fn, void *arg, const char **next_r, struct err *err)
+{
+	struct page p = { .office = office, .who = who, .query = query, .fn = fn, .arg = arg, .limit = query->limit };
 	struct db_conn *conn;
 	bool more = false;
 	char id[37];
 	enum pli_status st = principal_may(who, RIGHT_LETTER_SEE, NULL, NULL, err);
 
-	if (p.limit > LIMIT_MAX)
-		p.limit = LIMIT_MAX;
+	*next_r = NULL;
+	p.limit = p.limit == 0 ? LIMIT_DEFAULT : p.limit > LIMIT_MAX ? LIMIT_MAX : p.limit;
 	if (st == PLI_OK)
-		st = state_checked(state, err);
+		st = states_checked(query->states, err);
 	if (st == PLI_OK)
-		st = search_parse(pool, who, q, &p.search, err);
-	if (st == PLI_OK && cursor && !uuid_parse(&last, cursor))
-		st = err_field(err, PLI_INVALID, "bad-cursor", "cursor", "The cursor is not one that this server gave.");
+		st = search_parse(pool, who, query->q, &p.search, err);
 	if (st != PLI_OK)
 		return st;
-	jsonw_init(&p.w, json_out, false);
-	jsonw_object(&p.w, NULL);
-	jsonw_array(&p.w, "letters");
 	conn = db_reader_take(office->parts.db);
 	st = db_snapshot(conn, err);
 	if (st == PLI_OK)
-		st = page_fill(&p, conn, &last, !cursor, &more, err);
+		st = cursor_read(&p, conn, query->cursor, err);
+	if (st == PLI_OK)
+		st = page_fill(&p, conn, &more, err);
 	db_reader_give(office->parts.db, conn);
-	jsonw_array_end(&p.w);
-	if (more)
-		jsonw_str(&p.w, "next", uuid_format(id, &last));
+	if (st == PLI_OK && more)
+		*next_r = pool_str(pool, uuid_format(id, &p.last));
+	return st;
+}
+
+/* ---- as JSON ---- */
+
+struct writing {
+	struct jsonw w;
+	struct buf *out;
+	size_t out_begin;
+};
+
+static enum pli_status room_left(const struct writing *w)
+{
+	return w->out->n - w->out_begin > PAGE_BYTES ? PLI_AGAIN : PLI_OK;
+}
+
+static enum pli_status letter_write(void *arg, const struct letter *letter, struct err *err)
+{
+	struct writing *w = arg;
+	AUTO_BUF json;
+
+	(void)err;
+	buf_init(&json);
+	letter_json(letter, &json);
+	jsonw_raw(&w->w, NULL, json.p, json.n);
+	return room_left(w);
+}
+
+static enum pli_status draft_write(void *arg, const struct draft *draft, struct err *err)
+{
+	struct writing *w = arg;
+	AUTO_BUF json;
+
+	(void)err;
+	buf_init_secret(&json);
+	draft_json(draft, &json);
+	jsonw_raw(&w->w, NULL, json.p, json.n);
+	return room_left(w);
+}
+
+enum pli_status letter_list(struct office *office, const struct principal *who, struct pool *pool, const char *state, const char *q,
+			    const char *cursor, unsigned limit, struct buf *json_out, struct err *err)
+{
+	const char *const states[] = { state, NULL };
+	struct letter_list_query query = { .states = state ? states : NULL, .q = q, .cursor = cursor, .limit = limit };
+	struct writing w = { .out = json_out, .out_begin = json_out->n };
+	const char *next = NULL;
+	enum pli_status st;
+
+	jsonw_init(&w.w, json_out, false);
+	jsonw_object(&w.w, NULL);
+	jsonw_array(&w.w, "letters");
+	if (str_eq(state, "draft"))
+		st = draft_list(office, who, pool, cursor, limit, draft_write, &w, &next, err);
 	else
-		jsonw_null(&p.w, "next");
-	jsonw_object_end(&p.w);
+		st = letter_each(office, who, pool, &query, letter_write, &w, &next, err);
+	jsonw_array_end(&w.w);
+	if (next)
+		jsonw_str(&w.w, "next", next);
+	else
+		jsonw_null(&w.w, "next");
+	jsonw_object_end(&w.w);
+	return st;
+}
+
+/* ---- counted ---- */
+
+static enum pli_status drafts_count(struct db_conn *conn, const struct principal *who, struct letter_counts *counts, struct err *err)
+{
+	AUTO_ROWS rows = { 0 };
+	enum pli_status st = db_query(conn, &rows, err, DRAFTS_OF, "uu", &who->entity, &who->account);
+
+	if (st == PLI_OK)
+		st = db_next(&rows, err);
+	if (st == PLI_OK)
+		counts->drafts = (unsigned)db_int(&rows, 0);
+	return st;
+}
+
+static enum pli_status states_count(struct db_conn *conn, const struct principal *who, struct letter_counts *counts, struct err *err)
+{
+	AUTO_ROWS rows = { 0 };
+	enum pli_status st = db_query(conn, &rows, err, STATES_OF, "uui", &who->entity, &who->account, (int64_t)COUNTED_MAX);
+
+	while (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK) {
+		const char *state = db_text(&rows, 0);
+
+		counts->letters++;
+		counts->waiting += str_eq(state, "created") || str_eq(state, "sent") || str_eq(state, "partly_received");
+		counts->read += str_eq(state, "received");
+		counts->failed += str_eq(state, "failed") || str_eq(state, "refused") || str_eq(state, "expired") ||
+				  str_eq(state, "not_received");
+	}
+	return st == PLI_ABSENT ? PLI_OK : st;
+}
+
+enum pli_status letter_count(struct office *office, const struct principal *who, struct letter_counts *counts_r, struct err *err)
+{
+	struct db_conn *conn;
+	enum pli_status st = principal_may(who, RIGHT_LETTER_SEE, NULL, NULL, err);
+
+	*counts_r = (struct letter_counts){ .most = COUNTED_MAX };
+	if (st != PLI_OK)
+		return st;
+	conn = db_reader_take(office->parts.db);
+	st = states_count(conn, who, counts_r, err);
+	if (st == PLI_OK)
+		st = drafts_count(conn, who, counts_r, err);
+	db_reader_give(office->parts.db, conn);
 	return st;
 }

@@ -11,6 +11,7 @@
 #include "letter.h"
 
 struct db_conn;
+struct jsonw;
 
 /* Places of sealed values: under the entity's metadata key … */
 #define LETTER_PLACE(e, l) (&(struct meta_place){ "letter", (e), (l), 0 })
@@ -49,6 +50,10 @@ struct letter_keys {
 /* Everything of a letter in three queries on conn (a reader or a transaction's).  keys_r may be NULL.  PLI_ABSENT. */
 MUST enum pli_status letter_load(struct office *office, struct db_conn *conn, struct pool *pool, const struct uuid *entity,
 				 const struct uuid *id, struct letter **letter_r, struct letter_keys *keys_r, struct err *err);
+/* The parts alone, of the entity and id in l; key: the entity's metadata key. */
+MUST enum pli_status letter_parts_load(struct db_conn *conn, struct pool *pool, const uint8_t *key, struct letter *l, struct err *err);
+/* Member `parts` of a letter or draft. */
+void letter_parts_json(const struct letter *letter, struct jsonw *w);
 /* Asks the keeper.  The caller wipes key_r. */
 MUST enum pli_status letter_key_unwrap(struct office *office, const struct letter *letter, const struct letter_keys *keys,
 				       uint8_t key_r[32], struct err *err);

@@ -12,12 +12,17 @@
 enum pli_status office_new(const struct office_parts *parts, struct office **office_r, struct err *err)
 {
 	struct office *office;
+	pthread_condattr_t monotonic;
 
 	if (!parts->db || !parts->keeper || !parts->directory || !parts->journal || !parts->objects || !parts->settings)
 		return err_set(err, PLI_BUG, "The office needs database, keeper, directory, journal, objects and settings.");
 	office = mem_alloc(sizeof(*office));
 	office->parts = *parts;
 	pthread_mutex_init(&office->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&office->once_over, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	*office_r = office;
 	return PLI_OK;
 }
@@ -26,6 +31,7 @@ void office_free(struct office *office)
 {
 	if (!office)
 		return;
+	pthread_cond_destroy(&office->once_over);
 	pthread_mutex_destroy(&office->lock);
 	mem_free(office);
 }

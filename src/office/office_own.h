@@ -16,6 +16,7 @@ struct office {
 	struct office_parts parts;
 	pthread_mutex_t lock;		/* of what follows; never held over a blocking call */
 	struct office_running *running;
+	pthread_cond_t once_over;	/* one of them ended; on the monotonic clock */
 	unsigned exports;		/* whole tables of the journal being written */
 	void (*due_fn)(void *arg);	/* notices may have become due */
 	void *due_arg;

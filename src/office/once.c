@@ -1,7 +1,10 @@
 /* Idempotency; see once.h. */
+#include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "buf.h"
+#include "clock.h"
 #include "pool.h"
 
 #include "db.h"
@@ -19,6 +22,7 @@
 /* How long a repeat waits for the keeper to cover what its first attempt committed. */
 #define COVER_MS 5000
 #define KEY_MAX 255
+#define PATIENCE_US (10 * SECOND_US)
 
 static const char ONCE_GET[] = "SELECT fingerprint, letter, body FROM idempotency "
 			       "WHERE account = $1 AND route = $2 AND key_mac = $3";
@@ -53,15 +57,26 @@ static bool same_key(const struct once *a, const struct once *b)
 	return uuid_same(&a->account, &b->account) && strcmp(a->route, b->route) == 0 && mem_same(a->key_mac, b->key_mac, 32);
 }
 
-static enum pli_status key_take(struct office *office, const struct once *once, struct err *err)
+static struct office_running *key_find(const struct office *office, const struct once *once)
+{
+	struct office_running *other = office->running;
+
+	while (other && !same_key(&other->once, once))
+		other = other->next;
+	return other;
+}
+
+static enum pli_status key_take(struct office *office, const struct once *once, bool patient, struct err *err)
 {
 	struct office_running *running = mem_alloc(sizeof(*running)), *other;
+	int64_t until_us = clock_mono_us() + (patient ? PATIENCE_US : 0);
+	const struct timespec until = { .tv_sec = until_us / SECOND_US, .tv_nsec = until_us % SECOND_US * 1000 };
 
 	running->once = *once;
 	pthread_mutex_lock(&office->lock);
-	other = office->running;
-	while (other && !same_key(&other->once, once))
-		other = other->next;
+	while ((other = key_find(office, once)) && patient)
+		if (pthread_cond_timedwait(&office->once_over, &office->lock, &until) == ETIMEDOUT)
+			patient = false;
 	if (!other) {
 		running->next = office->running;
 		office->running = running;
@@ -91,6 +106,7 @@ void once_end(struct office *office, struct once *once)
 			at = &(*at)->next;
 		}
 	}
+	pthread_cond_broadcast(&office->once_over);
 	pthread_mutex_unlock(&office->lock);
 	mem_free(mine);
 	once->used = false;
@@ -190,7 +206,7 @@ enum pli_status once_begin(struct office *office, const struct principal *who, s
 		return st;
 	directory_mac(directory, "idempotency-key", request->key, strlen(request->key), once.key_mac);
 	directory_mac(directory, "fingerprint", request->content, request->content_n, once.fingerprint);
-	st = key_take(office, &once, err);
+	st = key_take(office, &once, request->patient, err);
 	if (st != PLI_OK)
 		return st;
 	once.used = true;

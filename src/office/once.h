@@ -30,6 +30,7 @@ struct once_request {
 	const char *route;			/* with the letter, where the route names one */
 	const void *content;			/* what was asked, canonical; may be secret */
 	size_t content_n;
+	bool patient;				/* waits for the same key under way (at most 10 s) and takes its answer */
 };
 /* Asked before anything that time may change (an expiry, a limit): a repeat gets the answer of then.  Blocks (database; up to 5 s
  * for the proof of what the first attempt committed).

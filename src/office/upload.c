@@ -19,6 +19,8 @@
 #include "letter_own.h"
 #include "office_own.h"
 
+#include "upload_own.h"
+
 #include "upload.h"
 
 #define LIFE_US (7 * DAY_US)
@@ -29,6 +31,7 @@ static const char UPLOAD_ADD[] = "INSERT INTO upload (entity, upload, account, c
 				 "VALUES ($1, $2, $3, $4, $5, $6, 'open', $7)";
 static const char UPLOAD_GET[] = "SELECT length, expires, state, sealed FROM upload WHERE entity = $1 AND upload = $2 "
 				 "AND account = $3";
+static const char UPLOAD_USE[] = "UPDATE upload SET state = 'used' WHERE entity = $1 AND upload = $2 AND state = 'open'";
 static const char UPLOAD_DROP[] = "DELETE FROM upload WHERE entity = $1 AND upload = $2 AND account = $3 AND state = 'open'";
 
 /* ---- making ---- */
@@ -368,5 +371,64 @@ enum pli_status upload_delete(struct office *office, const struct principal *who
 	st = object_discard(office->parts.objects, &who->entity, &info.upload, err);
 	if (st == PLI_OK || st == PLI_ABSENT)	/* swept meanwhile: the row goes too */
 		st = db_write(office->parts.db, upload_remove, &drop, err);
+	return st;
+}
+
+/* ---- into a letter ---- */
+
+static enum pli_status row_as_part(struct db_conn *conn, const struct principal *who, struct pool *pool, const struct uuid *id,
+				   struct letter_part *part, struct err *err)
+{
+	AUTO_ROWS rows = { 0 };
+	const char *texts[PART_TEXTS];
+	const void *sealed;
+	size_t sealed_n;
+	enum pli_status st = db_query(conn, &rows, err, UPLOAD_GET, "uuu", &who->entity, id, &who->account);
+
+	if (st == PLI_OK)
+		st = db_next(&rows, err);
+	if (st == PLI_ABSENT)
+		return err_field(err, PLI_INVALID, "unknown-upload", "uploads", "There is no upload with that id.");
+	if (st != PLI_OK)
+		return st;
+	if (!str_eq(db_text(&rows, 2), "open"))
+		return err_field(err, PLI_CONFLICT, "upload-used", "uploads", "An upload already belongs to another letter.");
+	sealed = db_blob(&rows, 3, &sealed_n);
+	st = meta_open_texts(pool, who->meta_key, UPLOAD_PLACE(&who->entity, id), sealed, sealed_n, texts, PART_TEXTS, err);
+	part->name = texts[PART_NAME];
+	part->type = texts[PART_TYPE];
+	return st;
+}
+
+enum pli_status upload_as_part(struct office *office, const struct principal *who, struct pool *pool, struct db_conn *conn,
+			       const struct uuid *id, struct letter_part *part_r, struct err *err)
+{
+	struct object_info info;
+	enum pli_status st = row_as_part(conn, who, pool, id, part_r, err);
+
+	if (st != PLI_OK)
+		return st;
+	st = object_find(office->parts.objects, &who->entity, id, &info, err);
+	if (st == PLI_CONFLICT)
+		return err_field(err, PLI_INVALID, "upload-incomplete", "uploads", "An upload is not complete yet.");
+	if (st == PLI_ABSENT)
+		return err_field(err, PLI_INVALID, "unknown-upload", "uploads", "There is no upload with that id.");
+	if (st != PLI_OK)
+		return st;
+	part_r->object = *id;
+	part_r->size = info.size;
+	part_r->crc32 = info.crc32;
+	memcpy(part_r->sha256, info.sha256, 32);
+	return PLI_OK;
+}
+
+enum pli_status upload_use_apply(struct db_tx *tx, const struct uuid *entity, const struct uuid *upload, struct err *err)
+{
+	int64_t changed;
+	enum pli_status st = db_run(tx->conn, &changed, err, UPLOAD_USE, "uu", entity, upload);
+
+	if (st == PLI_OK && changed != 1)
+		return err_field(err, PLI_CONFLICT, "upload-used", "uploads",
+				 "An upload was used by another letter or removed meanwhile.");
 	return st;
 }
