@@ -6,11 +6,8 @@
 #include "pool.h"
 #include "text.h"
 
-#include "stream.h"
-
 #include "cipher.h"
 #include "db.h"
-#include "object.h"
 
 #include "delivery_own.h"
 #include "office_own.h"
@@ -47,36 +44,6 @@ static void wipe_view(void *arg)
 	mem_wipe(view->letter_key, sizeof view->letter_key);
 }
 
-static enum pli_status message_read(struct office *office, struct pool *pool, const struct delivery_place *place,
-				    struct delivery_view *view, struct err *err)
-{
-	struct buf *plain = POOL_NEW(pool, struct buf);
-	struct istream *is = NULL;
-	enum pli_status st = PLI_OK;
-	size_t n = 1;
-
-	buf_init_secret(plain);
-	pool_cleanup(pool, (void (*)(void *))buf_free, plain);
-	if (place->keys.message)
-		st = meta_open(view->letter_key, MESSAGE_PLACE(&place->entity, &place->letter_id), place->keys.message,
-			       place->keys.message_n, plain, err);
-	else if (place->keys.has_object)
-		st = object_read(office->parts.objects, &place->entity, &place->letter_id, &place->keys.message_object,
-				 view->letter_key, 0, &is, err);
-	while (st == PLI_OK && is && n > 0) {
-		st = istream_read(is, buf_reserve(plain, 65536), 65536, &n, err);
-		if (st == PLI_OK)
-			plain->n += n;
-	}
-	istream_close(is);
-	if (st != PLI_OK)
-		return st;
-	buf_ch(plain, '\0');
-	view->message = plain->p;
-	view->message_n = plain->n - 1;
-	return PLI_OK;
-}
-
 enum pli_status delivery_view(struct office *office, struct pool *pool, const char *token, const char *cookie,
 			      struct delivery_view *view_r, struct err *err)
 {
@@ -103,7 +70,8 @@ enum pli_status delivery_view(struct office *office, struct pool *pool, const ch
 	pool_cleanup(pool, wipe_view, view_r);
 	st = letter_key_unwrap(office, place.letter, &place.keys, view_r->letter_key, err);
 	if (st == PLI_OK)
-		st = message_read(office, pool, &place, view_r, err);
+		st = letter_message_read(office, pool, place.letter, &place.keys, view_r->letter_key, &view_r->message,
+					 &view_r->message_n, err);
 	if (st != PLI_OK)
 		return st;
 	letter_narrow(place.letter, place.n);

@@ -406,7 +406,7 @@ static enum pli_status begin(struct deposit_work *w, bool *replayed_r, struct uu
 {
 	const struct deposit *d = w->deposit;
 	AUTO_BUF content;
-	struct once_request request = { .key = d->idempotency_key, .route = d->route ? d->route : "deposit" };
+	struct once_request request = { .key = d->idempotency_key, .route = d->route ? d->route : "deposit", .patient = d->patient };
 	enum pli_status st;
 
 	buf_init_secret(&content);
@@ -470,7 +470,7 @@ enum pli_status deposit_check(struct office *office, const struct principal *who
 enum pli_status deposit_replay(struct office *office, const struct principal *who, struct pool *pool, const char *key, const char *route,
 			       struct uuid *letter_r, struct buf *body_out, struct err *err)
 {
-	struct once_request request = { .key = key, .route = route, .content = "", .content_n = 0 };
+	struct once_request request = { .key = key, .route = route, .content = "", .patient = true };
 	struct once once;
 	bool replayed;
 	enum pli_status st = once_begin(office, who, pool, &request, &once, &replayed, letter_r, body_out, err);

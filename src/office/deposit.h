@@ -49,6 +49,7 @@ struct deposit {
 	const char *const *uploads;			/* ids of finished tus uploads, after the parts; NULL-terminated or NULL */
 	const char *idempotency_key;			/* NULL = none; 1..255 printable ASCII */
 	const char *route;				/* scope of the key: "POST /api/v1/letters" */
+	bool patient;					/* waits for the same key under way rather than refuse */
 	const struct draft *draft;			/* becomes the letter: its id, key and files; NULL: a new letter */
 };
 /* body_out receives the API's JSON of the letter (as of its creation; byte-equal when repeated with the same key).

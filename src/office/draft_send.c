@@ -1,8 +1,8 @@
 /* A draft becomes a letter: the same deposit as from any door. */
 #include <string.h>
 
+#include "actor.h"
 #include "buf.h"
-#include "clock.h"
 #include "pool.h"
 #include "text.h"
 
@@ -71,6 +71,7 @@ enum pli_status draft_send(struct office *office, const struct principal *who, c
 	d = deposit_of(pool, draft);
 	d.idempotency_key = key;
 	d.route = pool_fmt(pool, "send %s", id);
+	d.patient = str_eq(actor->channel, "web");	/* a person pressed twice */
 	st = deposit_commit(office, who, actor, pool, &d, letter_r, body_out, err);
 	if (st == PLI_CONFLICT && err && str_eq(err->type, "draft-changed"))
 		(void)!gone(office, who, pool, id, err);

@@ -46,6 +46,20 @@ struct letter {
 /* By id text.  PLI_ABSENT / PLI_DENIED as principal_may says. */
 MUST enum pli_status letter_get(struct office *office, const struct principal *who, struct pool *pool, const char *id,
 				struct letter **letter_r, struct err *err);
+/* Message and files as their sender, or a reader of his entity, sees them; no entry is written.  PLI_DENIED for roles without that right,
+ * PLI_GONE type "letter-expired" once the content is not kept any more. */
+struct letter_content {
+	const struct letter *letter;
+	const char *message;		/* source text */
+	size_t message_n;
+	uint8_t letter_key[32];		/* wiped with the pool */
+};
+MUST enum pli_status letter_content_get(struct office *office, const struct principal *who, struct pool *pool, const char *id,
+					struct letter_content **content_r, struct err *err);
+/* Bytes [offset, offset+length) of part n (1…); PLI_ABSENT. */
+struct istream;
+MUST enum pli_status letter_content_file(struct office *office, const struct letter_content *content, unsigned n, uint64_t offset,
+					 uint64_t length, struct istream **is_r, struct err *err);
 /* The API's JSON of one letter. */
 void letter_json(const struct letter *letter, struct buf *out);
 /* Letters one by one, newest deposit first.  states: NULL-terminated list of those wanted, NULL = any; cursor NULL = from the newest.  fn may

@@ -57,6 +57,9 @@ void letter_parts_json(const struct letter *letter, struct jsonw *w);
 /* Asks the keeper.  The caller wipes key_r. */
 MUST enum pli_status letter_key_unwrap(struct office *office, const struct letter *letter, const struct letter_keys *keys,
 				       uint8_t key_r[32], struct err *err);
+/* The message, in pool (wiped with it), with a NUL behind. */
+MUST enum pli_status letter_message_read(struct office *office, struct pool *pool, const struct letter *letter, const struct letter_keys *keys,
+					 const uint8_t key[32], const char **message_r, size_t *n_r, struct err *err);
 /* The sheet that recipient n's deposit entry binds; JSON in pool. */
 MUST enum pli_status letter_sheet(struct office *office, struct db_conn *conn, struct pool *pool, const struct uuid *entity,
 				  const struct uuid *letter, unsigned n, uint8_t salt_r[32], const char **json_r,
