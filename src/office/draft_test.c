@@ -4,6 +4,7 @@
 
 #include "draft.h"
 #include "draft_own.h"
+#include "letter_journal.h"
 #include "letter_own.h"
 #include "upload.h"
 
