@@ -63,7 +63,7 @@ DIALECT := -std=gnu17 -D_GNU_SOURCE -pthread -fPIE -g
 CFLAGS_ALL = $(DIALECT) $(OPT_$(MODE)) $(WARN) -MMD -MP -isystem third_party/llhttp $(CFLAGS)
 LDFLAGS_ALL = -pthread -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN_$(MODE)) $(LDFLAGS)
 BANNED := -include src/base/banned.h
-LIBS := -lssl -lcrypto -lsodium -lsqlite3 -ljansson -lcmark -lidn2 -lunistring -lseccomp -lcurl -lz
+LIBS := -lssl -lcrypto -lsodium -lsqlite3 -ljansson -lcmark -lidn2 -lunistring -lseccomp -lcurl -lz -lnghttp2
 
 # ---------------------------------------------------------------------------------- what there is
 # Every mode has objects of its own; the released program is $(B)/pli.

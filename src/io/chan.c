@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -222,6 +223,29 @@ enum pli_status chan_discard(struct chan *c, size_t cap_bytes, size_t *n_r)
 		*n_r += (size_t)n;
 	}
 	return PLI_AGAIN;
+}
+
+enum pli_status chan_plain_read(struct chan *c, void *p, size_t cap, size_t *n_r)
+{
+	ssize_t n;
+
+	*n_r = 0;
+	do {
+		n = recv(c->fd, p, cap, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN || errno == EWOULDBLOCK ? PLI_AGAIN : PLI_IO;
+	*n_r = (size_t)n;
+	return PLI_OK;
+}
+
+bool chan_speaks(const struct chan *c, const char *alpn)
+{
+	const unsigned char *chosen = NULL;
+	unsigned n = 0;
+
+	SSL_get0_alpn_selected(c->ssl, &chosen, &n);
+	return n == strlen(alpn) && memcmp(chosen, alpn, n) == 0;
 }
 
 const char *chan_tls_name(const struct chan *c)

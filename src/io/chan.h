@@ -45,6 +45,12 @@ void chan_finish(struct chan *c);
  * *n_r: bytes thrown away in this call, at most cap_bytes or a little more. */
 MUST enum pli_status chan_discard(struct chan *c, size_t cap_bytes, size_t *n_r);
 
+/* Before the handshake: bytes that stand in front of TLS, not one more than cap.  PLI_OK with *n_r == 0: the end.
+ * PLI_AGAIN, PLI_IO. */
+MUST enum pli_status chan_plain_read(struct chan *c, void *p, size_t cap, size_t *n_r);
+
+/* Whether ALPN has chosen that protocol. */
+bool chan_speaks(const struct chan *c, const char *alpn);
 /* "TLSv1.3"; static string. */
 const char *chan_tls_name(const struct chan *c);
 

@@ -196,6 +196,7 @@ static enum pli_status start_https(struct child_front *f, struct err *err)
 		.listen_fds = fds, .listen_count = f->child.listener_count, .cert_pem = front->tls.cert_pem,
 		.key_pem = front->tls.key_pem, .loops = s->loops, .workers_max = s->workers,
 		.limits = limits_of(s),
+		.http2 = true,
 	};
 	struct http_app app = { 0 };
 	enum pli_status st = doors_app_new(&doors, &app, &f->doors, err);

@@ -42,7 +42,7 @@ static bool span_is(struct head_span s, const char *lower)
 	return s.n == strlen(lower) && strncasecmp(s.p, lower, s.n) == 0;
 }
 
-static bool span_is_token(struct head_span s)
+bool head_guard_token(struct head_span s)
 {
 	for (size_t i = 0; i < s.n; i++)
 		if (!head_guard_is_token_char((unsigned char)s.p[i]))
@@ -91,21 +91,28 @@ static int guard_version(struct head_span v, struct head_guard *g, const char **
 	return 0;
 }
 
+bool head_guard_target(struct head_span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] <= ' ' || s.p[i] > '~')
+			return false;
+	return true;
+}
+
 static int guard_request_line(struct head_span line, struct head_guard *g, const char **why_r)
 {
 	g->method = span_cut(&line, ' ');
-	if (!span_is_token(g->method))
+	if (!head_guard_token(g->method))
 		return guard_refuse(400, why_r, "the method is not a token");
 	g->target = span_cut(&line, ' ');
 	if (g->target.n == 0)
 		return guard_refuse(400, why_r, "the request line has no target");
-	for (size_t i = 0; i < g->target.n; i++)
-		if (g->target.p[i] <= ' ' || g->target.p[i] > '~')
-			return guard_refuse(400, why_r, "the target holds bytes that must be percent-encoded");
+	if (!head_guard_target(g->target))
+		return guard_refuse(400, why_r, "the target holds bytes that must be percent-encoded");
 	return guard_version(line, g, why_r);
 }
 
-static bool guard_value_is_clean(struct head_span v)
+bool head_guard_value(struct head_span v)
 {
 	bool eight_bit = false;
 
@@ -120,17 +127,28 @@ static bool guard_value_is_clean(struct head_span v)
 	return !eight_bit || utf8_valid(v.p, v.n);
 }
 
-static int guard_content_length(struct head_span v, struct head_guard *g, const char **why_r)
+const char *head_guard_length(struct head_span v, uint64_t *length_r)
 {
-	if (g->has_length)
-		return guard_refuse(400, why_r, "Content-Length stands there more than once");
+	*length_r = 0;
 	if (v.n == 0 || v.n > 18)
-		return guard_refuse(400, why_r, "Content-Length is not a number that can be meant");
+		return "Content-Length is not a number that can be meant";
 	for (size_t i = 0; i < v.n; i++) {
 		if (v.p[i] < '0' || v.p[i] > '9')
-			return guard_refuse(400, why_r, "Content-Length is not one plain number");
-		g->content_length = g->content_length * 10 + (uint64_t)(v.p[i] - '0');
+			return "Content-Length is not one plain number";
+		*length_r = *length_r * 10 + (uint64_t)(v.p[i] - '0');
 	}
+	return NULL;
+}
+
+static int guard_content_length(struct head_span v, struct head_guard *g, const char **why_r)
+{
+	const char *wrong;
+
+	if (g->has_length)
+		return guard_refuse(400, why_r, "Content-Length stands there more than once");
+	wrong = head_guard_length(v, &g->content_length);
+	if (wrong)
+		return guard_refuse(400, why_r, wrong);
 	g->has_length = true;
 	return 0;
 }
@@ -188,10 +206,10 @@ static int guard_field_line(struct head_span line, struct head_guard *g, const c
 	if (!colon)
 		return guard_refuse(400, why_r, "a header line has no colon");
 	f->name = (struct head_span){ line.p, (size_t)(colon - line.p) };
-	if (!span_is_token(f->name))
+	if (!head_guard_token(f->name))
 		return guard_refuse(400, why_r, "a header name is not a token directly followed by its colon");
 	f->value = span_trim((struct head_span){ colon + 1, line.n - f->name.n - 1 });
-	if (!guard_value_is_clean(f->value))
+	if (!head_guard_value(f->value))
 		return guard_refuse(400, why_r, "a header value holds control characters or is not UTF-8");
 	g->field_count++;
 	return guard_known_field(f, g, why_r);

@@ -54,4 +54,11 @@ bool head_guard_host(struct head_span host, char *name_r, size_t cap);
 /* RFC 9110 section 5.6.2. */
 bool head_guard_is_token_char(unsigned char ch);
 
+/* The same judgements for a wire whose heads are no text. */
+bool head_guard_token(struct head_span s);
+bool head_guard_value(struct head_span v);	/* visible ASCII, space, tab, well-formed UTF-8 */
+bool head_guard_target(struct head_span s);	/* visible ASCII */
+/* Content-Length: digits only.  NULL, or a static sentence that says what is wrong. */
+const char *head_guard_length(struct head_span v, uint64_t *length_r);
+
 #endif

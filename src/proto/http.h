@@ -1,4 +1,4 @@
-/* What a request is to everything above the wire: the same for HTTP/1.1, HTTP/2 and (later) WebSocket upgrades.
+/* What a request is to everything above the wire: the same for HTTP/1.1 and HTTP/2.
  *
  * Life of an exchange (struct http_exchange):
  *   1. The loop has a complete, guarded head.  It calls app->plan() on the loop thread; plan must not block.
@@ -30,6 +30,7 @@
 #include "status.h"
 #include "stream.h"
 
+struct cidr;
 struct pool;
 
 enum http_method {
@@ -54,7 +55,7 @@ struct http_peer {
 	char ip[46];		/* textual, IPv4-mapped shown as IPv4 */
 	char net[46];		/* its /24 or /64 */
 	const char *tls;	/* "TLSv1.3"; static */
-	const char *alpn;	/* "http/1.1"; static */
+	const char *alpn;	/* "http/1.1" or "h2"; static */
 };
 
 struct http_request {
@@ -80,7 +81,7 @@ struct http_response {
 	struct buf body;	/* used when source is NULL; wiped afterwards */
 	struct istream *source;	/* owned; exactly source_bytes long */
 	uint64_t source_bytes;
-	bool close;		/* end the connection afterwards */
+	bool close;		/* end the connection afterwards (HTTP/2: when its other streams have ended) */
 };
 /* Adds one header line; value must hold no CR, LF or NUL (asserted).  Date, Content-Length and Connection are the
  * engine's. */
@@ -142,10 +143,14 @@ struct http_server_config {
 	unsigned loops;			/* 0: min(cores, 4) */
 	unsigned workers_max;		/* threads with stacks of 256 KiB, on demand; idle ones beyond 4 end after 10 s */
 	struct http_limits limits;
+	bool http2;			/* offered by ALPN; else HTTP/1.1 alone */
+	const struct cidr *proxy_from;	/* at most HTTP_FRONTS_MAX; borrowed for the call: trusted fronts, whose */
+	size_t proxy_count;		/* connections must begin with a PROXY header (version 2) */
 };
+#define HTTP_FRONTS_MAX 16
 
 struct http_server;
-/* Starts loop threads and the worker pool.  TLS 1.2 and 1.3, ALPN http/1.1, session tickets.
+/* Starts loop threads and the worker pool.  TLS 1.2 and 1.3, ALPN h2 and http/1.1, session tickets.
  * Afterwards no socket is made or connected and no file is opened; threads are still made (clone, mmap).
  * app is copied; what it points to must live until the stop.  PLI_INPUT (certificate, key), PLI_IO, PLI_BUG. */
 MUST enum pli_status http_server_start(const struct http_server_config *config, const struct http_app *app,

@@ -1,8 +1,6 @@
-/* The connection's states.  Every event ends in http1_advance(), which takes step after step until one of them has to
- * wait for the socket, the exchange or the clock. */
+/* The states of HTTP/1 on one connection, and their timers. */
 #include <assert.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "buf.h"
 #include "clock.h"
@@ -14,24 +12,18 @@
 
 #define HTTP1_MAGIC 0x68747431u
 #define READ_BYTES ((size_t)4096)
-#define STEPS_PER_TURN 64		/* records of 16 KiB: under a millisecond */
-#define LINGER_US (5 * SECOND_US)
-#define LINGER_BYTES (UINT64_C(16) << 20)	/* well above any body that is taken whole, so that whoever is refused reads why */
-
-static void http1_advance(struct http1_conn *c);
+#define DRAIN_S 5
 
 /* ---- timers ---- */
 
 static void http1_timer(struct http1_conn *c, unsigned seconds)
 {
-	loop_timer_stop(c->env->exchanges.loop, &c->timer);
-	if (seconds)	/* 0: this limit is off */
-		loop_timer_set(c->env->exchanges.loop, &c->timer, seconds * SECOND_US);
+	http_conn_timer(c->conn, seconds);
 }
 
 static void http1_no_timer(struct http1_conn *c)
 {
-	loop_timer_stop(c->env->exchanges.loop, &c->timer);
+	http_conn_timer(c->conn, 0);
 }
 
 static void http1_body_timer(struct http1_conn *c)
@@ -40,34 +32,34 @@ static void http1_body_timer(struct http1_conn *c)
 	http1_timer(c, c->env->limits->body_rate_s);
 }
 
-/* ---- closing ---- */
+/* ---- beginning and end ---- */
 
-/* Whoever calls this returns to the loop at once; memory goes in the next turn, when no event can name it. */
-static void http1_close(struct http1_conn *c)
+static void *http1_open(struct http_conn *conn)
 {
+	struct http1_conn *c = mem_alloc(sizeof(*c));
+
+	*c = (struct http1_conn){ .magic = HTTP1_MAGIC, .conn = conn, .env = conn->env };
+	buf_init_secret(&c->in);
+	buf_init_secret(&c->out);
+	http1_timer(c, c->env->limits->head_s);
+	return c;
+}
+
+static void http1_closed(void *w)
+{
+	struct http1_conn *c = w;
 	struct exchange *x = c->x;
 
-	if (c->state == HTTP1_CLOSED)
-		return;
 	c->state = HTTP1_CLOSED;
 	c->x = NULL;
 	if (x)
 		exchange_gone(x);
-	http1_no_timer(c);
-	chan_close(&c->chan);
-	*c->prev = c->next;
-	if (c->next)
-		c->next->prev = c->prev;
-	c->env->conn_count--;
-	c->env->closed(c->env->arg, c->net_key);
-	if (!c->posted) {
-		c->posted = true;
-		loop_post(c->env->exchanges.loop, &c->post);
-	}
 }
 
-static void http1_free(struct http1_conn *c)
+static void http1_free(void *w)
 {
+	struct http1_conn *c = w;
+
 	assert(c->magic == HTTP1_MAGIC);
 	c->magic = 0;
 	buf_free(&c->in);
@@ -75,23 +67,18 @@ static void http1_free(struct http1_conn *c)
 	mem_free(c);
 }
 
-static void http1_again(void *arg)
+static void http1_close(struct http1_conn *c)
 {
-	struct http1_conn *c = arg;
-
-	c->posted = false;
-	if (c->state == HTTP1_CLOSED)
-		http1_free(c);
-	else
-		http1_advance(c);
+	http_conn_close(c->conn);
 }
 
-static void http1_linger(struct http1_conn *c)
+static bool http1_hung_up(void *w)
 {
-	c->state = HTTP1_LINGER;
-	c->drained = 0;
-	chan_finish(&c->chan);
-	loop_timer_set(c->env->exchanges.loop, &c->timer, LINGER_US);
+	const struct http1_conn *c = w;
+
+	/* Nobody reads an answer any more.  What still lies in the socket of an upload is read first: it may be progress
+	 * that is worth keeping. */
+	return c->state == HTTP1_WAIT || c->state == HTTP1_SEND;
 }
 
 /* ---- reading ---- */
@@ -124,7 +111,7 @@ static bool http1_fill(struct http1_conn *c)
 	enum pli_status st;
 
 	http1_compact(c);
-	st = chan_read(&c->chan, buf_reserve(&c->in, READ_BYTES), READ_BYTES, &n);
+	st = chan_read(&c->conn->chan, buf_reserve(&c->in, READ_BYTES), READ_BYTES, &n);
 	if (st == PLI_AGAIN) {
 		if (c->in.n == 0)
 			buf_free(&c->in);
@@ -140,23 +127,6 @@ static bool http1_fill(struct http1_conn *c)
 }
 
 /* ---- steps: true when another one may follow ---- */
-
-static bool http1_step_handshake(struct http1_conn *c)
-{
-	switch (chan_handshake(&c->chan)) {
-	case PLI_OK:
-		c->peer.tls = chan_tls_name(&c->chan);
-		c->peer.alpn = "http/1.1";
-		c->state = HTTP1_HEAD;
-		http1_timer(c, c->env->limits->head_s);
-		return true;
-	case PLI_AGAIN:
-		return false;
-	default:
-		http1_close(c);
-		return false;
-	}
-}
 
 /* The exchange decides what comes next. */
 static void http1_follow(struct http1_conn *c)
@@ -233,7 +203,7 @@ static enum pli_status http1_body_bytes(struct http1_conn *c, uint8_t *p, size_t
 	}
 	if (c->in.p)
 		http1_compact(c);
-	st = chan_read(&c->chan, p, cap, n_r);
+	st = chan_read(&c->conn->chan, p, cap, n_r);
 	return st == PLI_OK && *n_r == 0 ? PLI_IO : st;
 }
 
@@ -242,7 +212,7 @@ static bool http1_flush(struct http1_conn *c)
 {
 	while (c->out_off < c->out.n) {
 		size_t n = 0;
-		enum pli_status st = chan_write(&c->chan, c->out.p + c->out_off, c->out.n - c->out_off, &n);
+		enum pli_status st = chan_write(&c->conn->chan, c->out.p + c->out_off, c->out.n - c->out_off, &n);
 
 		if (st == PLI_AGAIN)
 			return false;
@@ -299,8 +269,7 @@ static bool http1_step_body(struct http1_conn *c)
 static void http1_await_head(struct http1_conn *c)
 {
 	if (c->env->stopping && http1_buffered(c) == 0) {
-		chan_finish(&c->chan);
-		http1_close(c);
+		http_conn_finish(c->conn);
 		return;
 	}
 	c->state = HTTP1_HEAD;
@@ -317,13 +286,12 @@ static void http1_answered(struct http1_conn *c)
 	if (x)
 		exchange_complete(x);
 	if (c->faulty || (c->last && (c->body_left || http1_buffered(c)))) {
-		http1_linger(c);
+		http_conn_linger(c->conn);
 	} else if (c->last) {
-		chan_finish(&c->chan);
-		http1_close(c);
+		http_conn_finish(c->conn);
 	} else if (c->body_left) {
 		c->state = HTTP1_DRAIN;
-		loop_timer_set(c->env->exchanges.loop, &c->timer, LINGER_US);
+		http1_timer(c, DRAIN_S);
 	} else {
 		http1_await_head(c);
 	}
@@ -356,7 +324,7 @@ static bool http1_step_send(struct http1_conn *c)
 			http1_close(c);
 		return false;
 	}
-	st = chan_write(&c->chan, p, n, &sent);
+	st = chan_write(&c->conn->chan, p, n, &sent);
 	if (st == PLI_AGAIN)
 		return false;
 	if (st != PLI_OK) {
@@ -388,22 +356,11 @@ static bool http1_step_drain(struct http1_conn *c)
 	return c->state != HTTP1_CLOSED;
 }
 
-static bool http1_step_linger(struct http1_conn *c)
+static bool http1_step(void *w)
 {
-	size_t n = 0;
-	enum pli_status st = chan_discard(&c->chan, (size_t)256 * 1024, &n);
+	struct http1_conn *c = w;
 
-	c->drained += n;
-	if (st != PLI_AGAIN || c->drained > LINGER_BYTES)
-		http1_close(c);
-	return c->state != HTTP1_CLOSED && n > 0;
-}
-
-static bool http1_step(struct http1_conn *c)
-{
 	switch (c->state) {
-	case HTTP1_HANDSHAKE:
-		return http1_step_handshake(c);
 	case HTTP1_HEAD:
 		return http1_step_head(c);
 	case HTTP1_BODY:
@@ -412,25 +369,11 @@ static bool http1_step(struct http1_conn *c)
 		return http1_step_send(c);
 	case HTTP1_DRAIN:
 		return http1_step_drain(c);
-	case HTTP1_LINGER:
-		return http1_step_linger(c);
 	case HTTP1_WAIT:
 	case HTTP1_CLOSED:
 		break;
 	}
 	return false;
-}
-
-static void http1_advance(struct http1_conn *c)
-{
-	for (int i = 0; i < STEPS_PER_TURN; i++)
-		if (!http1_step(c))
-			return;
-	/* Others have their turn first. */
-	if (!c->posted && c->state != HTTP1_CLOSED) {
-		c->posted = true;
-		loop_post(c->env->exchanges.loop, &c->post);
-	}
 }
 
 /* ---- what happens ---- */
@@ -442,29 +385,12 @@ void http1_changed(void *wire)
 	assert(c->magic == HTTP1_MAGIC && c->x);
 	if (c->state == HTTP1_WAIT || c->state == HTTP1_BODY)
 		http1_follow(c);
-	http1_advance(c);
+	http_conn_advance(c->conn);
 }
 
-static void http1_socket_ready(void *arg, uint32_t events)
+static void http1_timeout(void *w)
 {
-	struct http1_conn *c = arg;
-
-	assert(c->magic == HTTP1_MAGIC);
-	if (c->state == HTTP1_CLOSED)
-		return;
-	chan_ready(&c->chan, events);
-	/* Reset, or shut in both directions: nobody reads an answer any more.  What still lies in the socket of an
-	 * upload is read first: it may be progress that is worth keeping. */
-	if ((events & (EPOLLERR | EPOLLHUP)) && (c->state == HTTP1_WAIT || c->state == HTTP1_SEND)) {
-		http1_close(c);
-		return;
-	}
-	http1_advance(c);
-}
-
-static void http1_timeout(void *arg)
-{
-	struct http1_conn *c = arg;
+	struct http1_conn *c = w;
 	const struct http_limits *limits = c->env->limits;
 
 	switch (c->state) {
@@ -472,7 +398,6 @@ static void http1_timeout(void *arg)
 		if (http1_buffered(c) == 0)
 			break;
 		http1_head_fault(c, 408, "the request head took too long");
-		http1_advance(c);
 		return;
 	case HTTP1_BODY:
 		if (c->window_bytes >= (uint64_t)limits->body_rate_bytes * limits->body_rate_s) {
@@ -483,7 +408,6 @@ static void http1_timeout(void *arg)
 		c->faulty = true;
 		exchange_fault(c->x, 408, "the body came too slowly");
 		http1_follow(c);
-		http1_advance(c);
 		return;
 	default:
 		break;
@@ -491,49 +415,21 @@ static void http1_timeout(void *arg)
 	http1_close(c);
 }
 
-void http1_open(struct http1_env *env, int fd, struct ssl_ctx_st *ctx, const struct http_peer *peer, uint64_t net_key)
+static void http1_stop(void *w)
 {
-	struct http1_conn *c = mem_alloc(sizeof(*c));
-	struct err err;
+	struct http1_conn *c = w;
 
-	*c = (struct http1_conn){ .magic = HTTP1_MAGIC, .env = env, .peer = *peer, .net_key = net_key };
-	buf_init_secret(&c->in);
-	buf_init_secret(&c->out);
-	c->watch = (struct loop_watch){ .fd = fd, .fn = http1_socket_ready, .arg = c };
-	c->timer = (struct timer){ .fn = http1_timeout, .arg = c };
-	c->post = (struct loop_post){ .fn = http1_again, .arg = c };
-	c->next = env->conns;
-	c->prev = &env->conns;
-	if (c->next)
-		c->next->prev = &c->next;
-	env->conns = c;
-	env->conn_count++;
-	if (chan_open(&c->chan, fd, ctx) != PLI_OK ||
-	    loop_watch_add(env->exchanges.loop, &c->watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, &err) != PLI_OK) {
-		http1_close(c);
-		return;
-	}
-	http1_timer(c, env->limits->handshake_s);
-	http1_advance(c);
+	if (c->state == HTTP1_HEAD && http1_buffered(c) == 0)
+		http_conn_finish(c->conn);
 }
 
-void http1_stop_idle(struct http1_env *env)
-{
-	struct http1_conn *c = env->conns, *next;
-
-	for (; c; c = next) {
-		next = c->next;
-		if (c->state == HTTP1_HANDSHAKE || c->state == HTTP1_LINGER ||
-		    (c->state == HTTP1_HEAD && http1_buffered(c) == 0)) {
-			if (c->state == HTTP1_HEAD)
-				chan_finish(&c->chan);
-			http1_close(c);
-		}
-	}
-}
-
-void http1_stop_all(struct http1_env *env)
-{
-	while (env->conns)
-		http1_close(env->conns);
-}
+const struct http_wire http1_wire = {
+	.alpn = "http/1.1",
+	.open = http1_open,
+	.step = http1_step,
+	.timeout = http1_timeout,
+	.hung_up = http1_hung_up,
+	.stop = http1_stop,
+	.closed = http1_closed,
+	.free = http1_free,
+};

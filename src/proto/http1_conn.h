@@ -1,34 +1,27 @@
-/* The insides of an HTTP/1 connection, shared by http1.c (states, socket, timers), http1_request.c (head to request)
- * and http1_response.c (response to bytes). */
+/* HTTP/1.1 (and 1.0) on a connection: heads in, bodies by Content-Length, responses out.  RFC 9112; limits and refusals
+ * as named in http.h.
+ *
+ * One request at a time; what a client sends ahead (pipelining) stays in the buffer until its turn.  Shared by http1.c
+ * (states, timers), http1_request.c (head to request) and http1_response.c (response to bytes). */
 #ifndef PLI_HTTP1_CONN_H
 #define PLI_HTTP1_CONN_H
 
-#include "chan.h"
-#include "loop.h"
-
-#include "http1.h"
+#include "http_conn.h"
 
 enum http1_state {
-	HTTP1_HANDSHAKE,
 	HTTP1_HEAD,		/* idle, or a head is arriving */
 	HTTP1_BODY,		/* bytes go to the exchange */
 	HTTP1_WAIT,		/* the exchange works */
 	HTTP1_SEND,		/* out, then what the exchange gives */
 	HTTP1_DRAIN,		/* the rest of a small refused body, then the next head */
-	HTTP1_LINGER,		/* said good-bye; reads on for a while so that the client gets the answer */
-	HTTP1_CLOSED,
+	HTTP1_CLOSED,		/* the connection has ended or lingers */
 };
 
 struct http1_conn {
 	unsigned magic;
 	enum http1_state state;
-	struct http1_env *env;
-	struct http1_conn *next, **prev;	/* in env->conns */
-	struct chan chan;
-	struct loop_watch watch;
-	struct timer timer;
-	struct loop_post post;		/* go on in the next turn, or (closed) free */
-	bool posted;
+	struct http_conn *conn;
+	struct http_env *env;
 
 	struct buf in;			/* bytes read and not yet used begin at in_off */
 	size_t in_off;
@@ -40,15 +33,11 @@ struct http1_conn {
 	bool paused;			/* the exchange has no room */
 	uint64_t body_left;		/* of the request, not yet read */
 	uint64_t window_bytes;		/* body bytes since the timer was set */
-	uint64_t drained;
 
 	struct exchange *x;		/* NULL: none, or a fault before there was one */
 	struct buf out;			/* heads and small bodies */
 	size_t out_off;
 	size_t out_inline;		/* bytes at the end of out that belong to the exchange's body */
-
-	struct http_peer peer;
-	uint64_t net_key;
 };
 
 /* A complete head lies at in_off, len bytes: makes the exchange and begins it, or answers a fault. */

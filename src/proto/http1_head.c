@@ -83,6 +83,20 @@ static bool method_is(const char *name, struct head_span s)
 	return i == s.n && name[i] == '\0';
 }
 
+bool http1_head_knows_method(struct head_span method)
+{
+	static const llhttp_method_t methods[] = {
+#define METHOD(num, name, string) HTTP_##name,
+		HTTP_METHOD_MAP(METHOD)
+#undef METHOD
+	};
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (method_is(llhttp_method_name(methods[i]), method))
+			return true;
+	return false;
+}
+
 static bool second_reading_agrees(const llhttp_t *parser, const struct second_reading *r)
 {
 	const struct head_guard *g = r->g;

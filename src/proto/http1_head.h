@@ -4,9 +4,13 @@
 #ifndef PLI_HTTP1_HEAD_H
 #define PLI_HTTP1_HEAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "head_guard.h"
+
+/* Whether anybody knows the method: the same names for every wire. */
+bool http1_head_knows_method(struct head_span method);
 
 /* Guard and grammar together, over a complete head.  Returns 0 or the status of the refusal (those of
  * head_guard_check(), and 501 for a method that no one knows), with a static sentence in *why_r. */

@@ -1,25 +1,11 @@
-/* From a guarded head to a request: method, target, host, fields. */
-#include <string.h>
-#include <strings.h>
-
+/* From a guarded head to a request. */
 #include "pool.h"
 #include "status.h"
 
 #include "head_guard.h"
 #include "http1_conn.h"
 #include "http1_head.h"
-#include "target.h"
-
-static enum http_method http1_method(struct head_span s)
-{
-	for (int m = 0; m < HTTP_OTHER; m++) {
-		const char *name = http_method_name((enum http_method)m);
-
-		if (strlen(name) == s.n && memcmp(name, s.p, s.n) == 0)
-			return (enum http_method)m;
-	}
-	return HTTP_OTHER;
-}
+#include "http_request.h"
 
 static char *http1_lower(struct pool *pool, struct head_span s)
 {
@@ -39,38 +25,6 @@ static void http1_copy_fields(struct pool *pool, const struct head_guard *g, str
 		req->fields[i].name = http1_lower(pool, g->fields[i].name);
 		req->fields[i].value = pool_strn(pool, g->fields[i].value.p, g->fields[i].value.n);
 	}
-}
-
-/* 0, or the status of the refusal with its text in err. */
-static int http1_fill_target(struct pool *pool, const struct head_guard *g, struct http_request *req, struct err *err)
-{
-	struct target target;
-	char host[256];
-	enum pli_status st;
-
-	req->method = http1_method(g->method);
-	req->target = pool_strn(pool, g->target.p, g->target.n);
-	st = target_parse(pool, g->target.p, g->target.n, &target, err);
-	if (st != PLI_OK)
-		return st == PLI_LIMIT ? 414 : 400;
-	if (target.path[0] == '*' && req->method != HTTP_OPTIONS) {
-		(void)err_set(err, PLI_INPUT, "the target * is for OPTIONS only");
-		return 400;
-	}
-	/* RFC 9112 section 3.2.2 lets the authority win; two different names are not worth guessing about. */
-	if (target.authority && (strlen(target.authority) != g->host.n ||
-				 strncasecmp(target.authority, g->host.p, g->host.n) != 0)) {
-		(void)err_set(err, PLI_INPUT, "Host differs from the target's authority");
-		return 400;
-	}
-	req->path = target.path;
-	req->query = target.query;
-	if (!head_guard_host(g->host, host, sizeof(host))) {
-		(void)err_set(err, PLI_INPUT, "Host is malformed");
-		return 400;
-	}
-	req->host = pool_str(pool, host);
-	return 0;
 }
 
 /* The head has been used: what follows it is body or the next request. */
@@ -93,7 +47,7 @@ void http1_request_begin(struct http1_conn *c, size_t len)
 	int status = http1_head_parse(c->in.p + c->in_off, len, &g, &why);
 
 	if (status == 0) {
-		status = http1_fill_target(pub->pool, &g, req, &err);
+		status = http_request_line(pub->pool, g.method, g.target, g.host, req, &err);
 		why = err.text;
 	}
 	if (status == 0 && !app->host_known(app->app, req->host)) {
@@ -108,7 +62,7 @@ void http1_request_begin(struct http1_conn *c, size_t len)
 	http1_copy_fields(pub->pool, &g, req);
 	req->content_length = g.content_length;
 	req->has_body = g.content_length > 0;
-	req->peer = c->peer;
+	req->peer = c->conn->peer;
 	c->body_left = g.content_length;
 	c->expects = g.expects_continue && req->has_body;
 	c->last = g.wants_close;

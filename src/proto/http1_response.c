@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "buf.h"
-#include "clock.h"
 
 #include "http1_conn.h"
 #include "http_reason.h"
@@ -10,17 +9,6 @@
 #define RECORD_BYTES ((size_t)16384)
 /* A refused body of this size is read to the end, so that the connection can go on. */
 #define DRAIN_KEEP_BYTES UINT64_C(65536)
-
-static const char *http1_date(struct http1_env *env)
-{
-	int64_t second = clock_now_us() / SECOND_US;
-
-	if (second != env->date_second) {
-		env->date_second = second;
-		http_date_format(env->date, second * SECOND_US);
-	}
-	return env->date;
-}
 
 static void http1_add_number(struct buf *out, uint64_t v)
 {
@@ -44,7 +32,7 @@ static void http1_write_head(struct http1_conn *c, const struct http_response *r
 	buf_ch(out, ' ');
 	buf_str(out, http_reason(res->status));
 	buf_add(out, "\r\nDate: ", 8);
-	buf_str(out, http1_date(c->env));
+	buf_str(out, http_env_date(c->env));
 	buf_add(out, "\r\n", 2);
 	if (res->head.n)
 		buf_add(out, res->head.p, res->head.n);

@@ -13,6 +13,7 @@
 
 #define PIECE_BYTES ((size_t)256 * 1024)
 #define PIECE_LEAST_BYTES ((size_t)64 * 1024)	/* a slow body is passed on from here */
+#define PIECE_THRIFTY_BYTES ((size_t)32 * 1024)
 #define BODY_STEP_BYTES ((size_t)16 * 1024)
 #define EXCHANGE_MAGIC 0x65786368u
 
@@ -41,6 +42,7 @@ struct exchange {
 	void *wire;		/* NULL: let go */
 	struct http_plan plan;
 	enum exchange_state state;
+	size_t piece_bytes;
 	bool planned;
 	bool gone;
 	bool busy;		/* a job is out: the worker has pub, the fields under "job" and the two pieces named there */
@@ -88,6 +90,7 @@ struct exchange *exchange_new(struct exchange_env *env, void (*changed)(void *wi
 	buf_init_secret(&x->pub.res.body);
 	buf_init_secret(&x->pub.res.head);	/* may hold a cookie */
 	x->env = env;
+	x->piece_bytes = PIECE_BYTES;
 	x->changed = changed;
 	x->wire = wire;
 	x->work = (struct work){ .fn = exchange_work, .arg = x };
@@ -179,6 +182,18 @@ void exchange_begin(struct exchange *x)
 	}
 }
 
+void exchange_refuse(struct exchange *x, int status, const char *detail)
+{
+	assert(!x->planned);
+	exchange_answer_fault(x, status, detail);
+}
+
+void exchange_thrifty(struct exchange *x)
+{
+	assert(!x->planned);
+	x->piece_bytes = PIECE_THRIFTY_BYTES;
+}
+
 enum exchange_state exchange_state(const struct exchange *x)
 {
 	return x->state;
@@ -212,7 +227,7 @@ size_t exchange_body_room(struct exchange *x, uint8_t **p_r)
 	if (x->plan.body == HTTP_BODY_BUFFERED)
 		return exchange_buffer_room(x, left, p_r);
 	if (!piece->p) {
-		piece->cap = left < PIECE_BYTES ? (size_t)left : PIECE_BYTES;
+		piece->cap = left < x->piece_bytes ? (size_t)left : x->piece_bytes;
 		piece->p = mem_grow(NULL, piece->cap);
 	}
 	*p_r = piece->p + piece->n;
@@ -381,7 +396,8 @@ static void exchange_end(struct exchange *x, bool aborted)
 		exchange_submit(x, todo);
 		return;
 	}
-	x->env->app->done(x->env->app->app, &x->pub);
+	if (x->planned)
+		x->env->app->done(x->env->app->app, &x->pub);
 	exchange_free(x);
 }
 
@@ -396,10 +412,17 @@ void exchange_complete(struct exchange *x)
 
 void exchange_gone(struct exchange *x)
 {
-	x->gone = true;
 	x->wire = NULL;
-	if (!x->busy)
-		exchange_end(x, true);
+	(void)exchange_cancel(x);
+}
+
+bool exchange_cancel(struct exchange *x)
+{
+	x->gone = true;
+	if (x->busy)
+		return true;
+	exchange_end(x, true);
+	return false;
 }
 
 /* A job is back, on the loop. */
@@ -412,7 +435,12 @@ static void exchange_returned(void *arg)
 	if (x->job_filled)
 		x->out_count++;
 	if (x->gone) {
+		void *wire = x->wire;
+		void (*changed)(void *wire) = x->changed;
+
 		exchange_end(x, true);
+		if (wire)
+			changed(wire);
 		return;
 	}
 	if (x->handled) {
@@ -461,6 +489,8 @@ static void exchange_read_source(struct exchange *x)
 	uint64_t left = res->source_bytes - x->source_read;
 	size_t want = x->source_read ? PIECE_BYTES : PIECE_LEAST_BYTES;
 
+	if (want > x->piece_bytes)
+		want = x->piece_bytes;
 	if (want > left)
 		want = (size_t)left;
 	if (piece->cap < want) {

@@ -5,7 +5,8 @@
  * (`busy`).  A job comes back by a post to the loop, or is the last one and frees the exchange.  When the peer leaves
  * while a job is out, the wire lets go (exchange_gone) and the exchange ends when the job is back: no counting of
  * references is needed, nobody frees what another uses.
- * Memory: two pieces of 256 KiB for a body to a sink, two for a response from a source, whatever the size. */
+ * Memory: two pieces of 256 KiB for a body to a sink, two for a response from a source, whatever the size; of 32 KiB for
+ * thrifty exchanges. */
 #ifndef PLI_HTTP_EXCHANGE_H
 #define PLI_HTTP_EXCHANGE_H
 
@@ -41,6 +42,10 @@ struct http_exchange *exchange_public(struct exchange *x);
 void exchange_drop(struct exchange *x);
 /* Asks the app for its plan. */
 void exchange_begin(struct exchange *x);
+/* Instead of exchange_begin(): answers with a fault that the app is not asked about. */
+void exchange_refuse(struct exchange *x, int status, const char *detail);
+/* Before exchange_begin(): works with pieces of 32 KiB, because many like it may be on one connection. */
+void exchange_thrifty(struct exchange *x);
 
 enum exchange_state exchange_state(const struct exchange *x);
 
@@ -67,5 +72,9 @@ bool exchange_out_failed(const struct exchange *x);
 /* The last call of the wire: everything was sent, or (gone) the peer left or was cut off. */
 void exchange_complete(struct exchange *x);
 void exchange_gone(struct exchange *x);
+/* As exchange_gone(), for a wire that counts the work which its peer has given up.  False: the exchange has ended.
+ * True: a job is still out; the wire hears by changed(), once, when it is back and x no more (unless it lets go before, by
+ * exchange_gone()). */
+bool exchange_cancel(struct exchange *x);
 
 #endif

@@ -105,6 +105,31 @@ static struct net_count **peers_find(struct http_peers *peers, uint64_t key)
 	return p;
 }
 
+static bool peers_has_room(const struct http_peers *peers, const struct net_count *entry, uint64_t net_key)
+{
+	return net_key == HTTP_PEERS_FRONT || peers->per_net_max == 0 || !entry || entry->count < peers->per_net_max;
+}
+
+static void peers_count(struct net_count **p, uint64_t net_key)
+{
+	if (!*p) {
+		*p = mem_alloc(sizeof(**p));
+		(*p)->key = net_key;
+	}
+	(*p)->count++;
+}
+
+static void peers_discount(struct net_count **p)
+{
+	struct net_count *entry = *p;
+
+	assert(entry && entry->count > 0);
+	if (--entry->count == 0) {
+		*p = entry->next;
+		mem_free(entry);
+	}
+}
+
 bool http_peers_enter(struct http_peers *peers, uint64_t net_key)
 {
 	struct net_count **p;
@@ -112,15 +137,26 @@ bool http_peers_enter(struct http_peers *peers, uint64_t net_key)
 
 	pthread_mutex_lock(&peers->lock);
 	p = peers_find(peers, net_key);
-	room = (peers->total_max == 0 || peers->total < peers->total_max) &&
-	       (peers->per_net_max == 0 || !*p || (*p)->count < peers->per_net_max);
+	room = (peers->total_max == 0 || peers->total < peers->total_max) && peers_has_room(peers, *p, net_key);
 	if (room) {
-		if (!*p) {
-			*p = mem_alloc(sizeof(**p));
-			(*p)->key = net_key;
-		}
-		(*p)->count++;
+		peers_count(p, net_key);
 		peers->total++;
+	}
+	pthread_mutex_unlock(&peers->lock);
+	return room;
+}
+
+bool http_peers_move(struct http_peers *peers, uint64_t old_key, uint64_t new_key)
+{
+	struct net_count **p;
+	bool room;
+
+	pthread_mutex_lock(&peers->lock);
+	p = peers_find(peers, new_key);
+	room = peers_has_room(peers, *p, new_key);
+	if (room) {
+		peers_count(p, new_key);
+		peers_discount(peers_find(peers, old_key));
 	}
 	pthread_mutex_unlock(&peers->lock);
 	return room;
@@ -128,16 +164,8 @@ bool http_peers_enter(struct http_peers *peers, uint64_t net_key)
 
 void http_peers_leave(struct http_peers *peers, uint64_t net_key)
 {
-	struct net_count **p, *entry;
-
 	pthread_mutex_lock(&peers->lock);
-	p = peers_find(peers, net_key);
-	entry = *p;
-	assert(entry && entry->count > 0);
+	peers_discount(peers_find(peers, net_key));
 	peers->total--;
-	if (--entry->count == 0) {
-		*p = entry->next;
-		mem_free(entry);
-	}
 	pthread_mutex_unlock(&peers->lock);
 }

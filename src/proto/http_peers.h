@@ -11,6 +11,9 @@
 struct sockaddr_storage;
 struct http_peers;
 
+/* The key of a front that has not named its client yet: no net, so without that limit. */
+#define HTTP_PEERS_FRONT UINT64_MAX
+
 /* Fills ip and net; returns the net's key.  Families other than IPv4 and IPv6 give "local" and key 0. */
 uint64_t http_peer_name(const struct sockaddr_storage *addr, struct http_peer *peer_r);
 
@@ -21,6 +24,8 @@ void http_peers_free(struct http_peers *peers);
 void http_peers_limit(struct http_peers *peers, unsigned per_net_max);
 /* False: one too many, nothing was counted. */
 bool http_peers_enter(struct http_peers *peers, uint64_t net_key);
+/* One that is counted changes its net; false: one too many there, and nothing has changed. */
+bool http_peers_move(struct http_peers *peers, uint64_t old_key, uint64_t new_key);
 void http_peers_leave(struct http_peers *peers, uint64_t net_key);
 
 #endif

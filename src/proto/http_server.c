@@ -9,18 +9,20 @@
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cidr.h"
 #include "clock.h"
 #include "pool.h"
 #include "status.h"
 #include "loop.h"
 #include "workers.h"
 
-#include "http1.h"
+#include "http_conn.h"
 #include "http_peers.h"
 #include "tls_context.h"
 #include "tls_tickets.h"
@@ -47,7 +49,7 @@ struct http_loop {
 	struct loop *loop;
 	pthread_t thread;
 	bool running;
-	struct http1_env env;
+	struct http_env env;
 	struct http_listener listeners[LISTENERS_MAX];
 	bool listening;
 	struct loop_post stop;
@@ -63,6 +65,9 @@ struct http_server {
 	pthread_mutex_t ctx_lock;
 	SSL_CTX *ctx;
 	struct tls_tickets *tickets;
+	bool http2;
+	struct cidr proxy_from[HTTP_FRONTS_MAX];
+	size_t proxy_count;
 	int listen_fds[LISTENERS_MAX];
 	int listen_count;
 	unsigned loop_count;
@@ -79,13 +84,23 @@ static void http_conn_closed(void *arg, uint64_t net_key)
 	http_peers_leave(l->server->peers, net_key);
 }
 
+static bool http_conn_renamed(void *arg, uint64_t old_key, uint64_t new_key)
+{
+	struct http_loop *l = arg;
+
+	return http_peers_move(l->server->peers, old_key, new_key);
+}
+
 static void http_accept_one(struct http_loop *l, int fd, const struct sockaddr_storage *addr)
 {
 	struct http_server *server = l->server;
 	struct http_peer peer = { .tls = "", .alpn = "" };
+	bool proxied = cidr_holds(server->proxy_from, server->proxy_count, addr);
 	uint64_t key = http_peer_name(addr, &peer);
 	SSL_CTX *ctx;
 
+	if (proxied)	/* its clients are counted, each in its net, when they are named */
+		key = HTTP_PEERS_FRONT;
 	if (!http_peers_enter(server->peers, key)) {
 		close(fd);
 		return;
@@ -94,7 +109,7 @@ static void http_accept_one(struct http_loop *l, int fd, const struct sockaddr_s
 	ctx = server->ctx;
 	SSL_CTX_up_ref(ctx);
 	pthread_mutex_unlock(&server->ctx_lock);
-	http1_open(&l->env, fd, ctx, &peer, key);	/* owns fd from here */
+	http_conn_open(&l->env, fd, ctx, &peer, key, proxied);	/* owns fd from here */
 	SSL_CTX_free(ctx);
 }
 
@@ -171,7 +186,7 @@ static void http_loop_stop_check(void *arg)
 	struct http_loop *l = arg;
 
 	if (l->env.conn_count > 0 && loop_now_us(l->loop) >= l->stop_at_us)
-		http1_stop_all(&l->env);
+		http_conn_stop_all(&l->env);
 	/* Exchanges whose jobs are still out must come back here first. */
 	if (l->env.conn_count == 0 && l->env.exchanges.live == 0)
 		loop_quit(l->loop);
@@ -186,7 +201,7 @@ static void http_loop_stop(void *arg)
 	http_loop_unlisten(l);
 	l->env.stopping = true;
 	l->stop_at_us = loop_now_us(l->loop) + (int64_t)l->server->grace_ms * 1000;
-	http1_stop_idle(&l->env);
+	http_conn_stop_idle(&l->env);
 	http_loop_stop_check(l);
 }
 
@@ -210,10 +225,11 @@ static enum pli_status http_loop_start(struct http_server *server, struct http_l
 	st = loop_new(&l->loop, err);
 	if (st != PLI_OK)
 		return st;
-	l->env = (struct http1_env){
+	l->env = (struct http_env){
 		.exchanges = { .loop = l->loop, .workers = server->workers, .app = &server->app },
 		.limits = &server->limits,
 		.closed = http_conn_closed,
+		.renamed = http_conn_renamed,
 		.arg = l,
 	};
 	l->stop = (struct loop_post){ .fn = http_loop_stop, .arg = l };
@@ -312,13 +328,17 @@ enum pli_status http_server_start(const struct http_server_config *config, const
 	server->limits = config->limits;
 	if (server->limits.head_bytes == 0)
 		server->limits.head_bytes = 16384;
+	server->http2 = config->http2;
+	server->proxy_count = config->proxy_count < HTTP_FRONTS_MAX ? config->proxy_count : HTTP_FRONTS_MAX;
+	if (server->proxy_count)
+		memcpy(server->proxy_from, config->proxy_from, server->proxy_count * sizeof(*server->proxy_from));
 	pthread_mutex_init(&server->ctx_lock, NULL);
 	server->tickets = tls_tickets_new();
 	server->peers = http_peers_new(config->limits.connections_per_net,
 				       http_connections_max(config->limits.connections));
 	st = http_server_listeners(server, config, err);
 	if (st == PLI_OK)
-		st = tls_context_new(config->cert_pem, config->key_pem, server->tickets, &server->ctx, err);
+		st = tls_context_new(config->cert_pem, config->key_pem, server->tickets, server->http2, &server->ctx, err);
 	if (st == PLI_OK)
 		st = workers_new(&workers, &server->workers, err);
 	if (st == PLI_OK)
@@ -338,7 +358,7 @@ enum pli_status http_server_start(const struct http_server_config *config, const
 enum pli_status http_server_certificate_prepare(struct http_server *server, const char *cert_pem, const char *key_pem,
 						struct ssl_ctx_st **ctx_r, struct err *err)
 {
-	return tls_context_new(cert_pem, key_pem, server->tickets, ctx_r, err);
+	return tls_context_new(cert_pem, key_pem, server->tickets, server->http2, ctx_r, err);
 }
 
 void http_server_certificate_use(struct http_server *server, struct ssl_ctx_st *ctx)

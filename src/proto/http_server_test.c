@@ -265,7 +265,7 @@ static void tls_is_narrow(void **state)
 	struct client c;
 	struct err err;
 	char *cert, *key;
-	static const unsigned char h2[] = "\x02h2", both[] = "\x02h2\x08http/1.1";
+	static const unsigned char other[] = "\x02h3", both[] = "\x08http/1.1\x02h2", old[] = "\x08http/1.1";
 	const unsigned char *chosen;
 	unsigned chosen_n;
 
@@ -285,15 +285,25 @@ static void tls_is_narrow(void **state)
 	c.fd = tcp_open(&f);
 	c.ssl = SSL_new(f.client_ctx);
 	SSL_set_fd(c.ssl, c.fd);
-	SSL_set_alpn_protos(c.ssl, h2, 3);
+	SSL_set_alpn_protos(c.ssl, other, 3);
 	assert_int_not_equal(SSL_connect(c.ssl), 1);
 	SSL_free(c.ssl);
 	close(c.fd);
-	/* TLS 1.2, and the protocol that is served */
+	/* of two protocols the newer one, whatever the client's order */
 	c.fd = tcp_open(&f);
 	c.ssl = SSL_new(f.client_ctx);
 	SSL_set_fd(c.ssl, c.fd);
 	SSL_set_alpn_protos(c.ssl, both, 12);
+	assert_int_equal(SSL_connect(c.ssl), 1);
+	SSL_get0_alpn_selected(c.ssl, &chosen, &chosen_n);
+	assert_int_equal(chosen_n, 2);
+	SSL_free(c.ssl);
+	close(c.fd);
+	/* TLS 1.2, and the older protocol alone */
+	c.fd = tcp_open(&f);
+	c.ssl = SSL_new(f.client_ctx);
+	SSL_set_fd(c.ssl, c.fd);
+	SSL_set_alpn_protos(c.ssl, old, 9);
 	SSL_set_max_proto_version(c.ssl, TLS1_2_VERSION);
 	assert_int_equal(SSL_connect(c.ssl), 1);
 	SSL_get0_alpn_selected(c.ssl, &chosen, &chosen_n);

@@ -388,7 +388,7 @@ static const struct http_limits usual_limits __attribute__((unused)) = {
 
 static inline void server_up(struct fixture *f, const struct http_limits *limits)
 {
-	struct http_server_config config = { .listen_count = 1, .loops = 2, .workers_max = 8, .limits = *limits };
+	struct http_server_config config = { .listen_count = 1, .loops = 2, .workers_max = 8, .limits = *limits, .http2 = true };
 	struct err err;
 
 	make_certificate(&f->cert_pem, &f->key_pem);

@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "status.h"
@@ -48,15 +49,18 @@ static int tls_no_passphrase(char *buf, int size, int rwflag, void *arg)
 	return -1;
 }
 
+static const unsigned char tls_protocols[] = "\x02h2\x08http/1.1";
+#define TLS_H2_BYTES 3u
+
+/* arg: where our list begins. */
 static int tls_choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
 			   unsigned int in_len, void *arg)
 {
-	static const unsigned char http11[] = "\x08http/1.1";
+	const unsigned char *ours = arg;
+	unsigned n = (unsigned)(tls_protocols + sizeof(tls_protocols) - 1 - ours);
 
 	(void)ssl;
-	(void)arg;
-	if (SSL_select_next_proto((unsigned char **)out, out_len, http11, sizeof(http11) - 1, in, in_len) ==
-	    OPENSSL_NPN_NEGOTIATED)
+	if (SSL_select_next_proto((unsigned char **)out, out_len, ours, n, in, in_len) == OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_OK;
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -102,7 +106,7 @@ static enum pli_status tls_use_key(SSL_CTX *ctx, const char *pem, struct err *er
 	return wrong ? tls_bad_text(err, TLS_KEY, wrong) : PLI_OK;
 }
 
-static enum pli_status tls_harden(SSL_CTX *ctx, struct err *err)
+static enum pli_status tls_harden(SSL_CTX *ctx, bool http2, struct err *err)
 {
 	int ok = SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
 		 SSL_CTX_set_cipher_list(ctx, tls_suites_12) == 1 &&
@@ -120,12 +124,12 @@ static enum pli_status tls_harden(SSL_CTX *ctx, struct err *err)
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	/* One system call a record instead of two; with RELEASE_BUFFERS an idle connection still keeps no buffer. */
 	SSL_CTX_set_read_ahead(ctx, 1);
-	SSL_CTX_set_alpn_select_cb(ctx, tls_choose_alpn, NULL);
+	SSL_CTX_set_alpn_select_cb(ctx, tls_choose_alpn, (void *)(uintptr_t)(tls_protocols + (http2 ? 0 : TLS_H2_BYTES)));
 	return PLI_OK;
 }
 
 enum pli_status tls_context_new(const char *cert_pem, const char *key_pem, struct tls_tickets *tickets,
-				struct ssl_ctx_st **ctx_r, struct err *err)
+				bool http2, struct ssl_ctx_st **ctx_r, struct err *err)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	enum pli_status st;
@@ -133,7 +137,7 @@ enum pli_status tls_context_new(const char *cert_pem, const char *key_pem, struc
 	if (!ctx)
 		return tls_fault(err, PLI_BUG, "no TLS context");
 	tls_tickets_use(tickets, ctx);
-	st = tls_harden(ctx, err);
+	st = tls_harden(ctx, http2, err);
 	if (st == PLI_OK)
 		st = tls_use_chain(ctx, cert_pem, err);
 	if (st == PLI_OK)

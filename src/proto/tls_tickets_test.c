@@ -48,8 +48,8 @@ static void tickets_live_as_long_as_their_key(void **state)
 
 		SSL_CTX_set_max_proto_version(client_ctx, versions[i]);
 		make_certificate(&cert, &key);
-		assert_int_equal(tls_context_new(cert, key, tickets, &server_ctx, &err), PLI_OK);
-		assert_int_equal(tls_context_new(cert, key, tickets, &other_ctx, &err), PLI_OK);
+		assert_int_equal(tls_context_new(cert, key, tickets, true, &server_ctx, &err), PLI_OK);
+		assert_int_equal(tls_context_new(cert, key, tickets, true, &other_ctx, &err), PLI_OK);
 		assert_false(handshake(server_ctx, client_ctx, NULL, &first));
 		assert_true(handshake(other_ctx, client_ctx, first, &second));
 		SSL_SESSION_free(second);

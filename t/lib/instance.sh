@@ -5,7 +5,8 @@
 #   instance_make [option of init]…   $D, entity "New York", admin@example.org; settings appended from $CONF
 #   instance_serve / instance_stop    $PID, $URL, $CA; a stop that does not end with 0 is a failure
 #   user EMAIL ROLE [ENTITY]          a user and a token in $TMP/EMAIL.token
-#   req NAME METHOD PATH [curl arg]…  $STATUS; head in $TMP/NAME.head, body in $TMP/NAME.body
+#   req NAME METHOD PATH [curl arg]…  $STATUS; head in $TMP/NAME.head, body in $TMP/NAME.body; HTTP/1.1, whose header
+#                                     names arrive as they are written, or what $HTTP says (--http2)
 #   api EMAIL NAME METHOD PATH …      the same with that user's token
 #   cli EMAIL VERB …                  the program as that user
 #   mail_to ADDRESS [N]               the N-th caught mail (file), by time;  link_in FILE
@@ -21,6 +22,7 @@ export HOME XDG_STATE_HOME XDG_CONFIG_HOME
 LIB=$(cd "$(dirname "$0")/lib" && pwd)
 D=$TMP/instance
 CONF=
+HTTP=--http1.1
 PID=
 checks=0 wrong=0
 
@@ -136,7 +138,7 @@ req() { # name, method, path, [curl argument]…
 	shift 3
 	case $_method in HEAD) _how=-I ;; *) _how="-X $_method" ;; esac
 	# shellcheck disable=SC2086
-	STATUS=$(curl -s -m 60 $_how --path-as-is --cacert "$CA" -D "$TMP/$_name.head" -o "$TMP/$_name.body" -w '%{http_code}' "$@" "$URL$_path")
+	STATUS=$(curl -s -m 60 $HTTP $_how --path-as-is --cacert "$CA" -D "$TMP/$_name.head" -o "$TMP/$_name.body" -w '%{http_code}' "$@" "$URL$_path")
 }
 
 api() { # email, name, method, path, [curl argument]…
