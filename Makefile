@@ -231,6 +231,12 @@ $(D)/test/%: src/$(1)/%.c $(D)/libpli.a
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_rules,$(r))))
 
+# The types of problems that the source names, for the API's description.
+$(GEN)/doors/problem_types.h: tools/problems $(foreach r,proto store cert identity policy office doors,$(wildcard src/$(r)/*.c))
+	@mkdir -p $(@D)
+	$(call Q,TYPES,$@) tools/problems >$@.new && { cmp -s $@.new $@ && touch $@ || mv $@.new $@; }
+$(D)/obj/doors/openapi.o: $(GEN)/doors/problem_types.h
+
 $(D)/obj/base/web.o: $(GEN)/base/web.c
 	@mkdir -p $(@D)
 	$(call Q,CC,$<) $(CC) $(CFLAGS_ALL) $(call room_of,base) -c -o $@ $<

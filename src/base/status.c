@@ -97,6 +97,7 @@ const char *pli_status_name(enum pli_status status)
 		[PLI_ABSENT] = "absent",
 		[PLI_METHOD] = "method",
 		[PLI_CONFLICT] = "conflict",
+		[PLI_VERSION] = "version",
 		[PLI_GONE] = "gone",
 		[PLI_LIMIT] = "limit",
 		[PLI_TYPE] = "type",

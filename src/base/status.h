@@ -21,6 +21,7 @@ enum pli_status {
 	PLI_ABSENT,	/* unknown, or the caller may not know of it (404) */
 	PLI_METHOD,	/* no such method here (405) */
 	PLI_CONFLICT,	/* contradicts the state or is still running (409) */
+	PLI_VERSION,	/* another version of the protocol is spoken here (412) */
 	PLI_GONE,	/* was there, is no more (410) */
 	PLI_LIMIT,	/* too large (413) */
 	PLI_TYPE,	/* unsupported media type (415) */

@@ -35,7 +35,7 @@ static enum pli_status tus_version(struct door_call *c, struct err *err)
 {
 	if (tus_version_known(http_field(&c->x->req, "tus-resumable")))
 		return PLI_OK;
-	return err_field(err, PLI_INPUT, "tus-version", "tus-resumable", "Send `Tus-Resumable: %s`.", TUS_VERSION);
+	return err_field(err, PLI_VERSION, "tus-version", "tus-resumable", "Send `Tus-Resumable: %s`.", TUS_VERSION);
 }
 
 enum pli_status api_upload_options(struct door_call *c, struct err *err)

@@ -25,6 +25,7 @@ enum pli_status api_upload_post(struct door_call *c, struct err *err);
 enum pli_status api_upload_head(struct door_call *c, struct err *err);
 enum pli_status api_upload_patch(struct door_call *c, struct err *err);
 enum pli_status api_upload_delete(struct door_call *c, struct err *err);
+enum pli_status api_openapi(struct door_call *c, struct err *err);
 enum pli_status page_landing(struct door_call *c, struct err *err);
 enum pli_status page_open(struct door_call *c, struct err *err);
 enum pli_status page_renew(struct door_call *c, struct err *err);

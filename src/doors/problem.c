@@ -13,6 +13,7 @@
 #include "web.h"
 
 #include "http.h"
+#include "tus.h"
 
 #include "answer.h"
 #include "door.h"
@@ -35,6 +36,7 @@ static const struct {
 	[PLI_ABSENT] = { 404, EX_NOINPUT, "Not found", "problem.absent", "problem.absent_lead" },
 	[PLI_METHOD] = { 405, EX_USAGE, "Method not allowed", "problem.method", "problem.method_lead" },
 	[PLI_CONFLICT] = { 409, EX_DATAERR, "Conflict", "problem.bad", "problem.bad_lead" },
+	[PLI_VERSION] = { 412, EX_PROTOCOL, "Another version", "problem.bad", "problem.bad_lead" },
 	[PLI_GONE] = { 410, EX_UNAVAILABLE, "Gone", "expired.title", "problem.gone_lead" },
 	[PLI_LIMIT] = { 413, EX_DATAERR, "Too large", "problem.large", "problem.large_lead" },
 	[PLI_TYPE] = { 415, EX_DATAERR, "Unsupported media type", "problem.bad", "problem.bad_lead" },
@@ -51,6 +53,11 @@ static const struct {
 int problem_http_code(enum pli_status status)
 {
 	return status < PLI_STATUS_COUNT ? STATUSES[status].http : 500;
+}
+
+const char *problem_title(enum pli_status status)
+{
+	return status < PLI_STATUS_COUNT ? STATUSES[status].title : "Error";
 }
 
 int problem_exit_code(enum pli_status status)
@@ -93,6 +100,9 @@ static void problem_headers(struct http_response *res, const struct err *err)
 		http_headerf(res, "Retry-After", "%u", wait_s);
 	if (err->status == PLI_UNAUTH)
 		http_header(res, "WWW-Authenticate", "Bearer realm=\"pli\"");
+	/* tus 1.0, "Tus-Version": who does not speak the client's version says which he does. */
+	if (err->status == PLI_VERSION)
+		http_header(res, "Tus-Version", TUS_VERSION);
 }
 
 void problem_json(struct http_response *res, int code, const struct err *err)
@@ -107,7 +117,7 @@ void problem_json(struct http_response *res, int code, const struct err *err)
 	jsonw_object(&w, NULL);
 	jsonw_str(&w, "type", type);
 	jsonw_int(&w, "status", code);
-	jsonw_str(&w, "title", err->status < PLI_STATUS_COUNT ? STATUSES[err->status].title : "Error");
+	jsonw_str(&w, "title", problem_title(err->status));
 	jsonw_str(&w, "detail", detail_of(err));
 	jsonw_str(&w, "hint", err->hint[0] ? err->hint
 					   : code >= 500 ? "Try again; if it persists, tell the operator of this server."

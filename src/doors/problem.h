@@ -12,6 +12,8 @@ struct locale;
 
 /* 400, 404, … */
 int problem_http_code(enum pli_status status);
+/* The problem document's title. */
+const char *problem_title(enum pli_status status);
 /* sysexits.h */
 int problem_exit_code(enum pli_status status);
 

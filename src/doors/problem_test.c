@@ -37,6 +37,7 @@ static const struct expected {
 	{ PLI_ABSENT, 404, EX_NOINPUT, "urn:pli:problem:absent", NULL },
 	{ PLI_METHOD, 405, EX_USAGE, "urn:pli:problem:method", NULL },
 	{ PLI_CONFLICT, 409, EX_DATAERR, "urn:pli:problem:conflict", NULL },
+	{ PLI_VERSION, 412, EX_PROTOCOL, "urn:pli:problem:version", NULL },
 	{ PLI_GONE, 410, EX_UNAVAILABLE, "urn:pli:problem:gone", NULL },
 	{ PLI_LIMIT, 413, EX_DATAERR, "urn:pli:problem:limit", NULL },
 	{ PLI_TYPE, 415, EX_DATAERR, "urn:pli:problem:type", NULL },

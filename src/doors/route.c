@@ -53,6 +53,9 @@ static const struct route ROUTES[] = {
 	{ .method = HTTP_DELETE, .pattern = "/api/v1/uploads/{id}", .who = ROUTE_TOKEN, .handle = api_upload_delete,
 	  .help = "Give an upload up" },
 
+	{ .method = HTTP_GET, .pattern = "/api/openapi.json", .who = ROUTE_ANYONE, .handle = api_openapi,
+	  .help = "This description" },
+
 	{ .method = HTTP_GET, .pattern = "/l/{token}", .who = ROUTE_LINK, .handle = page_landing,
 	  .help = "Landing page of a letter; changes nothing" },
 	{ .method = HTTP_POST, .pattern = "/l/{token}/open", .who = ROUTE_LINK, .types = ROUTE_FORM, .body_max = FORM_MAX,

@@ -1,0 +1,46 @@
+#include <string.h>
+
+#include "text.h"
+
+#include "openapi.h"
+
+#define JSON "application/json"
+#define TUS "tus idempotency length metadata checksum"
+
+static const struct openapi_row ROWS[] = {
+	{ HTTP_POST, "/api/v1/letters", "depositLetter", "letters", "idempotency", .json = "Deposit", .form = "DepositForm", .code = 201,
+	  .type = JSON, .schema = "Letter", .headers = "Location" },
+	{ HTTP_GET, "/api/v1/letters", "listLetters", "letters", "state q cursor limit", .code = 200, .type = JSON, .schema = "Letters" },
+	{ HTTP_GET, "/api/v1/letters/{id}", "getLetter", "letters", .code = 200, .type = JSON, .schema = "Letter" },
+	{ HTTP_POST, "/api/v1/letters/{id}/resend", "resendLetter", "letters", "idempotency", .json = "Resend", .code = 202, .type = JSON,
+	  .schema = "Accepted" },
+	{ HTTP_GET, "/api/v1/letters/{id}/proof", "getProof", "letters", "recipient", .code = 200,
+	  .type = "application/vnd.etsi.asic-e+zip", .schema = "Bytes", .headers = "Content-Disposition" },
+	{ HTTP_GET, "/api/v1/journal", "readJournal", "journal", "letter type state user from to q cursor limit lang", .code = 200, .type = JSON,
+	  .schema = "Journal", .type2 = "text/csv", .schema2 = "Text" },
+	{ HTTP_OPTIONS, "/api/v1/uploads", "describeUploads", "uploads", .code = 204,
+	  .headers = "Tus-Resumable Tus-Version Tus-Extension Tus-Max-Size Tus-Checksum-Algorithm" },
+	{ HTTP_POST, "/api/v1/uploads", "beginUpload", "uploads", TUS, .code = 201,
+	  .headers = "Location Upload-Offset Upload-Expires Tus-Resumable" },
+	{ HTTP_HEAD, "/api/v1/uploads/{id}", "locateUpload", "uploads", "tus", .code = 200,
+	  .headers = "Upload-Offset Upload-Length Upload-Expires Tus-Resumable" },
+	{ HTTP_PATCH, "/api/v1/uploads/{id}", "continueUpload", "uploads", "tus offset checksum", .code = 204,
+	  .headers = "Upload-Offset Upload-Expires Tus-Resumable" },
+	{ HTTP_DELETE, "/api/v1/uploads/{id}", "endUpload", "uploads", "tus", .code = 204, .headers = "Tus-Resumable" },
+	{ HTTP_GET, "/api/openapi.json", "describeApi", "api", .code = 200, .type = JSON, .schema = "Any" },
+};
+
+const struct openapi_row *openapi_row_at(unsigned n)
+{
+	return n < sizeof(ROWS) / sizeof(*ROWS) ? &ROWS[n] : NULL;
+}
+
+const struct openapi_row *openapi_row(enum http_method method, const char *pattern)
+{
+	const struct openapi_row *row;
+
+	for (unsigned n = 0; (row = openapi_row_at(n)); n++)
+		if (row->method == method && str_eq(row->pattern, pattern))
+			return row;
+	return NULL;
+}
