@@ -119,6 +119,22 @@ main(async () => {
 	await post(one + '/resend', { recipients: ['nobody@example.org'] });
 	await ask('GET', one + '/proof');
 	await ask('GET', one + '/proof?recipient=nobody@example.org');
+	const draft = await post('/api/v1/drafts', { to: ['half'], subject: 'Draft', message: 'So far' });
+	same(draft.status, 201, 'a draft');
+	await post('/api/v1/drafts', { colour: 'red' });
+	await ask('GET', '/api/v1/drafts');
+	const written = '/api/v1/drafts/' + draft.json.id;
+	await ask('GET', written);
+	const change = (value) => ask('PATCH', written, { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(value) });
+	await change({ version: 99, subject: 'x' });
+	await change({ version: draft.json.version, to: ['d@example.org'], expires: '2090-01-01' });
+	fits('PATCH', written, await i.multipart(written, token, [['file', { filename: 'd.txt', bytes: 'x' }]], {}, 'PATCH'));
+	await post(written + '/send', { version: 99 });
+	await change({ expires: '' });
+	same((await post(written + '/send', {})).status, 201, 'it becomes a letter');
+	await ask('GET', written);
+	const given = await post('/api/v1/drafts', {});
+	await ask('DELETE', '/api/v1/drafts/' + given.json.id);
 	for (const query of ['', '?limit=2', '?letter=' + made.json.id, '?from=2020-01-01&to=2120-01-01', '?state=nonsense', '?colour=red'])
 		await ask('GET', '/api/v1/journal' + query);
 	await ask('GET', '/api/v1/journal', { headers: { Accept: 'text/csv', 'Accept-Language': 'en' } });

@@ -259,7 +259,7 @@ class Instance {
 	}
 
 	// fields: [[name, value]…]; a value {filename, bytes, type} is a file.
-	multipart(target, token, fields, headers = {}) {
+	multipart(target, token, fields, headers = {}, method = 'POST') {
 		const boundary = 'pli' + crypto.randomBytes(12).toString('hex');
 		const parts = [];
 		for (const [name, value] of fields) {
@@ -270,7 +270,7 @@ class Instance {
 			parts.push(Buffer.from('\r\n\r\n'), Buffer.from(file ? value.bytes : value), Buffer.from('\r\n'));
 		}
 		parts.push(Buffer.from(`--${boundary}--\r\n`));
-		return this.request('POST', target, { token, headers: { 'Content-Type': 'multipart/form-data; boundary=' + boundary, ...headers }, body: Buffer.concat(parts) });
+		return this.request(method, target, { token, headers: { 'Content-Type': 'multipart/form-data; boundary=' + boundary, ...headers }, body: Buffer.concat(parts) });
 	}
 
 	// A raw connection: resolves to everything that came until the peer closed or `idle` ms passed without a byte.
