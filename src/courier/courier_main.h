@@ -1,5 +1,5 @@
-/* The courier's body: does what front asks, one typed job after the other (job.h), and holds nothing between jobs.
- * It has no database and no key. */
+/* The courier's body: does what front asks, by typed jobs (job.h): writes into the outbox itself, one batch after the
+ * other, and gives mails to the relay's sessions (relay.h).  It has no database and no key but the relay's password. */
 #ifndef PLI_COURIER_MAIN_H
 #define PLI_COURIER_MAIN_H
 
@@ -7,16 +7,22 @@
 
 #include "status.h"
 
+struct courier;
+struct relay_config;
+
 struct courier_config {
 	int outbox_dir_fd;		/* borrowed */
 	int control_fd;			/* SOCK_SEQPACKET; a descriptor that comes over it is a new link to front.  Borrowed */
 	/* Reads one message of control_fd instead; *link_fd_r: a new link, or -1.  False: control_fd has ended.  NULL: as said above. */
 	bool (*control)(void *arg, int *link_fd_r);
 	void *control_arg;
+	const struct relay_config *relay;	/* NULL: none.  Strings are borrowed for the courier's life */
 };
-/* Everything that must be read before the process is confined: resolver, certificate store of the system, curl. */
-MUST enum pli_status courier_prepare(struct err *err);
+/* Before the process is confined: reads all that must be read before, the resolver's configuration and the certificates. */
+MUST enum pli_status courier_new(const struct courier_config *config, struct courier **courier_r, struct err *err);
 /* Serves until control_fd ends: PLI_OK.  A broken outbox is PLI_IO: the caller ends the process. */
-MUST enum pli_status courier_serve(const struct courier_config *config, struct err *err);
+MUST enum pli_status courier_serve(struct courier *courier, struct err *err);
+/* Waits a moment for mails under way.  False: some transactions hang, the caller ends the process by _exit(). */
+bool courier_end(struct courier *courier);
 
 #endif

@@ -40,9 +40,10 @@ static int start(void **state)
 	f.pid = fork();
 	if (f.pid == 0) {
 		const struct courier_config config = { .outbox_dir_fd = f.dir_fd, .control_fd = line[1] };
+		struct courier *courier;
 		struct err err;
 		close(line[0]);
-		_exit(courier_serve(&config, &err) == PLI_OK ? 0 : 1);
+		_exit(courier_new(&config, &courier, &err) == PLI_OK && courier_serve(courier, &err) == PLI_OK && courier_end(courier) ? 0 : 1);
 	}
 	close(line[1]);
 	*state = &f;

@@ -18,9 +18,9 @@ static bool name_good(const uint8_t *p, size_t n)
 	return true;
 }
 
-static bool reply_good(const uint8_t *p, size_t n)
+static bool line_good(const uint8_t *p, size_t n, size_t max)
 {
-	if (n > JOB_REPLY_MAX)
+	if (n > max)
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (p[i] < 0x20 || p[i] > 0x7e)
@@ -28,43 +28,99 @@ static bool reply_good(const uint8_t *p, size_t n)
 	return true;
 }
 
-enum pli_status job_write(struct buf *out, const struct job *job, struct err *err)
+/* What may stand between < and > of an envelope: no blank, no bracket, nothing that begins another command. */
+static bool address_good(const uint8_t *p, size_t n)
 {
-	size_t start = out->n, n = 1 + 8;
-
-	if (job->type == JOB_OUTBOX) {
-		if (!name_good((const uint8_t *)job->name, strlen(job->name)))
-			return err_set(err, PLI_INPUT, "not a name for the outbox");
-		if (job->mail_n > JOB_FRAME_MAX / 2)
-			return err_set(err, PLI_LIMIT, "a mail of %zu bytes is too long for the courier", job->mail_n);
-		n += 4 + strlen(job->name) + 4 + job->mail_n;
-	} else {
-		if (!reply_good((const uint8_t *)job->reply, strlen(job->reply)))
-			return err_set(err, PLI_INPUT, "not a reply line");
-		n += 1 + 4 + strlen(job->reply);
-	}
-	buf_u32(out, (uint32_t)n);
-	buf_u8(out, (uint8_t)job->type);
-	buf_u64(out, job->number);
-	if (job->type == JOB_OUTBOX) {
-		buf_blob(out, job->name, strlen(job->name));
-		buf_blob(out, job->mail, job->mail_n);
-	} else {
-		buf_u8(out, (uint8_t)job->outcome);
-		buf_blob(out, job->reply, strlen(job->reply));
-	}
-	return out->n - start == 4 + n ? PLI_OK : err_set(err, PLI_BUG, "frame length");
+	for (size_t i = 0; i < n; i++)
+		if (p[i] <= 0x20 || p[i] > 0x7e || p[i] == '<' || p[i] == '>')
+			return false;
+	return n <= JOB_ADDRESS_MAX && (n == 0 || memchr(p, '@', n) != NULL);
 }
 
-static bool read_outbox(struct cursor *c, struct job *job)
+static bool text_good(const char *s, bool (*good)(const uint8_t *p, size_t n))
+{
+	return good((const uint8_t *)s, strlen(s));
+}
+
+static enum pli_status write_check(const struct job *job, struct err *err)
+{
+	if (job->type == JOB_ANSWER) {
+		if (!line_good((const uint8_t *)job->reply, strlen(job->reply), JOB_REPLY_MAX) ||
+		    !line_good((const uint8_t *)job->peer, strlen(job->peer), JOB_PEER_MAX) ||
+		    !line_good((const uint8_t *)job->tls, strlen(job->tls), JOB_TLS_MAX))
+			return err_set(err, PLI_INPUT, "not a reply line");
+		return PLI_OK;
+	}
+	if (job->type == JOB_OUTBOX && !text_good(job->name, name_good))
+		return err_set(err, PLI_INPUT, "not a name for the outbox");
+	if (job->type == JOB_MAIL && (!text_good(job->from, address_good) || !text_good(job->to, address_good) || !job->to[0]))
+		return err_set(err, PLI_INPUT, "not an address for the relay");
+	if (job->mail_n > JOB_FRAME_MAX / 2)
+		return err_set(err, PLI_LIMIT, "a mail of %zu bytes is too long for the courier", job->mail_n);
+	return PLI_OK;
+}
+
+static void text_write(struct buf *out, const char *s)
+{
+	buf_blob(out, s, strlen(s));
+}
+
+enum pli_status job_write(struct buf *out, const struct job *job, struct err *err)
+{
+	size_t start = out->n, n;
+	enum pli_status st = write_check(job, err);
+
+	if (st != PLI_OK)
+		return st;
+	buf_u32(out, 0);
+	buf_u8(out, (uint8_t)job->type);
+	buf_u64(out, job->number);
+	if (job->type == JOB_ANSWER) {
+		buf_u8(out, (uint8_t)job->outcome);
+		text_write(out, job->reply);
+		text_write(out, job->peer);
+		text_write(out, job->tls);
+	} else {
+		if (job->type == JOB_OUTBOX) {
+			text_write(out, job->name);
+		} else {
+			text_write(out, job->from);
+			text_write(out, job->to);
+		}
+		buf_blob(out, job->mail, job->mail_n);
+	}
+	n = out->n - start - 4;
+	for (unsigned i = 0; i < 4; i++)
+		out->p[start + i] = (char)(uint8_t)(n >> (24 - 8 * i));
+	return PLI_OK;
+}
+
+static bool text_read(struct cursor *c, char *out, size_t max)
 {
 	size_t n;
-	const uint8_t *name = cursor_blob(c, &n);
+	const uint8_t *p = cursor_blob(c, &n);
 
-	if (!name || !name_good(name, n))
+	if (!p || n > max)
 		return false;
-	memcpy(job->name, name, n);
-	job->name[n] = '\0';
+	memcpy(out, p, n);
+	out[n] = '\0';
+	return strlen(out) == n;
+}
+
+static bool line_read(struct cursor *c, char *out, size_t max)
+{
+	return text_read(c, out, max) && line_good((const uint8_t *)out, strlen(out), max);
+}
+
+static bool read_mail(struct cursor *c, struct job *job)
+{
+	if (job->type == JOB_OUTBOX) {
+		if (!text_read(c, job->name, JOB_NAME_MAX) || !text_good(job->name, name_good))
+			return false;
+	} else if (!text_read(c, job->from, JOB_ADDRESS_MAX) || !text_good(job->from, address_good) ||
+		   !text_read(c, job->to, JOB_ADDRESS_MAX) || !text_good(job->to, address_good) || !job->to[0]) {
+		return false;
+	}
 	job->mail = cursor_blob(c, &job->mail_n);
 	return job->mail != NULL;
 }
@@ -72,15 +128,11 @@ static bool read_outbox(struct cursor *c, struct job *job)
 static bool read_answer(struct cursor *c, struct job *job)
 {
 	uint8_t outcome = cursor_u8(c);
-	size_t n;
-	const uint8_t *reply = cursor_blob(c, &n);
 
-	if (outcome > JOB_AGAIN || !reply || !reply_good(reply, n))
+	if (outcome > JOB_DOUBT)
 		return false;
 	job->outcome = (enum job_outcome)outcome;
-	memcpy(job->reply, reply, n);
-	job->reply[n] = '\0';
-	return true;
+	return line_read(c, job->reply, JOB_REPLY_MAX) && line_read(c, job->peer, JOB_PEER_MAX) && line_read(c, job->tls, JOB_TLS_MAX);
 }
 
 enum pli_status job_read(const void *p, size_t n, struct job *job_r, size_t *used_r, struct err *err)
@@ -101,8 +153,8 @@ enum pli_status job_read(const void *p, size_t n, struct job *job_r, size_t *use
 	cursor_init(&c, (const uint8_t *)p + 4, length);
 	job.type = (enum job_type)cursor_u8(&c);
 	job.number = cursor_u64(&c);
-	if (job.type == JOB_OUTBOX)
-		good = read_outbox(&c, &job);
+	if (job.type == JOB_OUTBOX || job.type == JOB_MAIL)
+		good = read_mail(&c, &job);
 	else if (job.type == JOB_ANSWER)
 		good = read_answer(&c, &job);
 	else

@@ -23,7 +23,7 @@ static const char LETTER_GET[] =
 	"message_sha256, kid, letter_key, password_hash, message, message_object, recipients "
 	"FROM letter WHERE entity = $1 AND letter = $2";
 static const char RECIPIENTS_GET[] =
-	"SELECT n, recipient, kind, state, first_sent, last_sent, sends, read_at, sealed "
+	"SELECT n, recipient, kind, state, first_sent, last_sent, sends, read_at, sealed, reply, peer, tls "
 	"FROM recipient WHERE entity = $1 AND letter = $2 ORDER BY n";
 static const char PARTS_GET[] =
 	"SELECT n, object, size, sha256, crc32, sealed FROM part WHERE entity = $1 AND letter = $2 ORDER BY n";
@@ -94,6 +94,13 @@ static enum pli_status row_copy(struct db_rows *rows, struct pool *pool, const u
 	return PLI_OK;
 }
 
+static const char *text_or_none(struct db_rows *rows, int column, struct pool *pool)
+{
+	const char *text = db_text(rows, column);
+
+	return text && *text ? pool_str(pool, text) : NULL;
+}
+
 static enum pli_status recipient_copy(struct db_rows *rows, struct pool *pool, const uint8_t *key, const struct letter *l,
 				      struct letter_recipient *r, struct err *err)
 {
@@ -111,6 +118,9 @@ static enum pli_status recipient_copy(struct db_rows *rows, struct pool *pool, c
 	r->last_sent_us = db_int(rows, 5);
 	r->sends = (unsigned)db_int(rows, 6);
 	r->read_us = db_int(rows, 7);
+	r->reply = text_or_none(rows, 9, pool);
+	r->peer = text_or_none(rows, 10, pool);
+	r->tls = text_or_none(rows, 11, pool);
 	sealed = db_blob(rows, 8, &n);
 	st = meta_open_texts(pool, key, RECIPIENT_PLACE(&l->entity, &l->letter, r->n), sealed, n, texts, RECIPIENT_TEXTS, err);
 	if (st != PLI_OK)

@@ -20,6 +20,9 @@ struct letter_recipient {
 	const char *name, *address, *kind, *state;
 	int64_t first_sent_us, last_sent_us, read_us;	/* 0 = none */
 	unsigned sends;
+	/* Of the newest notice, also while it is tried again: the relay's last words (no address in them), which relay, under which
+	 * TLS.  NULL: none. */
+	const char *reply, *peer, *tls;
 };
 struct letter_part {
 	unsigned n;

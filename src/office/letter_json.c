@@ -26,6 +26,9 @@ static void recipients_json(const struct letter *letter, struct jsonw *w)
 		jsonw_int(w, "sends", r->sends);
 		jsonw_bool(w, "read", r->read_us != 0);
 		jsonw_time(w, "read_at", r->read_us);
+		jsonw_str(w, "reply", r->reply);
+		jsonw_str(w, "peer", r->peer);
+		jsonw_str(w, "tls", r->tls);
 		jsonw_object_end(w);
 	}
 	jsonw_array_end(w);

@@ -18,10 +18,11 @@
 #include "letter_own.h"
 #include "link.h"
 #include "office_own.h"
+#include "verp.h"
 
 #include "notice.h"
 
-#define LEASE_US (60 * SECOND_US)
+#define LEASE_US (2 * 3600 * SECOND_US)
 #define LEASE_MAX 256
 
 static const char LEASES_CLEAR[] = "UPDATE notice SET lease = NULL WHERE lease IS NOT NULL AND due IS NOT NULL";
@@ -195,6 +196,19 @@ static void name_file(const struct due *d, char out[96])
 		 p.millisecond, hex_encode(hex, d->notice.b, 16), d->send);
 }
 
+/* Where a bounce goes: to an address that names the notice, if bounces come back to us. */
+static const char *return_address(struct office *office, struct pool *pool, const struct due *d)
+{
+	const struct settings *settings = office->parts.settings;
+	char *address;
+
+	if (!settings->mail_bounce_domain)
+		return settings->mail_from;
+	address = pool_alloc(pool, VERP_MAX + 1);
+	verp_make(office->parts.directory, &d->notice, settings->mail_bounce_domain, address);
+	return address;
+}
+
 static enum pli_status job_render(struct office *office, struct pool *pool, const struct due *d, const uint8_t token[LINK_BYTES],
 				  notice_render *render, void *arg, struct notice_job *job, struct err *err)
 {
@@ -222,7 +236,7 @@ static enum pli_status job_render(struct office *office, struct pool *pool, cons
 	};
 	mem_wipe(link, sizeof link);
 	st = render(arg, pool, &view, mail, err);
-	*job = (struct notice_job){ .entity = d->entity, .notice = d->notice, .from = view.from, .to = r->address,
+	*job = (struct notice_job){ .entity = d->entity, .notice = d->notice, .from = return_address(office, pool, d), .to = r->address,
 				    .mail = mail->p, .mail_n = mail->n, .message_id = view.message_id };
 	name_file(d, job->file_name);
 	return st;

@@ -1,7 +1,7 @@
 /* Notices: the one queue.  A due notice is leased, rendered, handed to the courier, and settled (A7, B3, B4, B24).
  *
  * A notice can be leased only when the keeper's head covers the letter's deposit.  Notices of one letter settle in To, Cc, Bcc order.
- * Leases are cleared when front starts; a repeat has the same Message-ID, file name and bytes. */
+ * Leases are cleared when front starts; a repeat has the same Message-ID and file name, and the same bytes but for a signature. */
 #ifndef PLI_NOTICE_H
 #define PLI_NOTICE_H
 
@@ -33,14 +33,22 @@ typedef enum pli_status notice_render(void *arg, struct pool *pool, const struct
 
 /* Called once at start: clears leases. */
 MUST enum pli_status notice_reset(struct office *office, struct err *err);
-/* Up to limit due notices, leased until now + 60 s, rendered; jobs live in pool. */
+/* Up to limit due notices, leased, rendered; jobs live in pool.  A lease is longer than any relay can hold a mail up; who loses one
+ * without an answer calls notice_reset. */
 MUST enum pli_status notice_lease(struct office *office, struct pool *pool, notice_render *render, void *arg, unsigned limit,
 				  struct notice_job *jobs_r, unsigned *count_r, struct err *err);
-/* The courier's answers, one transaction for all: sent (reply = the peer's last line), failed for good, or to be tried again. */
+/* The courier's answers, one transaction for all.
+ *   SENT    reply = the peer's last line
+ *   FAILED  for good
+ *   RETRY   later, by [mail] retry; failed for good after retry_hours
+ *   AWAY    the relay was not to be had: due again at retry_us, not counted as a try of this notice
+ *   DOUBT   it may have arrived: once more like RETRY, after that an hour apart at least */
 struct notice_result {
 	struct uuid entity, notice;
-	enum { NOTICE_SENT, NOTICE_FAILED, NOTICE_RETRY } outcome;
+	enum { NOTICE_SENT, NOTICE_FAILED, NOTICE_RETRY, NOTICE_AWAY, NOTICE_DOUBT } outcome;
 	const char *reply;
+	const char *peer, *tls;		/* "" or NULL: none */
+	int64_t retry_us;
 	const char *message_id;
 };
 MUST enum pli_status notice_settle(struct office *office, const struct notice_result *results, unsigned count, struct err *err);

@@ -8,6 +8,7 @@
 #include "jsonw.h"
 #include "log.h"
 #include "pool.h"
+#include "settings.h"
 #include "text.h"
 
 #include "db.h"
@@ -21,16 +22,18 @@
 
 #include "notice.h"
 
-#define BACKOFF_FIRST_US (60 * SECOND_US)
-#define BACKOFF_MOST_US (4 * 3600 * SECOND_US)
+#define DOUBT_US (3600 * SECOND_US)	/* between tries that may each have arrived */
+#define PUT_OFF_US (4 * 3600 * SECOND_US)
 
 static const char NOTICE_GET[] =
-	"SELECT x.letter, x.n, x.kind, x.send, x.tries, r.recipient, r.state, r.sends FROM notice x "
+	"SELECT x.letter, x.n, x.kind, x.send, x.tries, r.recipient, r.state, r.sends, x.created, x.doubts FROM notice x "
 	"JOIN recipient r ON r.entity = x.entity AND r.letter = x.letter AND r.n = x.n "
 	"WHERE x.entity = $1 AND x.notice = $2 AND x.due IS NOT NULL";
 static const char NOTICE_DONE[] = "UPDATE notice SET due = NULL, lease = NULL WHERE entity = $1 AND notice = $2";
 static const char NOTICE_AGAIN[] =
-	"UPDATE notice SET due = $1, lease = NULL, tries = tries + 1 WHERE entity = $2 AND notice = $3";
+	"UPDATE notice SET due = $1, lease = NULL, tries = tries + $2, doubts = doubts + $3 WHERE entity = $4 AND notice = $5";
+static const char RECIPIENT_REPLY[] =
+	"UPDATE recipient SET reply = $1, peer = $2, tls = $3 WHERE entity = $4 AND letter = $5 AND n = $6";
 static const char RECIPIENT_SENT[] =
 	"UPDATE recipient SET first_sent = COALESCE(first_sent, $1), last_sent = $1 WHERE entity = $2 AND letter = $3 AND n = $4";
 static const char RECIPIENT_STATE[] =
@@ -80,7 +83,8 @@ struct settled {
 	struct stamp *stamp;
 	struct uuid recipient;
 	const char *kind, *state;
-	unsigned send, tries, sends;
+	unsigned send, tries, sends, doubts;
+	int64_t created_us;
 };
 
 static enum pli_status settled_get(struct db_tx *tx, const struct notice_result *result, struct settled *s, struct err *err)
@@ -102,6 +106,8 @@ static enum pli_status settled_get(struct db_tx *tx, const struct notice_result 
 	s->tries = (unsigned)db_int(&rows, 4);
 	s->state = pool_str(tx->pool, db_text(&rows, 6));
 	s->sends = (unsigned)db_int(&rows, 7);
+	s->created_us = db_int(&rows, 8);
+	s->doubts = (unsigned)db_int(&rows, 9);
 	return PLI_OK;
 }
 
@@ -109,19 +115,25 @@ static enum pli_status entry_add(struct settle *settle, struct db_tx *tx, const 
 				 const struct settled *s, struct err *err)
 {
 	bool sent = result->outcome == NOTICE_SENT;
+	struct journal_actor actor = SYSTEM;
 	AUTO_BUF d = { 0 };
 	struct jsonw w;
 
+	/* Of the hop that took the mail, or would not. */
+	if (result->tls && *result->tls)
+		actor.tls = result->tls;
 	jsonw_init(&w, &d, true);
 	jsonw_object(&w, NULL);
 	jsonw_str(&w, "msgid", result->message_id);
+	if (result->peer && *result->peer)
+		jsonw_str(&w, "peer", result->peer);
 	jsonw_str(&w, "reply", result->reply);
 	jsonw_int(&w, "send", s->send);
 	jsonw_object_end(&w);
 	return journal_add(settle->office->parts.journal, tx,
 			   &(struct journal_event){
 				   .ev = !sent ? "notice.failed" : str_eq(s->kind, "first") ? "notice.sent" : "notice.resent",
-				   .actor = &SYSTEM, .entity = &s->stamp->entity, .letter = &s->stamp->letter,
+				   .actor = &actor, .entity = &s->stamp->entity, .letter = &s->stamp->letter,
 				   .recipient = &s->recipient, .d_json = d.p,
 				   .numbered = sent ? recipient_stamp : NULL, .arg = s->stamp },
 			   err);
@@ -167,11 +179,47 @@ static enum pli_status document_settle(struct settle *settle, struct db_tx *tx, 
 			   err);
 }
 
-static int64_t backoff_us(unsigned tries)
+/* The span of [mail] retry for that many tries before, up to a fifth longer or shorter: what was put off together comes apart. */
+static int64_t backoff_us(const struct settings *settings, unsigned tries)
 {
-	int64_t wait = BACKOFF_FIRST_US << (tries < 10 ? tries : 10);
+	unsigned spans[SETTINGS_SPANS_MAX], count = 0;
+	uint32_t chance;
+	int64_t wait_us;
 
-	return wait < BACKOFF_MOST_US ? wait : BACKOFF_MOST_US;
+	if (!settings_spans(settings->mail_retry, spans, &count))
+		return PUT_OFF_US;
+	wait_us = spans[tries < count ? tries : count - 1] * SECOND_US;
+	mem_random(&chance, sizeof(chance));
+	return wait_us - wait_us / 5 + (int64_t)(chance % 1024) * (wait_us * 2 / 5) / 1024;
+}
+
+/* When it is tried again; 0: never, its time is over. */
+static int64_t again_us(const struct settle *settle, const struct notice_result *result, const struct settled *s)
+{
+	const struct settings *settings = settle->office->parts.settings;
+	int64_t now = clock_now_us(), until = s->created_us + (int64_t)settings->mail_retry_hours * 3600 * SECOND_US;
+	int64_t due = result->outcome == NOTICE_AWAY ? result->retry_us : now + backoff_us(settings, s->tries);
+
+	if (now >= until)
+		return 0;
+	if (result->outcome == NOTICE_DOUBT && s->doubts > 0 && due < now + DOUBT_US)
+		due = now + DOUBT_US;
+	return due < until ? due : until;
+}
+
+static enum pli_status reply_keep(struct db_tx *tx, const struct notice_result *result, const struct settled *s, struct err *err)
+{
+	return db_run(tx->conn, NULL, err, RECIPIENT_REPLY, "tttuui", result->reply, result->peer ? result->peer : "",
+		      result->tls ? result->tls : "", &s->stamp->entity, &s->stamp->letter, (int64_t)s->stamp->n);
+}
+
+static enum pli_status one_again(struct db_tx *tx, const struct notice_result *result, const struct settled *s, int64_t due_us,
+				 struct err *err)
+{
+	enum pli_status st = db_run(tx->conn, NULL, err, NOTICE_AGAIN, "iiiuu", due_us, (int64_t)(result->outcome != NOTICE_AWAY),
+				    (int64_t)(result->outcome == NOTICE_DOUBT), &result->entity, &result->notice);
+
+	return st == PLI_OK ? reply_keep(tx, result, s, err) : st;
 }
 
 static enum pli_status one_settle(struct settle *settle, struct db_tx *tx, const struct notice_result *result, struct err *err)
@@ -184,12 +232,17 @@ static enum pli_status one_settle(struct settle *settle, struct db_tx *tx, const
 		return PLI_OK;
 	if (st != PLI_OK)
 		return st;
-	if (result->outcome == NOTICE_RETRY)
-		return db_run(tx->conn, NULL, err, NOTICE_AGAIN, "iuu", clock_now_us() + backoff_us(s.tries), &result->entity,
-			      &result->notice);
+	if (!sent && result->outcome != NOTICE_FAILED) {
+		int64_t due_us = again_us(settle, result, &s);
+
+		if (due_us)
+			return one_again(tx, result, &s, due_us, err);
+	}
 	st = entry_add(settle, tx, result, &s, err);
 	if (st == PLI_OK)
 		st = db_run(tx->conn, NULL, err, NOTICE_DONE, "uu", &result->entity, &result->notice);
+	if (st == PLI_OK)
+		st = reply_keep(tx, result, &s, err);
 	if (st == PLI_OK) {
 		bool open = str_eq(s.state, "pending") || str_eq(s.state, "failed");
 		const char *state = open ? (sent ? "sent" : "failed") : s.state;
@@ -234,7 +287,8 @@ static enum pli_status put_off_fn(struct db_tx *tx, void *arg, struct err *err)
 {
 	const struct notice_result *result = arg;
 
-	return db_run(tx->conn, NULL, err, NOTICE_AGAIN, "iuu", clock_now_us() + BACKOFF_MOST_US, &result->entity, &result->notice);
+	return db_run(tx->conn, NULL, err, NOTICE_AGAIN, "iiiuu", clock_now_us() + PUT_OFF_US, INT64_C(1), INT64_C(0), &result->entity,
+		      &result->notice);
 }
 
 /* One whose rows are damaged must not keep the others waiting: it is tried again much later. */

@@ -6,7 +6,7 @@
  *   3 control line   4 settings (the effective pli.conf)   5 null device
  *   front:   6 data/   7 journal/   8 public/   9 tls/   10 control socket's listener   11 … listening sockets
  *   keeper:  6 keys/   7 journal/
- *   courier: 6 outbox/
+ *   courier: 6 outbox/   7 the relay's password   8 its authorities   (null device: none)
  * Links between processes come over the control line. */
 #ifndef PLI_CHILD_H
 #define PLI_CHILD_H
@@ -30,7 +30,7 @@ enum child_fd {
 	CHILD_FD_FRONT_DATA = 6, CHILD_FD_FRONT_JOURNAL = 7, CHILD_FD_FRONT_PUBLIC = 8, CHILD_FD_FRONT_TLS = 9,
 	CHILD_FD_FRONT_CTL = 10, CHILD_FD_FRONT_LISTEN = 11,
 	CHILD_FD_KEEPER_KEYS = 6, CHILD_FD_KEEPER_JOURNAL = 7,
-	CHILD_FD_COURIER_OUTBOX = 6,
+	CHILD_FD_COURIER_OUTBOX = 6, CHILD_FD_COURIER_PASSWORD = 7, CHILD_FD_COURIER_CA = 8,
 };
 #define CHILD_FDS_MAX (CHILD_FD_FRONT_LISTEN + SETTINGS_LISTEN_MAX)
 

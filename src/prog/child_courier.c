@@ -1,14 +1,66 @@
-/* pli-courier: the only process that dials out.  No database, no key. */
-#include "courier_main.h"
+/* pli-courier: the only process that dials out.  No database, no key but the password for the relay. */
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "log.h"
 #include "pool.h"
+#include "text.h"
+
+#include "courier_main.h"
+#include "relay.h"
 
 #include "control.h"
+#include "relay_settings.h"
 #include "sysexit.h"
 
 #include "child_reload.h"
 
 #include "child.h"
+
+#define SECRET_MAX_BYTES 1024
+#define CA_MAX_BYTES (1024 * 1024)
+
+/* What the parent opened for us: all of it, at most max bytes; NULL when it is the null device. */
+static enum pli_status read_given(struct pool *pool, int fd, const char *what, size_t max, char **text_r, struct err *err)
+{
+	struct stat sb;
+	char *text;
+	ssize_t n;
+
+	*text_r = NULL;
+	if (fstat(fd, &sb) != 0)
+		return err_errno(err, what);
+	if (S_ISCHR(sb.st_mode))
+		return PLI_OK;
+	text = pool_alloc(pool, max + 1);
+	n = pread(fd, text, max + 1, 0);
+	close(fd);
+	if (n < 0)
+		return err_errno(err, what);
+	if ((size_t)n > max)
+		return err_set(err, PLI_LIMIT, "[mail] %s is longer than %zu bytes", what, max);
+	text[n] = '\0';
+	*text_r = text;
+	return PLI_OK;
+}
+
+static enum pli_status read_relay(struct pool *pool, const struct settings *s, struct relay_config *config_r, struct err *err)
+{
+	char *password, *ca;
+	enum pli_status st = read_given(pool, CHILD_FD_COURIER_PASSWORD, "password_file", SECRET_MAX_BYTES, &password, err);
+
+	if (st == PLI_OK)
+		st = read_given(pool, CHILD_FD_COURIER_CA, "ca_file", CA_MAX_BYTES, &ca, err);
+	if (st != PLI_OK)
+		return st;
+	if (password)
+		password[strcspn(password, "\r\n")] = '\0';
+	if (password && !password[0])
+		return err_set(err, PLI_INPUT, "[mail] password_file is empty");
+	relay_settings(s, password, ca, config_r);
+	return PLI_OK;
+}
 
 static enum pli_status confine_courier(struct err *err)
 {
@@ -24,27 +76,39 @@ static enum pli_status confine_courier(struct err *err)
 		{ -1, "/usr/lib/ssl", false },
 		{ -1, "/dev/urandom", false },
 	};
-	enum pli_status st = courier_prepare(err);
-
-	if (st == PLI_OK)
-		st = confine_files(rules, sizeof(rules) / sizeof(rules[0]), true, err);
+	enum pli_status st = confine_files(rules, sizeof(rules) / sizeof(rules[0]), true, err);
 	return st == PLI_OK ? confine_calls(CONFINE_COURIER, err) : st;
 }
 
 int child_courier(int argc, char **argv)
 {
-	AUTO_POOL pool = pool_new();
+	AUTO_POOL pool = pool_new_secret();
 	struct err err = { 0 };
+	struct relay_config relay;
 	struct child child;
-
-	if (child_begin(pool, argc, argv, &child, &err) != PLI_OK || confine_courier(&err) != PLI_OK ||
-	    control_send(CHILD_FD_CONTROL, CONTROL_READY, NULL, -1, &err) != PLI_OK)
-		return child_failed(&err);
 	struct child_reload reload = { .live = &child.settings };
-	const struct courier_config config = { .outbox_dir_fd = CHILD_FD_COURIER_OUTBOX,
-					       .control_fd = CHILD_FD_CONTROL,
-					       .control = child_reload_control, .control_arg = &reload };
-	if (courier_serve(&config, &err) != PLI_OK)
+	struct courier_config config = { .outbox_dir_fd = CHILD_FD_COURIER_OUTBOX, .control_fd = CHILD_FD_CONTROL,
+					 .control = child_reload_control, .control_arg = &reload };
+	struct courier *courier;
+	enum pli_status st = child_begin(pool, argc, argv, &child, &err);
+
+	if (st == PLI_OK && !str_eq(child.settings.mail, "outbox")) {
+		config.relay = &relay;
+		st = read_relay(pool, &child.settings, &relay, &err);
+	}
+	if (st == PLI_OK)
+		st = courier_new(&config, &courier, &err);
+	if (st == PLI_OK)
+		st = confine_courier(&err);
+	if (st == PLI_OK)
+		st = control_send(CHILD_FD_CONTROL, CONTROL_READY, NULL, -1, &err);
+	if (st != PLI_OK)
 		return child_failed(&err);
+	st = courier_serve(courier, &err);
+	/* Threads may be under way, in the middle of a relay's silence. */
+	if (st != PLI_OK)
+		_exit(child_failed(&err));
+	if (!courier_end(courier))
+		_exit(EX_OK);
 	return EX_OK;
 }

@@ -212,7 +212,9 @@ static enum pli_status start_https(struct child_front *f, struct err *err)
 static enum pli_status start_dispatch(struct child_front *f, struct err *err)
 {
 	struct dispatch_config config = { .office = f->front.office, .render = doors_notice_render,
-					  .render_arg = f->doors, .paused = f->child.settings.mail_paused };
+					  .render_arg = f->doors,
+					  .relay = !str_eq(f->child.settings.mail, "outbox"),
+					  .paused = f->child.settings.mail_paused };
 	enum pli_status st = dispatch_start(&config, &f->dispatch, err);
 
 	if (st == PLI_OK && f->courier_fd >= 0) {

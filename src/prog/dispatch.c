@@ -21,6 +21,9 @@
 #define POLL_MS 1000			/* a lost wake-up costs this much */
 #define READ_BYTES 16384
 #define RETRY_MS 1000			/* after an error of the database or keeper */
+#define REST_MOST_US (60 * SECOND_US)	/* between trials while the relay is away */
+#define STOP_US (2 * SECOND_US)
+#define STOP_POLL_MS 50
 
 /* One notice at the courier.  A batch's notices share its pool. */
 struct batch {
@@ -33,7 +36,7 @@ struct flight {
 	struct notice_job *job;
 	bool answered;
 	enum job_outcome outcome;
-	char reply[JOB_REPLY_MAX + 1];
+	char reply[JOB_REPLY_MAX + 1], peer[JOB_PEER_MAX + 1], tls[JOB_TLS_MAX + 1];
 };
 
 struct dispatch {
@@ -50,6 +53,8 @@ struct dispatch {
 	uint64_t next_number;
 	int64_t not_before_us;		/* monotonic: pause after an error */
 	bool lost;			/* a lease failed half way: some notices are leased by nobody */
+	unsigned away;			/* rests since the relay was last there */
+	int64_t rest_until_us;		/* monotonic: no lease before, when away > 0 */
 };
 
 static void wake(struct dispatch *d)
@@ -80,14 +85,20 @@ static void drop_link(struct dispatch *d)
 
 static void send_job(struct dispatch *d, const struct flight *f)
 {
-	struct job job = { .type = JOB_OUTBOX, .number = f->number, .mail = f->job->mail, .mail_n = f->job->mail_n };
+	struct job job = { .type = d->config.relay ? JOB_MAIL : JOB_OUTBOX, .number = f->number, .mail = f->job->mail,
+			   .mail_n = f->job->mail_n };
 	struct err err;
 	AUTO_BUF out = { .secret = 1 };
 	size_t at = 0;
 
 	if (d->link < 0)
 		return;
-	snprintf(job.name, sizeof(job.name), "%s", f->job->file_name);
+	if (d->config.relay) {
+		snprintf(job.from, sizeof(job.from), "%s", f->job->from);
+		snprintf(job.to, sizeof(job.to), "%s", f->job->to);
+	} else {
+		snprintf(job.name, sizeof(job.name), "%s", f->job->file_name);
+	}
 	if (job_write(&out, &job, &err) != PLI_OK) {
 		log_error("dispatch.job", "%s", err.text);
 		return;
@@ -151,7 +162,7 @@ static bool lease_batch(struct dispatch *d)
 
 	batch->pool = pool_new_secret();	/* mails hold links */
 	jobs = POOL_ARRAY(batch->pool, struct notice_job, BATCH);
-	st = notice_lease(d->config.office, batch->pool, d->config.render, d->config.render_arg, BATCH, jobs, &count,
+	st = notice_lease(d->config.office, batch->pool, d->config.render, d->config.render_arg, d->away ? 1 : BATCH, jobs, &count,
 			  &err);
 	if (st != PLI_OK) {
 		pause_after(d, "notices could not be leased", &err);
@@ -177,6 +188,8 @@ static void take_answer(struct dispatch *d, const struct job *job)
 		f->answered = true;
 		f->outcome = job->outcome;
 		memcpy(f->reply, job->reply, sizeof(f->reply));
+		memcpy(f->peer, job->peer, sizeof(f->peer));
+		memcpy(f->tls, job->tls, sizeof(f->tls));
 		d->answered++;
 		return;
 	}
@@ -222,6 +235,59 @@ static void land(struct dispatch *d, struct flight *f)
 	}
 }
 
+/* What the answers tell of the relay itself. */
+static void judge_relay(struct dispatch *d)
+{
+	bool there = false, away = false;
+	const char *words = "";
+
+	for (int i = 0; i < DISPATCH_MAX; i++) {
+		const struct flight *f = &d->flights[i];
+		if (!f->number || !f->answered)
+			continue;
+		if (f->outcome == JOB_AWAY)
+			words = f->reply;
+		there = there || f->outcome != JOB_AWAY;
+		away = away || f->outcome == JOB_AWAY;
+	}
+	if (there && d->away > 0)
+		log_info("relay.back", "the relay takes mail again");
+	if (there)
+		d->away = 0;
+	if (!away)
+		return;
+	/* Answers of one break come one after the other: they count once. */
+	if (d->away == 0 || clock_mono_us() >= d->rest_until_us) {
+		int64_t rest_us = SECOND_US << (d->away < 6 ? d->away : 6);
+
+		if (d->away++ == 0)
+			log_warn("relay.away", "notices wait: %s", words);
+		d->rest_until_us = clock_mono_us() + (rest_us < REST_MOST_US ? rest_us : REST_MOST_US);
+	}
+}
+
+/* When a notice that met no relay is due again: as soon as the rest is over. */
+static int64_t after_rest_us(const struct dispatch *d)
+{
+	int64_t left = d->rest_until_us - clock_mono_us();
+
+	return clock_now_us() + (left > 0 ? left : 0);
+}
+
+static void result_fill(const struct dispatch *d, const struct flight *f, struct notice_result *result_r)
+{
+	static const int outcomes[] = {
+		[JOB_DONE] = NOTICE_SENT, [JOB_REFUSED] = NOTICE_FAILED, [JOB_AGAIN] = NOTICE_RETRY, [JOB_AWAY] = NOTICE_AWAY,
+		[JOB_DOUBT] = NOTICE_DOUBT,
+	};
+
+	*result_r = (struct notice_result){ .entity = f->job->entity, .notice = f->job->notice, .reply = f->reply, .peer = f->peer,
+					    .tls = f->tls, .message_id = f->job->message_id };
+	result_r->outcome = outcomes[f->outcome];
+	if (f->outcome == JOB_AWAY)
+		result_r->retry_us = after_rest_us(d);
+}
+
 /* One transaction for all that was answered; after an error they stay answered and are settled later. */
 static void settle(struct dispatch *d)
 {
@@ -230,17 +296,13 @@ static void settle(struct dispatch *d)
 	unsigned count = 0;
 	struct err err = { 0 };
 
+	judge_relay(d);
 	for (int i = 0; i < DISPATCH_MAX; i++) {
 		struct flight *f = &d->flights[i];
 		if (!f->number || !f->answered)
 			continue;
 		settled[count] = f;
-		results[count++] = (struct notice_result){
-			.entity = f->job->entity, .notice = f->job->notice, .reply = f->reply,
-			.message_id = f->job->message_id,
-			.outcome = f->outcome == JOB_DONE ? NOTICE_SENT
-				   : f->outcome == JOB_REFUSED ? NOTICE_FAILED : NOTICE_RETRY,
-		};
+		result_fill(d, f, &results[count++]);
 	}
 	if (count == 0)
 		return;
@@ -280,24 +342,38 @@ static void recover_lost(struct dispatch *d)
 		pause_after(d, "leases could not be cleared", &err);
 }
 
+/* Room for a batch, somebody to send it to, and no rest.  While the relay is away: one at a time. */
+static bool may_lease(struct dispatch *d)
+{
+	if (atomic_load(&d->paused) || d->link < 0 || atomic_load(&d->stop))
+		return false;
+	if (d->away > 0)
+		return d->flying == 0 && clock_mono_us() >= d->rest_until_us;
+	return d->flying + BATCH <= DISPATCH_MAX;
+}
+
 static void *dispatch_thread(void *arg)
 {
 	struct dispatch *d = arg;
+	int64_t end_us = 0;
 	bool more = true;
 
-	while (!atomic_load(&d->stop)) {
+	/* At a stop: what has left is waited for, so that it is not sent twice. */
+	while (!end_us || (d->flying > 0 && clock_mono_us() < end_us)) {
 		bool wait = clock_mono_us() < d->not_before_us;
 		take_new_link(d);
 		if (!wait && d->answered > 0)
 			settle(d);
-		if (!wait && !atomic_load(&d->paused) && d->link >= 0 && d->flying + BATCH <= DISPATCH_MAX) {
+		if (!wait && may_lease(d)) {
 			atomic_store(&d->due, false);
 			recover_lost(d);
 			more = lease_batch(d);
 		} else {
 			more = false;
 		}
-		wait_something(d, more || (d->answered > 0 && !wait) ? 0 : wait ? RETRY_MS / 4 : POLL_MS);
+		wait_something(d, more || (d->answered > 0 && !wait) ? 0 : end_us ? STOP_POLL_MS : wait ? RETRY_MS / 4 : POLL_MS);
+		if (!end_us && atomic_load(&d->stop))
+			end_us = clock_mono_us() + STOP_US;
 	}
 	if (d->answered > 0)
 		settle(d);

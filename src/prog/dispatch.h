@@ -1,6 +1,9 @@
 /* Front's notice dispatcher: one thread that leases due notices, has them rendered, sends them to the courier and settles what it
  * answers.  At most DISPATCH_MAX notices are under way; what the courier has not answered when it dies is sent again to the
- * next one, with the same bytes and file name. */
+ * next one, with the same bytes and file name.
+ *
+ * While the relay itself is away, leasing rests: for a second first, then longer, up to a minute; after each rest one notice is sent as
+ * a trial.  Nothing else in the server waits for any of this. */
 #ifndef PLI_DISPATCH_H
 #define PLI_DISPATCH_H
 
@@ -15,6 +18,7 @@ struct dispatch_config {
 	struct office *office;		/* borrowed */
 	notice_render *render;
 	void *render_arg;
+	bool relay;			/* mails go to the relay; else into the outbox */
 	bool paused;			/* at first; see dispatch_pause */
 };
 MUST enum pli_status dispatch_start(const struct dispatch_config *config, struct dispatch **dispatch_r, struct err *err);
@@ -22,7 +26,7 @@ MUST enum pli_status dispatch_start(const struct dispatch_config *config, struct
 void dispatch_link(struct dispatch *dispatch, int fd);
 /* Paused: nothing is leased.  Any thread. */
 void dispatch_pause(struct dispatch *dispatch, bool paused);
-/* Waits for the batch under way; NULL is allowed. */
+/* Waits a moment for what is under way, so that a mail that left is not sent twice; NULL is allowed. */
 void dispatch_stop(struct dispatch *dispatch);
 
 #endif

@@ -37,7 +37,32 @@
 
 /* ------------------------------------------------------------------ starting one */
 
-static void start_fds(const struct host *host, enum child_kind kind, struct child_start *start)
+/* A file that the settings name, below DIR or with its whole path; the null device when they name none.  Read by the child alone. */
+static enum pli_status open_named(const struct host *host, const char *what, const char *name, int *fd_r, struct err *err)
+{
+	*fd_r = name ? openat(host->instance->dir_fd, name, O_RDONLY | O_CLOEXEC) : open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (*fd_r >= 0)
+		return PLI_OK;
+	(void)err_set(err, errno == ENOENT ? PLI_ABSENT : PLI_IO, "[mail] %s = %s: %s", what, name ? name : "", strerror(errno));
+	return err_hint(err, "Paths in pli.conf begin at the instance's directory, or with a slash.");
+}
+
+/* Anew for each courier: a password that was changed is taken by the next one. */
+static enum pli_status open_relay_files(const struct host *host, int files_r[2], struct err *err)
+{
+	const struct settings *s = &host->instance->settings;
+	bool relay = strcmp(s->mail, "outbox") != 0;
+	enum pli_status st = open_named(host, "password_file", relay ? s->mail_password_file : NULL, &files_r[0], err);
+
+	if (st != PLI_OK)
+		return st;
+	st = open_named(host, "ca_file", relay ? s->mail_ca_file : NULL, &files_r[1], err);
+	if (st != PLI_OK)
+		close(files_r[0]);
+	return st;
+}
+
+static void start_fds(const struct host *host, enum child_kind kind, const int relay_files[2], struct child_start *start)
 {
 	const int *folder = host->instance->folder_fd;
 	int n = 0;
@@ -58,6 +83,8 @@ static void start_fds(const struct host *host, enum child_kind kind, struct chil
 		break;
 	case CHILD_COURIER:
 		start->fds[n++] = folder[FOLDER_OUTBOX];
+		start->fds[n++] = relay_files[0];
+		start->fds[n++] = relay_files[1];
 		break;
 	default:
 		assert(!"kind");
@@ -102,23 +129,35 @@ static void link_to_others(struct host *host, enum child_kind kind)
 		link_pair(host, CHILD_FRONT, CONTROL_LINK_COURIER, CHILD_COURIER, CONTROL_LINK_FRONT);
 }
 
+static void close_files(const int *fds, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
 static enum pli_status start_worker(struct host *host, enum child_kind kind, struct err *err)
 {
 	struct worker *w = &host->workers[kind];
 	struct child_start start = { .kind = kind, .owner = *owner_of(host, kind), .settings_fd = host->settings_fd,
 				     .mode = host->serve ? "serve" : "verbs" };
-	int pair[2];
-	enum pli_status st;
+	int pair[2], relay_files[2] = { -1, -1 };
+	enum pli_status st = kind == CHILD_COURIER ? open_relay_files(host, relay_files, err) : PLI_OK;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-		return err_errno(err, "socketpair");
+	if (st == PLI_OK && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		st = err_errno(err, "socketpair");
+	if (st != PLI_OK) {
+		close_files(relay_files, 2);
+		return st;
+	}
 	/* Only our end: the flag belongs to the socket, not to the descriptor that the child inherits. */
 	if (fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0)
 		log_warn("host.control", "%s", strerror(errno));
 	start.control_fd = pair[1];
-	start_fds(host, kind, &start);
+	start_fds(host, kind, relay_files, &start);
 	st = child_start(&start, &w->pid, err);
 	close(pair[1]);
+	close_files(relay_files, 2);
 	if (st != PLI_OK) {
 		close(pair[0]);
 		w->pid = 0;

@@ -73,10 +73,6 @@ static enum pli_status read_options(struct init *init, struct err *err)
 		st = add_line(&conf, "mail", mail, err);
 	if (st == PLI_OK)
 		st = settings_parse(init->call->pool, "the options", conf.p, NULL, &init->settings, err);
-	if (st == PLI_OK && !str_eq(init->settings.mail, "outbox")) {
-		(void)err_set(err, PLI_INPUT, "--mail %s: this version does not speak to a relay yet", init->settings.mail);
-		return err_hint(err, "--mail outbox writes each notice as a file into outbox/");
-	}
 	return st;
 }
 
@@ -220,7 +216,10 @@ static void say_made(const struct init *init)
 	printf("  serve it:        pli serve %s\n", dir);
 	printf("  address:         %s\n", instance_base_url(init->call->pool, &init->settings));
 	printf("  clients trust:   %s/tls/ca.pem   (until you put your own cert.pem and key.pem there)\n", dir);
-	printf("  caught mail:     %s/outbox/\n", dir);
+	if (str_eq(init->settings.mail, "outbox"))
+		printf("  caught mail:     %s/outbox/\n", dir);
+	else
+		printf("  mail goes to:    %s   (user, password_file, bounce_domain and more: [mail] in pli.conf)\n", init->settings.mail);
 	printf("  proofs trust:    %s/public/root.pem and log.pub\n", dir);
 	printf("  an API token:    pli token add %s %s\n", dir, init->admin);
 }

@@ -14,14 +14,6 @@
 
 extern char **environ;
 
-static enum pli_status servable(const struct settings *settings, struct err *err)
-{
-	if (str_eq(settings->mail, "outbox"))
-		return PLI_OK;
-	(void)err_set(err, PLI_INVALID, "pli.conf: mail = %s: this version does not speak to a relay yet", settings->mail);
-	return err_hint(err, "mail = outbox writes each notice as a file into outbox/");
-}
-
 static void say_where(struct pool *pool, const struct instance *instance)
 {
 	const struct settings *s = &instance->settings;
@@ -42,7 +34,7 @@ int verb_serve(struct cli_call *call)
 	if (instance_open(call->pool, args_word(call->args, 0), environ, &instance, &err) != PLI_OK)
 		return sysexit_say(&err);
 	log_init("pli", log_level_parse(instance.settings.log_level));
-	if (servable(&instance.settings, &err) != PLI_OK || instance_lock(&instance, &err) != PLI_OK) {
+	if (instance_lock(&instance, &err) != PLI_OK) {
 		instance_close(&instance);
 		return sysexit_say(&err);
 	}
