@@ -18,8 +18,8 @@ D=$TMP/closed/instance
 instance_make --demo
 same 'init of a directory that is not empty' 73 "$(rc "$PLI" init "$D" --host localhost --admin a@example.org --password-file "$TMP/admin.password")"
 same 'init without --admin' 64 "$(rc "$PLI" init "$TMP/x" --host localhost)"
-same 'init with a relay' 64 "$(rc "$PLI" init "$TMP/x" --host localhost --admin a@example.org --mail smtp://relay:25 --password-file "$TMP/admin.password")"
-has 'a relay is refused with a reason' "$TMP/err" 'outbox'
+same 'init with a relay that is none' 64 "$(rc "$PLI" init "$TMP/x" --host localhost --admin a@example.org --mail http://relay:25 --password-file "$TMP/admin.password")"
+has 'what a relay looks like' "$TMP/err" 'smtps://HOST:PORT'
 same 'init with an unknown option' 64 "$(rc "$PLI" init "$TMP/x" --hots localhost)"
 has 'the option meant' "$TMP/err" '--host'
 printf 'short\n' >"$TMP/short"
@@ -149,8 +149,9 @@ printf '[server]\nlissen = 127.0.0.1:1\n' >>"$D/pli.conf"
 same 'an unknown setting' 64 "$(rc "$PLI" serve "$D")"
 has 'the setting meant' "$TMP/err" 'listen'
 cat "$TMP/pli.conf" >"$D/pli.conf"
-printf '[mail]\nmail = smtp://relay.example.net:25\n' >>"$D/pli.conf"
-check 'a relay is refused at the start too' [ "$(rc "$PLI" serve "$D")" -ne 0 ]
+sed 's|^mail = .*|mail = smtp://relay.example.net:25\nuser = u\npassword_file = nowhere|' "$TMP/pli.conf" >"$D/pli.conf"
+check 'a password that is not there ends the start' [ "$(rc "$PLI" serve "$D")" -ne 0 ]
+has 'which file' "$TMP/err" 'nowhere'
 cat "$TMP/pli.conf" >"$D/pli.conf"
 if [ "$me" -eq 0 ] && unshare -m true 2>/dev/null; then
 	grep -v '^pli-' /etc/passwd >"$TMP/passwd"
