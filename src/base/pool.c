@@ -1,12 +1,10 @@
 /* Pools: chunks of growing size, each piece cut from the newest one; large pieces get a chunk of
  * their own.  Also the plain heap calls that end the process when memory runs out. */
 #include <assert.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "pool.h"
@@ -111,24 +109,6 @@ int mem_same(const void *a, const void *b, size_t n)
 	/* The compiler may not turn the loop into an early exit. */
 	__asm__ volatile("" : "+r"(different));
 	return different == 0;
-}
-
-void mem_random(void *p, size_t n)
-{
-	unsigned char *at = p;
-
-	while (n) {
-		ssize_t got = getrandom(at, n, 0);
-
-		if (got < 0) {
-			if (errno == EINTR)
-				continue;
-			perror("pli: no random bytes from the kernel");
-			abort();
-		}
-		at += got;
-		n -= (size_t)got;
-	}
 }
 
 static struct pool *pool_make(bool secret)

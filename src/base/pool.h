@@ -38,7 +38,7 @@ void mem_wipe(void *p, size_t n);
 void mem_wipe_stack(void);
 /* Constant-time equality. */
 int mem_same(const void *a, const void *b, size_t n);
-/* Cryptographically random bytes; aborts if the kernel has none. */
+/* Cryptographically random bytes (random.c); aborts if the kernel has none. */
 void mem_random(void *p, size_t n);
 
 static inline void pool_auto_free(struct pool **p)

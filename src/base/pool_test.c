@@ -7,6 +7,10 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "pool.h"
 
 static void test_alloc(void **state)
@@ -93,6 +97,44 @@ static void test_random(void **state)
 	mem_wipe(NULL, 0);
 }
 
+static void *draw(void *arg)
+{
+	mem_random(arg, 16);
+	return NULL;
+}
+
+/* Bytes are fetched for several calls at once; no call, thread or forked process may see those of another. */
+static void test_random_apart(void **state)
+{
+	unsigned char seen[400][16], of_child[16];
+	pthread_t thread;
+	int ends[2], code;
+	pid_t pid;
+
+	(void)state;
+	for (int i = 0; i < 398; i++)
+		mem_random(seen[i], 16);
+	assert_int_equal(pthread_create(&thread, NULL, draw, seen[398]), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (!pid) {
+		mem_random(of_child, 16);
+		_exit(write(ends[1], of_child, 16) == 16 ? 0 : 1);
+	}
+	assert_int_equal(read(ends[0], of_child, 16), 16);
+	assert_int_equal(waitpid(pid, &code, 0), pid);
+	assert_int_equal(code, 0);
+	mem_random(seen[399], 16);
+	for (int i = 0; i < 400; i++) {
+		assert_memory_not_equal(seen[i], of_child, 16);
+		for (int k = 0; k < i; k++)
+			assert_memory_not_equal(seen[i], seen[k], 16);
+	}
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void test_heap(void **state)
 {
 	char *p = mem_alloc(10);
@@ -116,6 +158,7 @@ int main(void)
 		cmocka_unit_test(test_cleanup),
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_random_apart),
 		cmocka_unit_test(test_heap),
 	};
 
