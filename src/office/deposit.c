@@ -12,7 +12,6 @@
 
 #include "cipher.h"
 #include "db.h"
-#include "keywrap.h"
 #include "object.h"
 
 #include "keeper.h"
@@ -23,11 +22,11 @@
 
 #include "deposit_own.h"
 #include "draft.h"
+#include "key_reserve.h"
 #include "link.h"
 #include "office_own.h"
 #include "upload_own.h"
 
-#define WRAP_MAX 256
 /* Staged parts of a request that never came to its commit. */
 #define STAGING_US DAY_US
 
@@ -118,57 +117,47 @@ static struct deposit_bytes kept(struct deposit_work *w, struct buf *scratch)
 	return b;
 }
 
-/* Letter key and link tokens, in as few round trips as the link to the keeper allows. */
-static enum pli_status keys_wrap(struct deposit_work *w, struct err *err)
+/* Letter key and link tokens, wrapped by the keeper.  They bring the letter's id, unless it was a draft: then it has both already, and
+ * its files lie under the key. */
+static enum pli_status keys_take(struct deposit_work *w, struct reserved_keys *keys, struct err *err)
 {
-	const struct letter *l = &w->letter;
-	unsigned count = l->recipient_count + 1;
-	struct keywrap_item *items = POOL_ARRAY(w->pool, struct keywrap_item, count);
-	uint8_t (*aads)[META_AAD_MAX] = pool_alloc(w->pool, (size_t)count * META_AAD_MAX);
-	struct keywrap keywrap;
-	enum pli_status st = PLI_OK;
+	const struct draft *draft = w->deposit->draft;
+	struct key_reserve *reserve = w->office->keys;
 
-	keeper_keywrap(w->office->parts.keeper, &keywrap);
-	for (unsigned i = 0; i < count; i++) {
-		const struct meta_place *place = i ? LINK_PLACE(&l->entity, &l->letter, i) : LETTER_KEY_PLACE(&l->entity, &l->letter);
-		items[i] = (struct keywrap_item){ .kid = w->kid, .aad = aads[i], .in_n = 32 };
-		items[i].in = i ? w->recipients[i - 1].token : w->letter_key;
-		items[i].aad_n = meta_aad(aads[i], place);
-	}
-	for (unsigned from = 0; st == PLI_OK && from < count; from += WRAP_MAX)
-		st = keywrap.wrap(keywrap.arg, items + from, count - from < WRAP_MAX ? count - from : WRAP_MAX, err);
-	if (st != PLI_OK)
-		return st;
-	w->wrapped_key = (struct deposit_bytes){ items[0].out, items[0].out_n };
-	for (unsigned i = 1; i < count; i++)
-		w->recipients[i - 1].wrapped_token = (struct deposit_bytes){ items[i].out, items[i].out_n };
-	return PLI_OK;
+	if (!draft)
+		return key_reserve_take(reserve, &w->who->entity, w->kid, w->letter.recipient_count, w->pool, keys, err);
+	keys->letter = draft->draft;
+	memcpy(keys->key, draft->letter_key, sizeof(keys->key));
+	return key_reserve_wrap(reserve, &w->who->entity, w->kid, w->letter.recipient_count, w->pool, keys, err);
 }
 
 static enum pli_status keys_make(struct deposit_work *w, struct err *err)
 {
 	unsigned count = w->letter.recipient_count;
+	struct reserved_keys *keys = POOL_NEW(w->pool, struct reserved_keys);
 	enum pli_status st = directory_kek(w->office->parts.directory, "letter", &w->who->entity,
 					   clock_month(w->letter.expires_us), w->kid, err);
 
+	if (st == PLI_OK)
+		st = keys_take(w, keys, err);
+	if (st == PLI_OK) {
+		w->letter.letter = keys->letter;
+		memcpy(w->letter_key, keys->key, sizeof(w->letter_key));
+	}
+	mem_wipe(keys->key, sizeof(keys->key));
 	if (st != PLI_OK)
 		return st;
+	w->wrapped_key = (struct deposit_bytes){ keys->wrapped_key, sizeof(keys->wrapped_key) };
 	w->recipients = POOL_ARRAY(w->pool, struct deposit_recipient, count);
-	if (w->deposit->draft)	/* its files lie under it already */
-		memcpy(w->letter_key, w->deposit->draft->letter_key, sizeof(w->letter_key));
-	else
-		mem_random(w->letter_key, sizeof(w->letter_key));
 	for (unsigned i = 0; i < count; i++) {
 		struct deposit_recipient *d = &w->recipients[i];
-		mem_random(d->token, sizeof(d->token));
 		mem_random(d->salt, sizeof(d->salt));
-		link_hash(d->token, d->token_hash);
+		link_hash(keys->tokens[i].token, d->token_hash);
+		mem_wipe(keys->tokens[i].token, sizeof(keys->tokens[i].token));
+		d->wrapped_token = (struct deposit_bytes){ keys->tokens[i].wrapped, sizeof(keys->tokens[i].wrapped) };
 		uuid_make(&d->notice);
 	}
-	st = keys_wrap(w, err);
-	for (unsigned i = 0; i < count; i++)
-		mem_wipe(w->recipients[i].token, sizeof(w->recipients[i].token));
-	return st;
+	return PLI_OK;
 }
 
 static enum pli_status recipients_seal(struct deposit_work *w, struct buf *scratch, struct err *err)

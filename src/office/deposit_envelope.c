@@ -239,7 +239,6 @@ enum pli_status deposit_envelope(struct deposit_work *w, struct err *err)
 	l->entity_name = who->entity_name;
 	l->siren = who->siren ? who->siren : "";
 	w->now_us = l->created_us = clock_now_us();
-	uuid_make(&l->letter);
 	if (w->deposit->draft) {
 		l->letter = w->deposit->draft->draft;
 		l->created_us = w->deposit->draft->created_us;

@@ -26,7 +26,6 @@ struct deposit_bytes {
 };
 /* What a recipient needs beside his struct letter_recipient, ready to be inserted. */
 struct deposit_recipient {
-	uint8_t token[32];		/* wiped once wrapped */
 	uint8_t token_hash[32];
 	uint8_t salt[32];
 	const char *sheet;

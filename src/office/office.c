@@ -7,6 +7,7 @@
 #include "journal.h"
 #include "keeper.h"
 
+#include "key_reserve.h"
 #include "office_own.h"
 
 enum pli_status office_new(const struct office_parts *parts, struct office **office_r, struct err *err)
@@ -18,6 +19,7 @@ enum pli_status office_new(const struct office_parts *parts, struct office **off
 		return err_set(err, PLI_BUG, "The office needs database, keeper, directory, journal, objects and settings.");
 	office = mem_alloc(sizeof(*office));
 	office->parts = *parts;
+	office->keys = key_reserve_new(parts->keeper);
 	pthread_mutex_init(&office->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -31,6 +33,7 @@ void office_free(struct office *office)
 {
 	if (!office)
 		return;
+	key_reserve_free(office->keys);
 	pthread_cond_destroy(&office->once_over);
 	pthread_mutex_destroy(&office->lock);
 	mem_free(office);

@@ -10,10 +10,12 @@
 
 #include "office.h"
 
+struct key_reserve;
 struct office_running;		/* idempotency keys of requests under way: once.c */
 
 struct office {
 	struct office_parts parts;
+	struct key_reserve *keys;
 	pthread_mutex_t lock;		/* of what follows; never held over a blocking call */
 	struct office_running *running;
 	pthread_cond_t once_over;	/* one of them ended; on the monotonic clock */
