@@ -13,6 +13,7 @@
 #include "canon.h"
 #include "entry.h"
 #include "event.h"
+#include "journal_count.h"
 #include "journal_own.h"
 
 #define ANSWER_US (10 * SECOND_US)	/* how long a commit group waits for the keeper */
@@ -36,6 +37,7 @@ struct item {
 	const char *state;
 	const uint8_t *shown;
 	size_t shown_n;
+	struct journal_count count;
 	enum pli_status (*numbered)(struct db_tx *tx, uint64_t seq, int64_t t_us, void *arg, struct err *err);
 	void *arg;
 };
@@ -162,6 +164,9 @@ enum pli_status journal_add(struct journal *journal, struct db_tx *tx, const str
 		.level = ev->actor->level, .channel = pool_str(pool, ev->actor->channel), .ip = pool_str(pool, ev->actor->ip),
 		.tls = pool_str(pool, ev->actor->tls), .d_json = pool_str(pool, ev->d_json), .h_json = pool_str(pool, ev->h_json),
 	};
+	item->count = (struct journal_count){ .counted = ev->entity != NULL, .event = event->name, .hidden = ev->hidden, .bytes = ev->bytes };
+	keep(&item->count.entity, ev->entity);
+	keep(&item->count.owner, ev->owner);
 	status = put_state(item, pool, ev, err);
 	if (status == PLI_OK && ev->shown_json)
 		status = put_sheet(item, pool, ev, err);
@@ -204,6 +209,7 @@ static enum pli_status finish(void *arg, struct db_tx *tx, void **items, size_t 
 {
 	struct journal *j = arg;
 	uint8_t (*salts)[16];
+	struct journal_count *counts = POOL_ARRAY(tx->pool, struct journal_count, count + 1);
 	AUTO_BUF text = { 0 };
 	int64_t now_us = clock_now_us();
 	enum pli_status status = PLI_OK;
@@ -220,7 +226,10 @@ static enum pli_status finish(void *arg, struct db_tx *tx, void **items, size_t 
 	for (size_t i = 0; i < count && status == PLI_OK; i++) {
 		status = number_one(j, tx, items[i], j->next_seq + i, salts[i], j->plan.leaves[i], &text, err);
 		tree_add(&j->plan.tree, j->plan.leaves[i]);
+		counts[i] = ((const struct item *)items[i])->count;
 	}
+	if (status == PLI_OK)
+		status = journal_count_add(tx->conn, tx->pool, counts, count, clock_local_day(j->plan.t_us, j->zone), err);
 	if (status == PLI_OK)
 		status = journal_store_heads(j, tx, &j->plan.heads_to, err);
 	return status;
@@ -257,6 +266,11 @@ static void committed(void *arg, struct db_group *group, void **items, size_t co
 }
 
 /* ---- opening ---- */
+
+void journal_use_zone(struct journal *journal, const char *zone)
+{
+	journal->zone = zone;
+}
 
 enum pli_status journal_leaves(struct db_conn *conn, uint64_t first, size_t count, uint8_t (*leaves_r)[32], struct err *err)
 {

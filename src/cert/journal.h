@@ -29,6 +29,8 @@ MUST enum pli_status journal_open(struct db *db, struct keeper *keeper, const ch
 				  struct journal **journal_r, struct err *err);
 /* Answers what waits and stores what is known (at most 11 s).  No write may be under way any more; call it before db_close. */
 void journal_close(struct journal *journal);
+/* The zone whose days the counters have ("Europe/Paris"; borrowed; UTC without it).  Before the first write. */
+void journal_use_zone(struct journal *journal, const char *zone);
 /* After a keeper restart: sends every entry above its size again and releases waiting groups. */
 void journal_keeper_back(struct journal *journal);
 
@@ -45,6 +47,10 @@ struct journal_event {
 	const uint8_t *meta_key;
 	const uint8_t *sheet_salt;	/* 32 bytes, with shown_json of `consigned`; else NULL: made here */
 	bool shown_elsewhere;		/* consigned: only the digest goes into the entry, the sheet is kept in the recipient's row */
+	/* For the counters: the letter's depositor (NULL: none), whether the entry is of a hidden copy, bytes of a deposit. */
+	const struct uuid *owner;
+	bool hidden;
+	uint64_t bytes;
 	/* Called on the writer thread once numbered, still inside the transaction; may be NULL. */
 	enum pli_status (*numbered)(struct db_tx *tx, uint64_t seq, int64_t t_us, void *arg, struct err *err);
 	void *arg;

@@ -35,7 +35,7 @@ struct journal_saved_head {
 struct journal {
 	struct db *db;
 	struct keeper *keeper;
-	const char *origin;
+	const char *origin, *zone;
 	pthread_t thread;
 	bool started;
 

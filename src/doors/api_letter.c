@@ -14,6 +14,7 @@
 
 #include "letter.h"
 #include "letter_journal.h"
+#include "statistics.h"
 
 #include "answer.h"
 #include "door.h"
@@ -163,5 +164,24 @@ enum pli_status api_journal(struct door_call *c, struct err *err)
 	}
 	c->x->res.status = 200;
 	answer_download(c, "text/csv; charset=utf-8", query.lang[0] == 'f' ? "journal.csv" : "journal-en.csv");
+	return PLI_OK;
+}
+
+enum pli_status api_statistics(struct door_call *c, struct err *err)
+{
+	static const char *const NAMES[] = { "from", "to", "by", NULL };
+	struct statistics_query query;
+	struct statistics statistics;
+	struct form q;
+	enum pli_status st = query_read(c, NAMES, &q, err);
+
+	if (st != PLI_OK)
+		return st;
+	query = (struct statistics_query){ .from = form_get(&q, "from"), .to = form_get(&q, "to"), .by = form_get(&q, "by") };
+	st = statistics_read(c->doors->office, &c->principal, c->pool, &query, &statistics, err);
+	if (st != PLI_OK)
+		return st;
+	statistics_json(&statistics, &c->x->res.body);
+	answer_json(c, 200);
 	return PLI_OK;
 }

@@ -20,6 +20,7 @@ enum pli_status api_draft_patch(struct door_call *c, struct err *err);
 enum pli_status api_draft_delete(struct door_call *c, struct err *err);
 enum pli_status api_draft_send(struct door_call *c, struct err *err);
 enum pli_status api_journal(struct door_call *c, struct err *err);
+enum pli_status api_statistics(struct door_call *c, struct err *err);
 enum pli_status api_upload_options(struct door_call *c, struct err *err);
 enum pli_status api_upload_post(struct door_call *c, struct err *err);
 enum pli_status api_upload_head(struct door_call *c, struct err *err);

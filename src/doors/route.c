@@ -40,6 +40,8 @@ static const struct route ROUTES[] = {
 	  .body_max = JSON_MAX, .handle = api_draft_send, .help = "Send a draft: it becomes a letter" },
 	{ .method = HTTP_GET, .pattern = "/api/v1/journal", .who = ROUTE_TOKEN, .handle = api_journal,
 	  .help = "Journal, newest first; JSON or CSV" },
+	{ .method = HTTP_GET, .pattern = "/api/v1/statistics", .who = ROUTE_TOKEN, .handle = api_statistics,
+	  .help = "What became of letters, in figures" },
 	{ .method = HTTP_OPTIONS, .pattern = "/api/v1/uploads", .who = ROUTE_ANYONE, .handle = api_upload_options,
 	  .help = "What this tus server can do" },
 	{ .method = HTTP_POST, .pattern = "/api/v1/uploads", .who = ROUTE_TOKEN, .types = ROUTE_TUS | ROUTE_EMPTY,

@@ -88,6 +88,16 @@ enum pli_status delivery_place(struct office *office, struct db_conn *conn, stru
 	return st;
 }
 
+bool delivery_place_hidden(const struct delivery_place *place)
+{
+	const struct letter *l = place->letter;
+
+	for (unsigned i = 0; i < l->recipient_count; i++)
+		if (l->recipients[i].n == place->n)
+			return str_eq(l->recipients[i].kind, "bcc");
+	return true;
+}
+
 enum pli_status delivery_place_read(struct office *office, struct pool *pool, const char *token,
 				    struct delivery_place *place_r, struct err *err)
 {

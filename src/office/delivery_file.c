@@ -6,6 +6,7 @@
 #include "jsonw.h"
 #include "log.h"
 #include "pool.h"
+#include "text.h"
 
 #include "stream.h"
 
@@ -53,6 +54,8 @@ static enum pli_status entry_add(const struct file_act *act, struct db_tx *tx, c
 	return journal_add(act->office->parts.journal, tx,
 			   &(struct journal_event){ .ev = ev, .actor = act->actor, .entity = &l->entity, .letter = &l->letter,
 						    .recipient = &l->recipients[act->view->me].recipient,
+						    .owner = &l->account,
+						    .hidden = str_eq(l->recipients[act->view->me].kind, "bcc"),
 						    .d_json = d.p, .h_json = h.p },
 			   err);
 }

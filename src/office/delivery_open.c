@@ -18,6 +18,7 @@
 
 #include "delivery_own.h"
 #include "office_own.h"
+#include "statistics.h"
 
 static const char TRY_RESERVE[] =
 	"UPDATE recipient SET tries = tries + 1 WHERE entity = $1 AND letter = $2 AND n = $3 AND tries < $4 AND locked IS NULL";
@@ -72,6 +73,7 @@ static enum pli_status lock_fn(struct db_tx *tx, void *arg, struct err *err)
 	return journal_add(o->office->parts.journal, tx,
 			   &(struct journal_event){ .ev = "handover.failed", .actor = o->actor, .entity = &o->place->entity,
 						    .letter = &o->place->letter_id, .recipient = &o->place->recipient,
+						    .owner = &o->place->letter->account, .hidden = delivery_place_hidden(o->place),
 						    .d_json = "{\"reason\":\"password\",\"tries\":10}" },
 			   err);
 }
@@ -136,10 +138,15 @@ static enum pli_status password_try(struct opening *o, struct pool *pool, const 
 
 static enum pli_status read_stamp(struct db_tx *tx, uint64_t seq, int64_t t_us, void *arg, struct err *err)
 {
-	const struct delivery_place *p = arg;
+	const struct opening *o = arg;
+	const struct delivery_place *p = o->place;
+	const struct statistics_reading reading = { .entity = &p->entity, .account = &p->letter->account, .letter = &p->letter_id,
+						    .recipient = &p->recipient, .n = p->n, .hidden = delivery_place_hidden(p),
+						    .read_us = t_us };
+	enum pli_status st = db_run(tx->conn, NULL, err, READ_AT, "iuui", t_us, &p->entity, &p->letter_id, (int64_t)p->n);
 
 	(void)seq;
-	return db_run(tx->conn, NULL, err, READ_AT, "iuui", t_us, &p->entity, &p->letter_id, (int64_t)p->n);
+	return st == PLI_OK ? statistics_reading_add(o->office, tx, &reading, err) : st;
 }
 
 static enum pli_status document_read(struct opening *o, struct db_tx *tx, struct err *err)
@@ -163,7 +170,7 @@ static enum pli_status document_read(struct opening *o, struct db_tx *tx, struct
 	return journal_add(o->office->parts.journal, tx,
 			   &(struct journal_event){ .ev = all ? "doc.complete" : "doc.partial", .actor = &SYSTEM, .entity = &p->entity,
 						    .letter = &p->letter_id, .shown_json = letter_shown(tx->pool, p->letter, NULL),
-						    .meta_key = o->meta_key },
+						    .meta_key = o->meta_key, .owner = &p->letter->account },
 			   err);
 }
 
@@ -173,14 +180,15 @@ static enum pli_status open_fn(struct db_tx *tx, void *arg, struct err *err)
 	const struct delivery_place *p = o->place;
 	int64_t now_us = clock_now_us();
 	struct journal_event ev = { .ev = "handover", .actor = o->actor, .entity = &p->entity, .letter = &p->letter_id,
-				    .recipient = &p->recipient };
+				    .recipient = &p->recipient, .owner = &p->letter->account,
+				    .hidden = delivery_place_hidden(p) };
 	enum pli_status st = db_run(tx->conn, &o->changed, err, FIRST_READ, "uui", &p->entity, &p->letter_id, (int64_t)p->n);
 
 	if (st != PLI_OK)
 		return st;
 	if (o->changed) {
 		ev.numbered = read_stamp;
-		ev.arg = (void *)p;
+		ev.arg = o;
 	} else {
 		ev.ev = "access";
 		ev.d_json = "{\"part\":0}";

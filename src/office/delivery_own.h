@@ -29,6 +29,8 @@ struct delivery_place {
 	int64_t renewal_day;
 	uint8_t token_hash[32];
 };
+/* The recipient is a hidden copy. */
+bool delivery_place_hidden(const struct delivery_place *place);
 /* Loads all of it on conn.  PLI_ABSENT for what is no link. */
 MUST enum pli_status delivery_place(struct office *office, struct db_conn *conn, struct pool *pool, const char *token,
 				    struct delivery_place *place_r, struct err *err);

@@ -84,6 +84,7 @@ static enum pli_status renew_fn(struct db_tx *tx, void *arg, struct err *err)
 	return journal_add(r->office->parts.journal, tx,
 			   &(struct journal_event){ .ev = "link.renewed", .actor = r->actor, .entity = &p->entity,
 						    .letter = &p->letter_id, .recipient = &p->recipient,
+						    .owner = &p->letter->account, .hidden = delivery_place_hidden(p),
 						    .numbered = gate_fill, .arg = r },
 			   err);
 }

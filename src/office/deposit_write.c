@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "text.h"
 
 #include "db.h"
 #include "object.h"
@@ -117,7 +118,7 @@ static enum pli_status entries_add(struct db_tx *tx, struct deposit_work *w, str
 	const struct letter *l = &w->letter;
 	struct journal *journal = w->office->parts.journal;
 	struct journal_event created = { .ev = "draft.created", .actor = w->actor, .entity = &l->entity, .letter = &l->letter,
-					 .shown_json = w->shown, .meta_key = w->who->meta_key };
+					 .shown_json = w->shown, .meta_key = w->who->meta_key, .owner = &l->account };
 	struct journal_event accepted = created;
 	struct journal_actor system = { .method = "system", .channel = "system" };
 	enum pli_status st = w->deposit->draft ? PLI_OK : journal_add(journal, tx, &created, err);
@@ -127,6 +128,9 @@ static enum pli_status entries_add(struct db_tx *tx, struct deposit_work *w, str
 	accepted.h_json = w->manifest_h;
 	accepted.numbered = accepted_numbered;
 	accepted.arg = w;
+	accepted.bytes = l->message_size;
+	for (unsigned i = 0; i < l->part_count; i++)
+		accepted.bytes += l->parts[i].size;
 	if (st == PLI_OK)
 		st = journal_add(journal, tx, &accepted, err);
 	for (unsigned i = 0; st == PLI_OK && i < l->recipient_count; i++) {
@@ -134,6 +138,7 @@ static enum pli_status entries_add(struct db_tx *tx, struct deposit_work *w, str
 			.ev = "consigned", .actor = &system, .entity = &l->entity, .letter = &l->letter,
 			.recipient = &l->recipients[i].recipient, .h_json = w->manifest_h, .shown_json = w->recipients[i].sheet,
 			.sheet_salt = w->recipients[i].salt, .shown_elsewhere = true, .meta_key = w->who->meta_key,
+			.owner = &l->account, .hidden = str_eq(l->recipients[i].kind, "bcc"),
 		};
 		st = journal_add(journal, tx, &consigned, err);
 	}

@@ -18,6 +18,7 @@
 #include "letter_own.h"
 #include "office_own.h"
 #include "search.h"
+#include "statistics.h"
 
 #define HOUR_US (3600 * SECOND_US)
 #define ORPHAN_GRACE_US HOUR_US
@@ -25,8 +26,9 @@
 #define AT_ONCE 100
 
 static const char VISITS_GET[] =
-	"SELECT v.entity, v.letter, v.n, v.hour, v.visits, r.recipient FROM visit v "
-	"JOIN recipient r ON r.entity = v.entity AND r.letter = v.letter AND r.n = v.n WHERE v.hour < $1 ORDER BY v.hour LIMIT $2";
+	"SELECT v.entity, v.letter, v.n, v.hour, v.visits, r.recipient, r.kind, l.account FROM visit v "
+	"JOIN recipient r ON r.entity = v.entity AND r.letter = v.letter AND r.n = v.n "
+	"JOIN letter l ON l.entity = v.entity AND l.letter = v.letter WHERE v.hour < $1 ORDER BY v.hour LIMIT $2";
 static const char VISIT_DELETE[] = "DELETE FROM visit WHERE entity = $1 AND letter = $2 AND n = $3 AND hour = $4";
 static const char EXPIRED_GET[] =
 	"SELECT entity, letter FROM letter l WHERE expires < $1 AND state IN ('created', 'sent', 'failed', 'partly_received') "
@@ -45,7 +47,8 @@ static const char UPLOADS_SWEEP[] = "DELETE FROM upload WHERE expires < $1";
 static const struct journal_actor SYSTEM = { .method = "system", .channel = "system" };
 
 struct visit {
-	struct uuid entity, letter, recipient;
+	struct uuid entity, letter, recipient, owner;
+	bool hidden;
 	unsigned n;
 	int64_t hour, visits;
 };
@@ -74,7 +77,7 @@ static enum pli_status visits_fn(struct db_tx *tx, void *arg, struct err *err)
 		st = journal_add(r->office->parts.journal, tx,
 				 &(struct journal_event){ .ev = "notice.opened", .actor = &SYSTEM, .entity = &v->entity,
 							  .letter = &v->letter, .recipient = &v->recipient,
-							  .d_json = pool_fmt(tx->pool, "{\"hour\":\"%s\",\"visits\":%lld}", hour,
+							  .owner = &v->owner, .hidden = v->hidden, .d_json = pool_fmt(tx->pool, "{\"hour\":\"%s\",\"visits\":%lld}", hour,
 									     (long long)v->visits) },
 				 err);
 	}
@@ -90,11 +93,13 @@ static enum pli_status visits_query(struct round *r, struct db_conn *conn, struc
 	while (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK) {
 		struct visit *v = &r->visits[r->count++];
 
-		if (!db_uuid(&rows, 0, &v->entity) || !db_uuid(&rows, 1, &v->letter) || !db_uuid(&rows, 5, &v->recipient))
+		if (!db_uuid(&rows, 0, &v->entity) || !db_uuid(&rows, 1, &v->letter) || !db_uuid(&rows, 5, &v->recipient) ||
+		    !db_uuid(&rows, 7, &v->owner))
 			return err_set(err, PLI_IO, "A visit's row is damaged.");
 		v->n = (unsigned)db_int(&rows, 2);
 		v->hour = db_int(&rows, 3);
 		v->visits = db_int(&rows, 4);
+		v->hidden = str_eq(db_text(&rows, 6), "bcc");
 	}
 	return st == PLI_ABSENT ? PLI_OK : st;
 }
@@ -124,7 +129,7 @@ static enum pli_status letter_expire(struct round *r, struct db_tx *tx, const st
 		return st;
 	return journal_add(r->office->parts.journal, tx,
 			   &(struct journal_event){ .ev = "doc.expired", .actor = &SYSTEM, .entity = entity, .letter = id, .state = state,
-						    .shown_json = letter_shown(tx->pool, l, NULL), .meta_key = key,
+						    .owner = &l->account, .shown_json = letter_shown(tx->pool, l, NULL), .meta_key = key,
 						    .d_json = pool_fmt(tx->pool, "{\"state\":\"%s\"}", state) },
 			   err);
 }
@@ -203,6 +208,16 @@ static enum pli_status search_fill_all(struct office *office, struct err *err)
 	return st;
 }
 
+static enum pli_status statistics_fill_all(struct office *office, struct err *err)
+{
+	bool done = false;
+	enum pli_status st = PLI_OK;
+
+	while (st == PLI_OK && !done)
+		st = statistics_fill(office, &done, err);
+	return st;
+}
+
 enum pli_status office_housekeeping(struct office *office, int64_t now_us, struct err *err)
 {
 	AUTO_POOL pool = pool_new();
@@ -223,6 +238,8 @@ enum pli_status office_housekeeping(struct office *office, int64_t now_us, struc
 		st = object_sweep(office->parts.objects, now_us, ORPHAN_GRACE_US, &removed, err);
 	if (st == PLI_OK)
 		st = search_fill_all(office, err);
+	if (st == PLI_OK)
+		st = statistics_fill_all(office, err);
 	if (st == PLI_OK)
 		office_notices_due(office);
 	return st;

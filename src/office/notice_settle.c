@@ -26,8 +26,9 @@
 #define PUT_OFF_US (4 * 3600 * SECOND_US)
 
 static const char NOTICE_GET[] =
-	"SELECT x.letter, x.n, x.kind, x.send, x.tries, r.recipient, r.state, r.sends, x.created, x.doubts FROM notice x "
+	"SELECT x.letter, x.n, x.kind, x.send, x.tries, r.recipient, r.state, r.sends, x.created, x.doubts, r.kind, l.account FROM notice x "
 	"JOIN recipient r ON r.entity = x.entity AND r.letter = x.letter AND r.n = x.n "
+	"JOIN letter l ON l.entity = x.entity AND l.letter = x.letter "
 	"WHERE x.entity = $1 AND x.notice = $2 AND x.due IS NOT NULL";
 static const char NOTICE_DONE[] = "UPDATE notice SET due = NULL, lease = NULL WHERE entity = $1 AND notice = $2";
 static const char NOTICE_AGAIN[] =
@@ -81,7 +82,8 @@ static enum pli_status letter_stamp(struct db_tx *tx, uint64_t seq, int64_t t_us
 
 struct settled {
 	struct stamp *stamp;
-	struct uuid recipient;
+	struct uuid recipient, owner;
+	bool hidden;
 	const char *kind, *state;
 	unsigned send, tries, sends, doubts;
 	int64_t created_us;
@@ -102,6 +104,9 @@ static enum pli_status settled_get(struct db_tx *tx, const struct notice_result 
 		return err_set(err, PLI_IO, "A notice's row is damaged.");
 	s->stamp->n = (unsigned)db_int(&rows, 1);
 	s->kind = pool_str(tx->pool, db_text(&rows, 2));
+	s->hidden = str_eq(db_text(&rows, 10), "bcc");
+	if (!db_uuid(&rows, 11, &s->owner))
+		return err_set(err, PLI_IO, "A letter's row is damaged.");
 	s->send = (unsigned)db_int(&rows, 3);
 	s->tries = (unsigned)db_int(&rows, 4);
 	s->state = pool_str(tx->pool, db_text(&rows, 6));
@@ -134,7 +139,7 @@ static enum pli_status entry_add(struct settle *settle, struct db_tx *tx, const 
 			   &(struct journal_event){
 				   .ev = !sent ? "notice.failed" : str_eq(s->kind, "first") ? "notice.sent" : "notice.resent",
 				   .actor = &actor, .entity = &s->stamp->entity, .letter = &s->stamp->letter,
-				   .recipient = &s->recipient, .d_json = d.p,
+				   .recipient = &s->recipient, .d_json = d.p, .owner = &s->owner, .hidden = s->hidden,
 				   .numbered = sent ? recipient_stamp : NULL, .arg = s->stamp },
 			   err);
 }
@@ -174,7 +179,7 @@ static enum pli_status document_settle(struct settle *settle, struct db_tx *tx, 
 	return journal_add(settle->office->parts.journal, tx,
 			   &(struct journal_event){ .ev = ev, .actor = &actor, .entity = &stamp->entity, .letter = &stamp->letter,
 						    .shown_json = letter_shown(tx->pool, letter, letter->sender_name),
-						    .meta_key = key, .numbered = str_eq(state, "sent") ? letter_stamp : NULL,
+						    .meta_key = key, .owner = &letter->account, .numbered = str_eq(state, "sent") ? letter_stamp : NULL,
 						    .arg = (void *)stamp },
 			   err);
 }

@@ -20,6 +20,7 @@ enum pli_status office_new(const struct office_parts *parts, struct office **off
 	office = mem_alloc(sizeof(*office));
 	office->parts = *parts;
 	office->keys = key_reserve_new(parts->keeper);
+	journal_use_zone(parts->journal, parts->settings->timezone);
 	pthread_mutex_init(&office->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

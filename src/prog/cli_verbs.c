@@ -61,6 +61,7 @@ static const struct args_option options_send[] = {
 };
 static const struct args_option options_list[] = {
 	{ "--state", "S", "only letters in this state", false, 0 },
+	{ "--search", "WORDS", "only letters with all these words in subject, people or file names", false, 0 },
 	{ "--limit", "N", "at most so many (50)", false, 0 }, SERVER, JSON, END,
 };
 static const struct args_option options_show[] = { SERVER, JSON, END };
@@ -69,9 +70,15 @@ static const struct args_option options_resend[] = {
 };
 static const struct args_option options_journal[] = {
 	{ "--letter", "ID", "only this letter", false, 0 },
+	{ "--search", "WORDS", "only letters with all these words in subject, people or file names", false, 0 },
 	{ "--limit", "N", "at most so many (50)", false, 0 },
 	{ "--csv", NULL, "all ten columns as CSV", false, 0 },
 	{ "--lang", "fr|en", "language of the sentences", false, 0 }, SERVER, JSON, END,
+};
+static const struct args_option options_stats[] = {
+	{ "--from", "DATE", "first day, 2026-01-01", false, 0 },
+	{ "--to", "DATE", "last day (today)", false, 0 },
+	{ "--by", "P", "day (default: the last 30), week (12) or month (12)", false, 0 }, SERVER, JSON, END,
 };
 static const struct args_option options_proof_get[] = {
 	{ "--recipient", "A", "the bundle of this recipient (else the sender's)", false, 0 },
@@ -128,12 +135,16 @@ const struct cli_verb cli_verbs[] = {
 	  "send a letter and print its id",
 	  "Attachments of any size; an upload that was cut off goes on where it was when the command is repeated.",
 	  options_send, 0, 0, verb_send },
-	{ "list", "list [--state S] [--limit N]", "list letters, newest first", NULL, options_list, 0, 0, verb_list },
+	{ "list", "list [--state S] [--search WORDS] [--limit N]", "list letters, newest first", NULL, options_list, 0, 0, verb_list },
 	{ "show", "show ID", "show one letter and its recipients", NULL, options_show, 1, 1, verb_show },
 	{ "resend", "resend ID [--to A]...", "send the notices of a letter again; links stay valid", NULL, options_resend,
 	  1, 1, verb_resend },
-	{ "journal", "journal [--letter ID] [--csv]", "the journal as you may see it, newest first", NULL, options_journal,
+	{ "journal", "journal [--letter ID] [--search WORDS] [--csv]", "the journal as you may see it, newest first", NULL, options_journal,
 	  0, 0, verb_journal },
+	{ "stats", "stats [--from DATE] [--to DATE] [--by day|week|month]", "what became of letters, in figures",
+	  "sent: letters handed over; delivered, read: recipients notified in the period, and of them those who have opened; median: how\n"
+	  "long they took; failures: notices given up; bytes: what letters held.",
+	  options_stats, 0, 0, verb_stats },
 	{ "proof get", "proof get ID [--recipient A] [-o FILE]", "fetch a proof bundle", NULL, options_proof_get, 1, 1,
 	  verb_proof_get },
 	{ "proof verify", "proof verify FILE [--root FILE] [--log-key FILE]", "check a proof bundle, offline",

@@ -26,6 +26,7 @@ int verb_list(struct cli_call *call);
 int verb_show(struct cli_call *call);
 int verb_resend(struct cli_call *call);
 int verb_journal(struct cli_call *call);
+int verb_stats(struct cli_call *call);
 int verb_proof_get(struct cli_call *call);
 int verb_proof_verify(struct cli_call *call);
 

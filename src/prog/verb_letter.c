@@ -1,4 +1,4 @@
-/* pli list, show, resend, journal: what the API says, as text or as it came (--json, --csv). */
+/* pli list, show, resend, journal, stats: what the API says, as text or as it came (--json, --csv). */
 #include <stdio.h>
 #include <string.h>
 
@@ -105,6 +105,7 @@ int verb_list(struct cli_call *call)
 	if (client_open(call->pool, call->args, &client, &err) != PLI_OK)
 		return sysexit_say(&err);
 	query_add(client, &query, "state", args_value(call->args, "--state"));
+	query_add(client, &query, "q", args_value(call->args, "--search"));
 	query_add(client, &query, "limit", args_value(call->args, "--limit"));
 	request.path = pool_fmt(call->pool, "/api/v1/letters%s", query.n ? query.p : "");
 	return talk(call, client, &request, print_list);
@@ -207,7 +208,63 @@ int verb_journal(struct cli_call *call)
 	if (lang)
 		headers[n++] = pool_fmt(call->pool, "Accept-Language: %s", client_escape(client, lang));
 	query_add(client, &query, "letter", args_value(call->args, "--letter"));
+	query_add(client, &query, "q", args_value(call->args, "--search"));
 	query_add(client, &query, "limit", args_value(call->args, "--limit"));
 	request.path = pool_fmt(call->pool, "/api/v1/journal%s", query.n ? query.p : "");
 	return talk(call, client, &request, csv ? NULL : print_journal);
+}
+
+/* ------------------------------------------------------------------ stats */
+
+static void duration_print(const struct json_read *row)
+{
+	long long s = member_int(row, "median_seconds_to_read");
+
+	if (!member_int(row, "read"))
+		printf("  %10s", "-");
+	else if (s < 3600)
+		printf("  %6lldm%02llds", s / 60, s % 60);
+	else
+		printf("  %6lldh%02lldm", s / 3600, s / 60 % 60);
+}
+
+static void print_row(const struct json_read *row, const char *name)
+{
+	long long delivered = member_int(row, "delivered"), read = member_int(row, "read");
+
+	printf("%-10s  %8lld  %9lld  %8lld", name, member_int(row, "sent"), delivered, read);
+	if (delivered)
+		printf("  %4lld%%", (200 * read + delivered) / (2 * delivered));
+	else
+		printf("  %5s", "-");
+	duration_print(row);
+	printf("  %8lld  %14lld\n", member_int(row, "failures"), member_int(row, "bytes"));
+}
+
+static void print_stats(const struct json_read *answer)
+{
+	struct json_read **rows, *total;
+	unsigned count = members(answer, "rows", &rows);
+
+	printf("%-10s  %8s  %9s  %8s  %5s  %10s  %8s  %14s\n", "period", "sent", "delivered", "read", "rate", "median", "failures", "bytes");
+	for (unsigned i = 0; i < count; i++)
+		print_row(rows[i], member(rows[i], "period"));
+	if (json_read_object(answer, "total", NULL, &total, NULL) == PLI_OK)
+		print_row(total, "total");
+}
+
+int verb_stats(struct cli_call *call)
+{
+	struct client *client;
+	struct err err = { 0 };
+	struct client_request request = { .method = "GET" };
+	AUTO_BUF query = { 0 };
+
+	if (client_open(call->pool, call->args, &client, &err) != PLI_OK)
+		return sysexit_say(&err);
+	query_add(client, &query, "from", args_value(call->args, "--from"));
+	query_add(client, &query, "to", args_value(call->args, "--to"));
+	query_add(client, &query, "by", args_value(call->args, "--by"));
+	request.path = pool_fmt(call->pool, "/api/v1/statistics%s", query.n ? query.p : "");
+	return talk(call, client, &request, print_stats);
 }
