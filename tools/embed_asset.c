@@ -128,7 +128,6 @@ static void engine_write(FILE *out, const char *schema, const char *engine)
 {
 	size_t count;
 	struct file *files = files_read(text_format("%s/%s", schema, engine), &count);
-	int last = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		const char *name = files[i].name;
@@ -136,9 +135,8 @@ static void engine_write(FILE *out, const char *schema, const char *engine)
 
 		if (strspn(name, "0123456789") != 4 || name[4] != '-' || n < 10 || strcmp(name + n - 4, ".sql") != 0)
 			fail(files[i].path, 0, "a step of the schema is called NNNN-name.sql");
-		if (atoi(name) <= last || (i == 0 && atoi(name) != 1))
+		if ((size_t)atoi(name) != i + 1)
 			fail(files[i].path, 0, "the steps are numbered 0001, 0002 … without a gap");
-		last = atoi(name);
 		if (strlen(files[i].bytes) != files[i].n)
 			fail(files[i].path, 0, "holds a NUL");
 		bytes_write(out, text_format("sql_%s_%zu", c_name(engine), i),
@@ -146,7 +144,7 @@ static void engine_write(FILE *out, const char *schema, const char *engine)
 	}
 	fprintf(out, "static const struct migration steps_%s[] = {\n", c_name(engine));
 	for (size_t i = 0; i < count; i++)
-		fprintf(out, "\t{ %d, \"%s\", (const char *)sql_%s_%zu },\n", atoi(files[i].name), files[i].name,
+		fprintf(out, "\t{ %zu, \"%s\", (const char *)sql_%s_%zu },\n", i + 1, files[i].name,
 			c_name(engine), i);
 	fputs("\t{ 0 }\n};\n", out);
 	fprintf(out, "#define COUNT_%s %zu\n", c_name(engine), count);

@@ -4,11 +4,12 @@
 -- or a whole address; no word itself.  One row a letter, in the order of deposits, so that a deposit appends.
 CREATE TABLE search (
 	entity BLOB NOT NULL,
+	number BIGINT NOT NULL,			-- the letter's
 	letter BLOB NOT NULL,
 	account BLOB NOT NULL,			-- the depositor
 	terms BLOB NOT NULL,			-- subject, sender, To and Cc, names of files
 	hidden BLOB,				-- hidden copies: for those who may know of them; null: none
-	PRIMARY KEY (entity, letter)
+	PRIMARY KEY (entity, number)
 ) WITHOUT ROWID;
 
 -- How many entries of the journal: one row for each entity, account, day of the instance's zone and event.

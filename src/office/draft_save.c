@@ -308,7 +308,8 @@ static enum pli_status parts_write(struct db_tx *tx, struct saving *s, struct er
 static enum pli_status entry_write(struct db_tx *tx, const struct saving *s, const char *ev, struct err *err)
 {
 	struct journal_event event = { .ev = ev, .actor = s->actor, .entity = &s->now.entity, .letter = &s->now.draft,
-				       .shown_json = draft_shown(tx->pool, s->who, s->now.subject), .meta_key = s->who->meta_key };
+				       .shown_json = draft_shown(tx->pool, s->who, s->now.subject), .meta_key = s->who->meta_key,
+				       .owner = &s->who->account };
 
 	return journal_add(s->office->parts.journal, tx, &event, err);
 }

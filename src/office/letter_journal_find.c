@@ -293,22 +293,22 @@ static void seqs_keep(struct journal_find *v, struct buf *seqs)
 static enum pli_status rows_search(struct journal_find *v, struct err *err)
 {
 	struct sought s = { .find = v };
-	struct uuid *ids = mem_alloc((CANDIDATES_MAX + 1) * sizeof(*ids));
+	struct search_found *found = mem_alloc((CANDIDATES_MAX + 1) * sizeof(*found));
 	unsigned count = 0;
 	enum pli_status st;
 
 	buf_init(&s.seqs);
 	journal_periods(v->office, s.period_us);
-	st = search_candidates(v->conn, v->who, v->search, NULL, CANDIDATES_MAX + 1, ids, &count, err);
+	st = search_candidates(v->conn, v->who, v->search, INT64_MAX, CANDIDATES_MAX + 1, found, &count, err);
 	v->cut = count > CANDIDATES_MAX;
 	for (unsigned i = 0; st == PLI_OK && i < count && i < CANDIDATES_MAX; i++)
-		st = letter_look(&s, &ids[i], err);
+		st = letter_look(&s, &found[i].letter, err);
 	if (st == PLI_OK && v->number && !v->of_letter)
 		st = rows_take(&s, ROW_OF_SEQ, NULL, v->number - 1, err);
 	if (st == PLI_OK)
 		seqs_keep(v, &s.seqs);
 	buf_free(&s.seqs);
-	mem_free(ids);
+	mem_free(found);
 	return st;
 }
 

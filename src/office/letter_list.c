@@ -43,32 +43,16 @@ struct page {
 	unsigned limit, taken, looked_at;
 	int64_t before;			/* number of the last letter looked at */
 	struct uuid last;
-	bool begun;			/* there is a last one */
 };
 
-struct found {
-	struct uuid letter;
-	int64_t number;
-};
-
-static enum pli_status search_read(struct page *p, struct db_conn *conn, struct found *found, unsigned *count_r, struct err *err)
-{
-	struct uuid ids[AT_ONCE];
-	enum pli_status st = search_candidates(conn, p->who, p->search, p->begun ? &p->last : NULL, AT_ONCE, ids, count_r, err);
-
-	for (unsigned i = 0; st == PLI_OK && i < *count_r; i++)
-		found[i] = (struct found){ .letter = ids[i] };
-	return st;
-}
-
-static enum pli_status found_read(struct page *p, struct db_conn *conn, struct found *found, unsigned *count_r, struct err *err)
+static enum pli_status found_read(struct page *p, struct db_conn *conn, struct search_found *found, unsigned *count_r, struct err *err)
 {
 	AUTO_ROWS rows = { 0 };
 	enum pli_status st;
 
 	*count_r = 0;
 	if (p->search)
-		return search_read(p, conn, found, count_r, err);
+		return search_candidates(conn, p->who, p->search, p->before, AT_ONCE, found, count_r, err);
 	if (principal_sees_own_only(p->who))
 		st = db_query(conn, &rows, err, LETTERS_OF_ACCOUNT, "uiiu", &p->who->entity, p->before, (int64_t)AT_ONCE, &p->who->account);
 	else
@@ -109,7 +93,7 @@ static enum pli_status letter_show(struct page *p, struct db_conn *conn, const s
 /* Fills the page; *more_r: there are letters after p->last.  PLI_AGAIN from the caller's function: the page is full. */
 static enum pli_status page_fill(struct page *p, struct db_conn *conn, bool *more_r, struct err *err)
 {
-	struct found found[AT_ONCE];
+	struct search_found found[AT_ONCE];
 	unsigned count = AT_ONCE;
 	enum pli_status st = PLI_OK;
 
@@ -125,7 +109,6 @@ static enum pli_status page_fill(struct page *p, struct db_conn *conn, bool *mor
 			p->looked_at++;
 			p->last = found[i].letter;
 			p->before = found[i].number;
-			p->begun = true;
 		}
 	}
 	if (st == PLI_AGAIN) {
@@ -167,7 +150,6 @@ static enum pli_status cursor_read(struct page *p, struct db_conn *conn, const c
 		return PLI_OK;
 	if (!uuid_parse(&p->last, cursor))
 		return bad_cursor(err);
-	p->begun = true;
 	st = db_query(conn, &rows, err, NUMBER_OF, "uu", &p->who->entity, &p->last);
 	if (st == PLI_OK)
 		st = db_next(&rows, err);

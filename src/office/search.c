@@ -24,17 +24,17 @@
 
 static const char KEY_LABEL[] = "pli/search/1";
 
-static const char ADD[] = "INSERT INTO search (entity, letter, account, terms, hidden) VALUES ($1, $2, $3, $4, $5) "
-			  "ON CONFLICT (entity, letter) DO NOTHING";
+static const char ADD[] = "INSERT INTO search (entity, number, letter, account, terms, hidden) VALUES ($1, $2, $3, $4, $5, $6) "
+			  "ON CONFLICT (entity, number) DO NOTHING";
 
-/* $1 entity $2 before $3 owner (null: any) $4 sees hidden copies of: 1 all, 0 his own ($5) $6 seq of the letter's number (-1: none) $7 limit $8 … terms.
+/* $1 entity $2 before $3 owner (null: any) $4 sees hidden copies of: 1 all, 0 his own ($5) $6 a letter's number (0: none) $7 limit $8 … terms.
  * instr() compares bytes. */
 #define HAS(p) "AND ($" #p " IS NULL OR instr(s.terms, $" #p ") > 0 OR (($4 = 1 OR s.account = $5) AND instr(s.hidden, $" #p ") > 0))"
 static const char CANDIDATES[] =
-	"SELECT s.letter FROM search s WHERE s.entity = $1 AND ($2 IS NULL OR s.letter < $2) AND ($3 IS NULL OR s.account = $3) AND ((1 = 1 "
+	"SELECT s.letter, s.number FROM search s WHERE s.entity = $1 AND s.number < $2 AND ($3 IS NULL OR s.account = $3) AND ((1 = 1 "
 	HAS(8) HAS(9) HAS(10) HAS(11) HAS(12) HAS(13) HAS(14) HAS(15)
-	") OR s.letter = (SELECT j.letter FROM journal j WHERE j.seq = $6 AND j.entity = $1)) "
-	"ORDER BY s.letter DESC LIMIT $7";
+	") OR s.number = $6) "
+	"ORDER BY s.number DESC LIMIT $7";
 
 enum term_kind { TERM_WORD = 'w', TERM_PREFIX = 'p', TERM_ADDRESS = 'a' };
 
@@ -155,7 +155,7 @@ void search_terms(struct pool *pool, const uint8_t meta_key[32], const struct le
 
 enum pli_status search_add(struct db_tx *tx, const struct letter *letter, const struct search_terms *terms, struct err *err)
 {
-	return db_run(tx->conn, NULL, err, ADD, "uuubb", &letter->entity, &letter->letter, &letter->account, terms->open, terms->open_n,
+	return db_run(tx->conn, NULL, err, ADD, "uiuubb", &letter->entity, (int64_t)letter->number, &letter->letter, &letter->account, terms->open, terms->open_n,
 		      terms->hidden, terms->hidden_n);
 }
 
@@ -314,7 +314,7 @@ bool search_holds(const struct search_query *query, const struct letter *letter)
 }
 
 enum pli_status search_candidates(struct db_conn *conn, const struct principal *who, const struct search_query *query,
-				  const struct uuid *before, unsigned limit, struct uuid *ids_r, unsigned *count_r, struct err *err)
+				  int64_t before, unsigned limit, struct search_found *found_r, unsigned *count_r, struct err *err)
 {
 	AUTO_ROWS rows = { 0 };
 	const struct uuid *owner = principal_sees_own_only(who) ? &who->account : NULL;
@@ -325,11 +325,11 @@ enum pli_status search_candidates(struct db_conn *conn, const struct principal *
 	for (unsigned i = 0; i < query->count; i++)
 		t[i] = query->words[i].term;
 #define T(i) t[i], (size_t)TERM_BYTES
-	st = db_query(conn, &rows, err, CANDIDATES, "uuuiuiibbbbbbbb", &who->entity, before, owner, (int64_t)principal_sees_bcc(who, NULL),
-		      &who->account, (int64_t)query->number - 1, (int64_t)limit, T(0), T(1), T(2), T(3), T(4), T(5), T(6), T(7));
+	st = db_query(conn, &rows, err, CANDIDATES, "uiuiuiibbbbbbbb", &who->entity, before, owner, (int64_t)principal_sees_bcc(who, NULL),
+		      &who->account, (int64_t)query->number, (int64_t)limit, T(0), T(1), T(2), T(3), T(4), T(5), T(6), T(7));
 #undef T
 	while (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK)
-		if (*count_r < limit && db_uuid(&rows, 0, &ids_r[*count_r]))
-			(*count_r)++;
+		if (*count_r < limit && db_uuid(&rows, 0, &found_r[*count_r].letter))
+			found_r[(*count_r)++].number = db_int(&rows, 1);
 	return st == PLI_ABSENT ? PLI_OK : st;
 }

@@ -49,8 +49,12 @@ MUST enum pli_status search_parse(struct pool *pool, const struct principal *who
 uint64_t search_number(const struct search_query *query);
 /* The letter, as its viewer sees it, has all the words. */
 bool search_holds(const struct search_query *query, const struct letter *letter);
-/* Candidates, newest first: ids of letters before `before` (NULL: the newest) that who may see in lists; at most limit. */
+/* Candidates, newest first, of numbers below `before`, that who may see in lists; at most limit. */
+struct search_found {
+	struct uuid letter;
+	int64_t number;
+};
 MUST enum pli_status search_candidates(struct db_conn *conn, const struct principal *who, const struct search_query *query,
-				       const struct uuid *before, unsigned limit, struct uuid *ids_r, unsigned *count_r, struct err *err);
+				       int64_t before, unsigned limit, struct search_found *found_r, unsigned *count_r, struct err *err);
 
 #endif

@@ -18,8 +18,8 @@
 static const char FILLED_GET[] = "SELECT 1 FROM instance WHERE k = 'search.filled'";
 static const char FILLED_SET[] = "INSERT INTO instance (k, v) VALUES ('search.filled', $1) ON CONFLICT (k) DO NOTHING";
 static const char LACKING[] =
-	"SELECT l.entity, l.letter FROM letter l LEFT JOIN search s ON s.entity = l.entity AND s.letter = l.letter "
-	"WHERE (l.entity > $1 OR (l.entity = $1 AND l.letter > $2)) AND s.letter IS NULL AND l.number IS NOT NULL "
+	"SELECT l.entity, l.letter FROM letter l LEFT JOIN search s ON s.entity = l.entity AND s.number = l.number "
+	"WHERE (l.entity > $1 OR (l.entity = $1 AND l.letter > $2)) AND s.number IS NULL AND l.number IS NOT NULL "
 	"ORDER BY l.entity, l.letter LIMIT $3";
 
 struct fill {

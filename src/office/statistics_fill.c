@@ -35,7 +35,7 @@ static const char READING_ADD[] =
 	"ON CONFLICT (entity, day, seconds, recipient) DO NOTHING";
 static const char FIRST_SENT[] = "SELECT first_sent FROM recipient WHERE entity = $1 AND letter = $2 AND n = $3";
 static const char OLD_ENTRIES[] =
-	"SELECT j.seq, j.t, j.event, j.entity, j.recipient, l.account, r.kind, r.first_sent, "
+	"SELECT j.seq, j.t, j.event, j.entity, j.recipient, COALESCE(l.account, CASE WHEN j.event LIKE 'draft.%' THEN j.account END), r.kind, r.first_sent, "
 	"CASE WHEN j.event = 'deposit.accepted' THEN l.message_size + (SELECT COALESCE(SUM(p.size), 0) FROM part p "
 	"WHERE p.entity = j.entity AND p.letter = j.letter) ELSE 0 END "
 	"FROM journal j LEFT JOIN letter l ON l.entity = j.entity AND l.letter = j.letter "
