@@ -139,6 +139,8 @@ main(async () => {
 		await ask('GET', '/api/v1/journal' + query);
 	await ask('GET', '/api/v1/journal', { headers: { Accept: 'text/csv', 'Accept-Language': 'en' } });
 	await ask('GET', '/api/v1/journal', { token: auditor });
+	for (const query of ['', '?by=week', '?by=month&from=2026-01-01&to=2026-12-31', '?by=hour', '?from=x', '?colour=red'])
+		await ask('GET', '/api/v1/statistics' + query);
 	await ask('OPTIONS', '/api/v1/uploads');
 	const upload = await ask('POST', '/api/v1/uploads', { headers: { ...TUS, 'Upload-Length': '4', 'Upload-Metadata': 'filename ' + Buffer.from('a.txt').toString('base64') } });
 	same(upload.status, 201, 'an upload');

@@ -27,6 +27,7 @@ static const struct openapi_row ROWS[] = {
 	  .schema = "Letter", .headers = "Location" },
 	{ HTTP_GET, "/api/v1/journal", "readJournal", "journal", "letter type state user from to q cursor limit lang", .code = 200, .type = JSON,
 	  .schema = "Journal", .type2 = "text/csv", .schema2 = "Text" },
+	{ HTTP_GET, "/api/v1/statistics", "readStatistics", "statistics", "from to by", .code = 200, .type = JSON, .schema = "Statistics" },
 	{ HTTP_OPTIONS, "/api/v1/uploads", "describeUploads", "uploads", .code = 204,
 	  .headers = "Tus-Resumable Tus-Version Tus-Extension Tus-Max-Size Tus-Checksum-Algorithm" },
 	{ HTTP_POST, "/api/v1/uploads", "beginUpload", "uploads", TUS, .code = 201,
