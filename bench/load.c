@@ -5,6 +5,10 @@
  *   load upload   --size BYTES          prints the upload's id last        one file by tus
  *   load letter   --upload ID --address A                                  a letter with it
  *   load download --path LINKS --size BYTES                                its file 1, by the last link in the file
+ *   load session  --path LINKS                                             opens that letter, prints path and cookie
+ *   load smtp     --clients N --message BYTES --recipients N --seconds S   messages to a mail server, by STARTTLS
+ *   load get      --clients N --path PATH [--cookie C] --seconds S         one page on kept-alive connections
+ *   load put | fetch  --path PATH --size BYTES                             a peer's large file, up or down
  *   load start    [--count N] -- COMMAND…   until /readyz says yes; ends it again
  *   load ready | caught --path OUTBOX --count N --seconds S | memory --seconds S
  * with  --server HOST:PORT --ca FILE [--token-file F] [--pid SERVER] [--name FIGURE].  See doc/performance.md. */
@@ -69,7 +73,7 @@ static const char *first_line(const char *path)
 	return load_dup(line);
 }
 
-enum { SERVER = 256, CA, TOKEN_FILE, NAME, CLIENTS, SECONDS, MESSAGE, RECIPIENTS, COUNT, SIZE, PATH, UPLOAD, ADDRESS, FIRST, PID };
+enum { SERVER = 256, CA, TOKEN_FILE, NAME, CLIENTS, SECONDS, MESSAGE, RECIPIENTS, COUNT, SIZE, PATH, UPLOAD, ADDRESS, FIRST, PID, COOKIE };
 
 static const struct option OPTIONS[] = {
 	{ "server", 1, 0, SERVER },   { "ca", 1, 0, CA },	    { "token-file", 1, 0, TOKEN_FILE },
@@ -77,6 +81,7 @@ static const struct option OPTIONS[] = {
 	{ "message", 1, 0, MESSAGE }, { "recipients", 1, 0, RECIPIENTS }, { "count", 1, 0, COUNT },
 	{ "size", 1, 0, SIZE },	      { "path", 1, 0, PATH },	    { "upload", 1, 0, UPLOAD },
 	{ "address", 1, 0, ADDRESS }, { "first", 0, 0, FIRST },	    { "pid", 1, 0, PID },
+	{ "cookie", 1, 0, COOKIE },
 	{ 0 },
 };
 
@@ -97,10 +102,20 @@ static void option(struct load *l, int which, const char **server, const char **
 	case UPLOAD: l->upload = optarg; break;
 	case ADDRESS: l->address = optarg; break;
 	case FIRST: l->first = true; break;
+	case COOKIE: l->cookie = optarg; break;
 	case PID: l->pid = (pid_t)atoi(optarg); break;
 	default: exit(2);
 	}
 }
+
+static const struct {
+	const char *name;
+	int (*run)(struct load *l);
+} VERBS[] = {
+	{ "deposit", load_deposit }, { "letter", load_letter },	  { "open", load_open }, { "upload", load_upload },
+	{ "download", load_download }, { "session", load_session }, { "smtp", load_smtp }, { "get", load_get },
+	{ "put", load_put },	     { "fetch", load_fetch },	  { "ready", load_ready },
+};
 
 int main(int argc, char **argv)
 {
@@ -123,19 +138,10 @@ int main(int argc, char **argv)
 	if (!ca)
 		load_die("--ca is missing");
 	wire_target_init(&l.target, server, ca);
-	if (strcmp(verb, "deposit") == 0)
-		return load_deposit(&l);
-	if (strcmp(verb, "letter") == 0)
-		return load_letter(&l);
-	if (strcmp(verb, "open") == 0)
-		return load_open(&l);
-	if (strcmp(verb, "upload") == 0)
-		return load_upload(&l);
-	if (strcmp(verb, "download") == 0)
-		return load_download(&l);
 	if (strcmp(verb, "start") == 0)
 		return load_start(&l, argv + 1 + optind);
-	if (strcmp(verb, "ready") == 0)
-		return load_ready(&l);
+	for (size_t i = 0; i < sizeof(VERBS) / sizeof(*VERBS); i++)
+		if (strcmp(verb, VERBS[i].name) == 0)
+			return VERBS[i].run(&l);
 	load_die("no verb '%s'", verb);
 }

@@ -21,6 +21,7 @@ struct load {
 	uint64_t size_bytes;
 	const char *path;		/* file of links, directory of caught mails, or path of a request */
 	const char *upload, *address;
+	const char *cookie;		/* NAME=VALUE, or NULL */
 	bool first;
 	pid_t pid;			/* of the server; 0: its use is not measured */
 	struct procs procs;
@@ -42,6 +43,15 @@ int load_open(struct load *l);
 /* load_file.c: one large file up by tus, or down. */
 int load_upload(struct load *l);
 int load_download(struct load *l);
+/* Opens the last link's letter and prints its path and the reading session's cookie. */
+int load_session(struct load *l);
+/* The same for a peer: PUT of --size bytes to --path; GET of as many. */
+int load_put(struct load *l);
+int load_fetch(struct load *l);
+/* load_get.c: one page again and again. */
+int load_get(struct load *l);
+/* load_smtp.c: messages to a mail server. */
+int load_smtp(struct load *l);
 /* load_server.c */
 int load_start(struct load *l, char **command);
 int load_ready(struct load *l);

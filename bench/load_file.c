@@ -1,4 +1,4 @@
-/* One large file: up by tus in a single PATCH, and down as the recipient gets it. */
+/* One large file: up by tus in a single PATCH or, to a peer, by PUT; down as the recipient gets it or, from a peer, as it lies there. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,12 +83,44 @@ static bool pieces_send(struct wire *w, uint64_t bytes)
 	return sent;
 }
 
+/* The request whose head is given, with a body of --size bytes, or without one. */
+static void up(struct load *l, struct wire *w, const char *head, int head_n)
+{
+	struct wire_reply reply = { 0 };
+	struct cost cost;
+	char body[512] = "";
+
+	cost_begin(&cost, l);
+	if (!wire_send(w, head, (size_t)head_n) || !pieces_send(w, l->size_bytes) || !wire_head(w, &reply) ||
+	    !wire_body(w, &reply, body, sizeof(body)))
+		load_die("the upload was cut off");
+	if (reply.status != 201 && reply.status != 204)
+		load_die("the upload was refused: %d %s", reply.status, body);
+	cost_end(&cost);
+	wire_close(w);
+	free(w);
+}
+
+static void down(struct load *l, struct wire *w, const char *head, int head_n)
+{
+	struct wire_reply reply = { 0 };
+	struct cost cost;
+
+	cost_begin(&cost, l);
+	if (!wire_send(w, head, (size_t)head_n) || !wire_head(w, &reply) || !wire_body(w, &reply, NULL, 0))
+		load_die("the download was cut off");
+	if (reply.status != 200 || reply.body_bytes != l->size_bytes)
+		load_die("the download is not what went up: %d, %llu bytes", reply.status, (unsigned long long)reply.body_bytes);
+	cost_end(&cost);
+	wire_close(w);
+	free(w);
+}
+
 int load_upload(struct load *l)
 {
 	struct wire *w = connected(l);
 	struct wire_reply reply = { 0 };
-	struct cost cost;
-	char request[1024], body[512] = "", path[sizeof(reply.location)], *id;
+	char request[1024], path[sizeof(reply.location)], *id;
 	int n;
 
 	upload_make(l, w, &reply);
@@ -98,16 +130,10 @@ int load_upload(struct load *l)
 		     "PATCH %.512s HTTP/1.1\r\nHost: %s:%s\r\nAuthorization: Bearer %s\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
 		     "Content-Type: application/offset+octet-stream\r\nContent-Length: %llu\r\n\r\n",
 		     path, l->target.host, l->target.port, l->token, (unsigned long long)l->size_bytes);
-	cost_begin(&cost, l);
-	if (!wire_send(w, request, (size_t)n) || !pieces_send(w, l->size_bytes) || !wire_head(w, &reply) ||
-	    !wire_body(w, &reply, body, sizeof(body)))
-		load_die("the upload was cut off");
-	if (reply.status != 204 || !id)
-		load_die("the upload was refused: %d %s", reply.status, body);
-	cost_end(&cost);
+	if (!id)
+		load_die("the upload has no place");
+	up(l, w, request, n);
 	printf("%s.id %s -\n", l->name, id + 1);
-	wire_close(w);
-	free(w);
 	return 0;
 }
 
@@ -142,20 +168,44 @@ int load_download(struct load *l)
 {
 	struct wire *w = connected(l);
 	struct wire_reply reply = { 0 };
-	struct cost cost;
 	char request[1024], link[256];
 	int n;
 
 	letter_open(l, w, link, sizeof(link), &reply);
 	n = snprintf(request, sizeof(request), "GET %.200s/files/1 HTTP/1.1\r\nHost: %s:%s\r\nCookie: %s\r\n\r\n", link,
 		     l->target.host, l->target.port, reply.cookie);
-	cost_begin(&cost, l);
-	if (!wire_send(w, request, (size_t)n) || !wire_head(w, &reply) || !wire_body(w, &reply, NULL, 0))
-		load_die("the download was cut off");
-	if (reply.status != 200 || reply.body_bytes != l->size_bytes)
-		load_die("the download is not what went up: %d, %llu bytes", reply.status, (unsigned long long)reply.body_bytes);
-	cost_end(&cost);
+	down(l, w, request, n);
+	return 0;
+}
+
+int load_session(struct load *l)
+{
+	struct wire *w = connected(l);
+	struct wire_reply reply = { 0 };
+	char link[256];
+
+	letter_open(l, w, link, sizeof(link), &reply);
+	printf("%s.path %s -\n%s.cookie %s -\n", l->name, link, l->name, reply.cookie);
 	wire_close(w);
 	free(w);
+	return 0;
+}
+
+int load_put(struct load *l)
+{
+	char request[1024];
+	int n = snprintf(request, sizeof(request), "PUT %.400s HTTP/1.1\r\nHost: %s:%s\r\nContent-Length: %llu\r\n\r\n", l->path,
+			 l->target.host, l->target.port, (unsigned long long)l->size_bytes);
+
+	up(l, connected(l), request, n);
+	return 0;
+}
+
+int load_fetch(struct load *l)
+{
+	char request[1024];
+	int n = snprintf(request, sizeof(request), "GET %.400s HTTP/1.1\r\nHost: %s:%s\r\n\r\n", l->path, l->target.host, l->target.port);
+
+	down(l, connected(l), request, n);
 	return 0;
 }

@@ -55,21 +55,29 @@ static int dial(const struct wire_target *target)
 	return fd;
 }
 
-bool wire_open(struct wire *w, const struct wire_target *target)
+bool wire_dial(struct wire *w, const struct wire_target *target)
 {
 	w->target = target;
 	w->n = 0;
 	w->ssl = NULL;
 	w->fd = dial(target);
-	if (w->fd < 0)
-		return false;
-	w->ssl = SSL_new(target->tls);
+	return w->fd >= 0;
+}
+
+bool wire_secure(struct wire *w)
+{
+	w->ssl = SSL_new(w->target->tls);
 	SSL_set_fd(w->ssl, w->fd);
-	SSL_set_tlsext_host_name(w->ssl, target->host);
-	if (SSL_set1_host(w->ssl, target->host) == 1 && SSL_connect(w->ssl) == 1)
+	SSL_set_tlsext_host_name(w->ssl, w->target->host);
+	if (SSL_set1_host(w->ssl, w->target->host) == 1 && SSL_connect(w->ssl) == 1)
 		return true;
 	wire_close(w);
 	return false;
+}
+
+bool wire_open(struct wire *w, const struct wire_target *target)
+{
+	return wire_dial(w, target) && wire_secure(w);
 }
 
 void wire_close(struct wire *w)
@@ -89,7 +97,8 @@ bool wire_send(struct wire *w, const void *p, size_t n)
 	const char *at = p;
 
 	while (n) {
-		int sent = SSL_write(w->ssl, at, n > 1 << 20 ? 1 << 20 : (int)n);
+		int piece = n > 1 << 20 ? 1 << 20 : (int)n;
+		int sent = w->ssl ? SSL_write(w->ssl, at, piece) : (int)send(w->fd, at, (size_t)piece, MSG_NOSIGNAL);
 
 		if (sent <= 0)
 			return false;
@@ -101,8 +110,10 @@ bool wire_send(struct wire *w, const void *p, size_t n)
 
 static bool more(struct wire *w)
 {
-	int got = w->n < sizeof(w->buf) ? SSL_read(w->ssl, w->buf + w->n, (int)(sizeof(w->buf) - w->n)) : 0;
+	int room = (int)(sizeof(w->buf) - w->n), got = 0;
 
+	if (room > 0)
+		got = w->ssl ? SSL_read(w->ssl, w->buf + w->n, room) : (int)recv(w->fd, w->buf + w->n, (size_t)room, 0);
 	if (got <= 0)
 		return false;
 	w->n += (size_t)got;
@@ -175,6 +186,27 @@ bool wire_body(struct wire *w, const struct wire_reply *reply, char *into, size_
 	if (into && cap)
 		into[kept] = 0;
 	return true;
+}
+
+int wire_smtp(struct wire *w)
+{
+	for (;;) {
+		char *end = memmem(w->buf, w->n, "\r\n", 2);
+		bool last;
+		int code;
+
+		if (!end) {
+			if (!more(w))
+				return 0;
+			continue;
+		}
+		*end = 0;
+		code = atoi(w->buf);
+		last = w->buf[3] != '-';
+		take(w, (size_t)(end + 2 - w->buf));
+		if (last)
+			return code;
+	}
 }
 
 bool wire_talk(struct wire *w, const void *request, size_t n, struct wire_reply *reply, char *into, size_t cap)
