@@ -120,6 +120,5 @@ enum pli_status head_reader_next(struct head_reader *r, struct head_record *reco
 		if (status != PLI_OK)
 			return status;
 	}
-	r->torn = r->n > r->used;
 	return err_set(err, PLI_ABSENT, "no further head");
 }

@@ -4,7 +4,8 @@
  *   · u32 n, token (DER) · u32 CRC-32 (zlib's) of everything before it, the length too
  *
  * size is the tree's after the group: that of the record before (0 for the first) plus the group's leaves.
- * A record counts when it is whole; what follows the last whole one was never acknowledged. */
+ * A record counts when it is whole; what follows the last whole one was never acknowledged: zeros written ahead (no record has length
+ * 0), or what a crash left of a record. */
 #ifndef PLI_HEAD_RECORD_H
 #define PLI_HEAD_RECORD_H
 
@@ -38,10 +39,9 @@ struct head_reader {
 	uint64_t offset;	/* of the next record */
 	uint8_t *p;
 	size_t n, cap, used;
-	bool torn;		/* set when bytes are left that are no record */
 };
 void head_reader_init(struct head_reader *reader, int fd, uint64_t offset);
-/* PLI_OK; PLI_ABSENT at the end or at something that is no whole record (torn set); PLI_IO.  The record is borrowed until the next call. */
+/* PLI_OK; PLI_ABSENT at the end or at something that is no whole record; PLI_IO.  The record is borrowed until the next call. */
 MUST enum pli_status head_reader_next(struct head_reader *reader, struct head_record *record_r, struct err *err);
 void head_reader_fini(struct head_reader *reader);
 

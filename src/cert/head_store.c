@@ -16,6 +16,8 @@
 
 #define INDEX_BYTES 16
 #define MARK_EVERY 16384	/* leaves; what a start may have to look at again */
+#define ROOM_BYTES (1u << 20)	/* of zeros written ahead of the records */
+#define ZEROS_BYTES (64u << 10)
 
 enum pli_status head_store_leaves(struct head_store *s, uint64_t first, size_t count, uint8_t (*leaves_r)[32], struct err *err)
 {
@@ -218,7 +220,7 @@ static void start_from_nothing(struct head_store *s)
 {
 	tree_init(&s->tree);
 	tree_root(&s->tree, s->root);
-	s->bytes = s->heads = s->last_offset = s->marked_size = s->marked_heads = 0;
+	s->bytes = s->room = s->heads = s->last_offset = s->marked_size = s->marked_heads = 0;
 }
 
 /* One record read at start: the tree goes on, leaves, tiles and index are mended where they differ. */
@@ -255,7 +257,7 @@ static enum pli_status replay(struct head_store *s, const struct head_record *r,
 }
 
 /* Reads every record from s->bytes on.  *counter_seen_r: the root at the counter's size was met and is the counter's. */
-static enum pli_status replay_all(struct head_store *s, bool *counter_seen_r, bool *torn_r, struct err *err)
+static enum pli_status replay_all(struct head_store *s, bool *counter_seen_r, struct err *err)
 {
 	struct head_reader reader;
 	struct head_record r;
@@ -270,7 +272,6 @@ static enum pli_status replay_all(struct head_store *s, bool *counter_seen_r, bo
 		if (s->tree.size == s->counter->size && memcmp(s->root, s->counter->root, 32) == 0)
 			*counter_seen_r = true;
 	}
-	*torn_r = reader.torn;
 	head_reader_fini(&reader);
 	return status == PLI_ABSENT ? PLI_OK : status;
 }
@@ -317,11 +318,13 @@ static enum pli_status check_newest(struct head_store *s, const char *origin, co
 	return status == PLI_IO ? status : status == PLI_OK ? PLI_OK : PLI_CONFLICT;
 }
 
-/* Everything after the last whole record goes; the counter has shown that none of it was acknowledged. */
-static enum pli_status cut_tails(struct head_store *s, bool torn, struct err *err)
+/* Everything after the last whole record goes, room of an unfinished run or a torn record; the counter has shown that none of it was
+ * acknowledged. */
+static enum pli_status cut_tails(struct head_store *s, uint64_t heads_file_bytes, struct err *err)
 {
-	if (torn && (ftruncate(s->heads_fd, (off_t)s->bytes) != 0 || fdatasync(s->heads_fd) != 0))
-		return err_errno(err, "cannot cut the torn end of journal/heads");
+	s->room = s->bytes;
+	if (heads_file_bytes != s->bytes && (ftruncate(s->heads_fd, (off_t)s->bytes) != 0 || fdatasync(s->heads_fd) != 0))
+		return err_errno(err, "cannot cut the end of journal/heads");
 	if (ftruncate(s->leaves_fd, (off_t)(s->tree.size * 32)) != 0 || ftruncate(s->index_fd, (off_t)(s->heads * INDEX_BYTES)) != 0)
 		return err_errno(err, "cannot cut journal/leaves");
 	return PLI_OK;
@@ -342,7 +345,7 @@ static enum pli_status open_files(struct head_store *s, struct stat *heads, stru
 enum pli_status head_store_open(int dir_fd, const char *origin, const uint8_t log_public[32], struct counter *counter,
 				struct head_store *s, struct err *err)
 {
-	bool seen = false, torn = false;
+	bool seen = false;
 	enum pli_status status;
 	struct stat heads;
 
@@ -359,13 +362,13 @@ enum pli_status head_store_open(int dir_fd, const char *origin, const uint8_t lo
 		return status;
 	if (!start_from_mark(s, (uint64_t)heads.st_size))
 		start_from_nothing(s);
-	status = replay_all(s, &seen, &torn, err);
+	status = replay_all(s, &seen, err);
 	if (status == PLI_OK)
 		status = check_counter(s, seen, err);
 	if (status == PLI_OK)
 		status = check_newest(s, origin, log_public, err);
 	if (status == PLI_OK)
-		status = cut_tails(s, torn, err);
+		status = cut_tails(s, (uint64_t)heads.st_size, err);
 	s->sound = status == PLI_OK;
 	if (s->sound && s->tree.size - s->marked_size >= MARK_EVERY)
 		mark(s);
@@ -376,6 +379,9 @@ void head_store_close(struct head_store *s)
 {
 	if (s->sound && s->tree.size > s->marked_size)
 		mark(s);
+	/* At rest the file ends with its last record.  Where that fails, the next start cuts it. */
+	if (s->sound && s->room > s->bytes)
+		(void)!ftruncate(s->heads_fd, (off_t)s->bytes);
 	for (int *fd = (int[]){ s->heads_fd, s->leaves_fd, s->index_fd, -2 }; *fd != -2; fd++)
 		if (*fd >= 0)
 			close(*fd);
@@ -405,6 +411,29 @@ static enum pli_status put_derived(struct head_store *s, const struct head_recor
 	return status;
 }
 
+/* Zeros where the next records will stand: a flush that changes no length is a cheaper one.  The record's own flush makes them durable.
+ * Without space for them records are appended one by one, as long as they find some. */
+static void make_room(struct head_store *s, size_t n)
+{
+	uint64_t from = s->room, to = s->bytes + n + ROOM_BYTES;
+	uint8_t *zeros;
+
+	if (s->bytes + n <= s->room)
+		return;
+	zeros = mem_alloc(ZEROS_BYTES);
+	to -= to % ZEROS_BYTES;
+	while (s->room < to) {
+		size_t piece = to - s->room < ZEROS_BYTES ? (size_t)(to - s->room) : ZEROS_BYTES;
+
+		if (put_at(s->heads_fd, zeros, piece, s->room, "", NULL) != PLI_OK)
+			break;
+		s->room += piece;
+	}
+	if (s->room < to && ftruncate(s->heads_fd, (off_t)from) == 0)
+		s->room = from;
+	mem_free(zeros);
+}
+
 static enum pli_status take_back(struct head_store *s, enum pli_status status, struct err *err)
 {
 	if (status != PLI_FULL)
@@ -414,6 +443,7 @@ static enum pli_status take_back(struct head_store *s, enum pli_status status, s
 		err_errno(err, "cannot take back a half-written head");
 		return PLI_IO;
 	}
+	s->room = s->bytes;
 	return PLI_FULL;
 }
 
@@ -428,6 +458,7 @@ enum pli_status head_store_append(struct head_store *s, const struct head_record
 		return take_back(s, status, err);
 	buf_reset(s->record);
 	head_record_write(head, s->record);
+	make_room(s, s->record->n);
 	status = put_at(s->heads_fd, s->record->p, s->record->n, s->bytes, "cannot write journal/heads", err);
 	if (status != PLI_OK)
 		return take_back(s, status, err);
@@ -445,6 +476,8 @@ enum pli_status head_store_append(struct head_store *s, const struct head_record
 	memcpy(s->root, head->root, 32);
 	s->last_offset = s->bytes;
 	s->bytes += s->record->n;
+	if (s->room < s->bytes)
+		s->room = s->bytes;
 	s->heads++;
 	swap = s->partial;
 	s->partial = s->trial;

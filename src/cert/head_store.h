@@ -1,6 +1,6 @@
 /* The keeper's tree on disk (DIR/journal), for one thread at a time.
  *
- *   heads      the truth: head_record.h; one fdatasync per group
+ *   heads      the truth: head_record.h; one fdatasync per group.  While the keeper runs, up to 1 MiB of zeros follows the records
  *   leaves     32 bytes per leaf                          \
  *   tile/L/N   tiles.h                                     > made from heads, synced now and then, mended at start
  *   heads.idx  16 bytes per head: u64 size, u64 offset     |
@@ -21,6 +21,7 @@
 struct head_store {
 	int dir_fd, heads_fd, leaves_fd, index_fd;
 	uint64_t bytes;			/* of whole records in heads */
+	uint64_t room;			/* its length: zeros from bytes on */
 	uint64_t heads;			/* records */
 	uint64_t last_offset;		/* of the newest record */
 	uint64_t marked_size, marked_heads;
