@@ -21,7 +21,7 @@
 #define POLL_MS 1000			/* a lost wake-up costs this much */
 #define READ_BYTES 16384
 #define RETRY_MS 1000			/* after an error of the database or keeper */
-#define REST_MOST_US (60 * SECOND_US)	/* between trials while the relay is away */
+#define REST_MOST_US (15 * SECOND_US)	/* between trials while the relay is away */
 #define STOP_US (2 * SECOND_US)
 #define STOP_POLL_MS 50
 

@@ -2,7 +2,7 @@
  * answers.  At most DISPATCH_MAX notices are under way; what the courier has not answered when it dies is sent again to the
  * next one, with the same bytes and file name.
  *
- * While the relay itself is away, leasing rests: for a second first, then longer, up to a minute; after each rest one notice is sent as
+ * While the relay itself is away, leasing rests: for a second first, then longer, up to fifteen; after each rest one notice is sent as
  * a trial.  Nothing else in the server waits for any of this. */
 #ifndef PLI_DISPATCH_H
 #define PLI_DISPATCH_H
