@@ -13,10 +13,11 @@ USES_policy   := base
 USES_office   := base io store cert identity policy
 USES_doors    := base io proto identity office
 USES_courier  := base io proto
-USES_prog     := base io proto store cert identity policy office doors courier
+USES_mail     := base io proto
+USES_prog     := base io proto store cert identity policy office doors courier mail
 
 # A part of the house can be built alone, without the fuzz targets: make ROOMS='base io' unit
-ALL_ROOMS := base io proto store cert identity policy office doors courier prog
+ALL_ROOMS := base io proto store cert identity policy office doors courier mail prog
 ROOMS ?= $(ALL_ROOMS)
 
 B    ?= build
@@ -63,7 +64,10 @@ DIALECT := -std=gnu17 -D_GNU_SOURCE -pthread -fPIE -g
 CFLAGS_ALL = $(DIALECT) $(OPT_$(MODE)) $(WARN) -MMD -MP -isystem third_party/llhttp $(CFLAGS)
 LDFLAGS_ALL = -pthread -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN_$(MODE)) $(LDFLAGS)
 BANNED := -include src/base/banned.h
-LIBS := -lssl -lcrypto -lsodium -lsqlite3 -ljansson -lcmark -lidn2 -lunistring -lseccomp -lcurl -lz -lnghttp2
+# GMime's headers are for the room that reads strangers' mail; they come before the ban, which they would break.
+GMIME := $(patsubst -I%,-isystem %,$(filter -I%,$(shell pkg-config --cflags-only-I gmime-3.0 2>/dev/null)))
+LIBS := -lssl -lcrypto -lsodium -lsqlite3 -ljansson -lcmark -lidn2 -lunistring -lseccomp -lcurl -lz -lnghttp2 \
+	-lgmime-3.0 -lgobject-2.0 -lglib-2.0
 
 # ---------------------------------------------------------------------------------- what there is
 # Every mode has objects of its own; the released program is $(B)/pli.
@@ -76,6 +80,7 @@ GEN      := $(B)/gen
 GEN_BASE := $(GEN)/base/web.c $(GEN)/base/web.h
 quote     = -iquote src/$(1) -iquote $(GEN)/$(1)
 room_of   = $(call quote,$(1)) $(foreach r,$(USES_$(1)),$(call quote,$(r)))
+LIBRARY_mail = $(GMIME) -include gmime/gmime.h
 ALL_QUOTE = $(foreach r,$(ROOMS),$(call quote,$(r)))
 
 SOURCES := $(foreach r,$(ROOMS),$(filter-out %_test.c,$(wildcard src/$(r)/*.c)))
@@ -164,7 +169,7 @@ headers: $(GEN)/base/web.h
 		command -v $$cc >/dev/null || { echo "headers: no $$cc here, left out"; continue; }; \
 		$(foreach r,$(ROOMS),for h in src/$(r)/*.h; do [ -e $$h ] || continue; \
 			$$cc $(DIALECT) $(WARN) -Wno-pragma-once-outside-header -Wno-unused-function \
-			-isystem third_party/llhttp $(BANNED) $(call room_of,$(r)) -fsyntax-only \
+			-isystem third_party/llhttp $(LIBRARY_$(r)) $(BANNED) $(call room_of,$(r)) -fsyntax-only \
 			-x c $$h || exit 1; done;) \
 		echo "headers: $(words $(HEADERS)) stand alone under $$cc"; done
 
@@ -223,7 +228,7 @@ $(D)/libpli.a: $(LIB_OBJECTS)
 define room_rules
 $(D)/obj/$(1)/%.o: src/$(1)/%.c | $(GEN)/base/web.h
 	@mkdir -p $$(@D)
-	$$(call Q,CC,$$<) $$(CC) $$(CFLAGS_ALL) $$(BANNED) $$(call room_of,$(1)) -c -o $$@ $$<
+	$$(call Q,CC,$$<) $$(CC) $$(CFLAGS_ALL) $$(LIBRARY_$(1)) $$(BANNED) $$(call room_of,$(1)) -c -o $$@ $$<
 
 $(D)/test/%: src/$(1)/%.c $(D)/libpli.a
 	@mkdir -p $$(@D)

@@ -54,12 +54,12 @@ check 'root: one install' calls 'apt-get install' 1
 check 'root: no update' calls 'apt-get update' 0
 check 'root: no sudo' calls sudo 0
 check 'root: libssl-dev is there' [ -e "$TMP/installed/libssl-dev" ]
-check 'root: three users' [ "$(wc -l <"$TMP/users")" -eq 3 ]
+check 'root: four users' [ "$(wc -l <"$TMP/users")" -eq 4 ]
 : >"$TMP/calls"; run run
 check 'again: succeeds' [ "$status" -eq 0 ]
 check 'again: does nothing' [ ! -s "$TMP/calls" ]
 check 'again: says nothing' [ -z "$said" ]
-check 'again: no user twice' [ "$(wc -l <"$TMP/users")" -eq 3 ]
+check 'again: no user twice' [ "$(wc -l <"$TMP/users")" -eq 4 ]
 rm "$TMP/installed/libssl-dev"; run run
 check 'one missing: installs it alone' calls 'recommends libssl-dev *$' 1
 

@@ -40,6 +40,10 @@ struct settings {
 	const char *mail_dkim;		/* off | ed25519 | rsa | both */
 	const char *mail_dkim_selector;
 	const char *mail_dkim_domain;	/* default that of mail_from */
+	/* [submission], [lmtp] */
+	const char *submission_listen;	/* "ADDR:PORT"; NULL: off */
+	uint64_t submission_max_bytes;	/* of one mail */
+	const char *lmtp_listen;	/* "127.0.0.1:PORT" or "unix:/PATH"; NULL: off */
 	/* [signin] */
 	const char *signin_policy;	/* strong | password */
 	unsigned signin_idle_min;	/* a session ends after so many minutes without a request */

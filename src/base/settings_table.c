@@ -161,6 +161,19 @@ static bool user_is_sane(const char *value)
 	return *value && strlen(value) <= 255 && text_is_line(value, strlen(value));
 }
 
+static bool address_port_is_sane(const char *value)
+{
+	return settings_endpoint_is_sane(value, false, 0);
+}
+
+/* A local mail server speaks there without saying who it is: this machine alone, or a socket whose folder keeps others out. */
+static bool lmtp_is_sane(const char *value)
+{
+	if (str_starts(value, "unix:/"))
+		return strlen(value + 5) < 100 && text_is_line(value, strlen(value));
+	return (str_starts(value, "127.") || str_starts(value, "[::1]:")) && settings_endpoint_is_sane(value, false, 1);
+}
+
 static const char *const langs[] = { "fr", "en", NULL };
 static const char *const policies[] = { "strong", "password", NULL };
 static const char *const tls_wishes[] = { "auto", "required", "opportunistic", "off", NULL };
@@ -242,6 +255,15 @@ const struct settings_row settings_rows[] = {
 	{ "mail", "dkim_domain", TEXT, FIELD(mail_dkim_domain), "", .check = domain_is_sane, .flags = RESTART,
 	  .wanted = "a domain such as example.org",
 	  .help = "Domain that signs; none: that of `from`." },
+	{ "submission", "listen", TEXT, FIELD(submission_listen), "", .check = address_port_is_sane, .flags = RESTART,
+	  .wanted = "ADDRESS:PORT such as 0.0.0.0:465",
+	  .help = "Where mail programs hand over mails that become letters (SMTP submission over TLS, an API token as the "
+		  "password); none: nowhere." },
+	{ "submission", "max_size", SIZE, FIELD(submission_max_bytes), "64M", 65536, UINT64_C(1) << 30, .flags = RESTART,
+	  .help = "Largest mail that is taken, its attachments as the mail program encodes them (a third larger than the files)." },
+	{ "lmtp", "listen", TEXT, FIELD(lmtp_listen), "", .check = lmtp_is_sane, .flags = RESTART,
+	  .wanted = "127.0.0.1:PORT or unix:/PATH",
+	  .help = "Where this machine's mail server delivers what comes back to bounce_domain (LMTP); none: nowhere." },
 	{ "signin", "policy", CHOICE, FIELD(signin_policy), "strong", .choices = policies,
 	  .help = "strong: a second factor beside the password; password: the password alone." },
 	{ "signin", "idle_min", NUMBER, FIELD(signin_idle_min), "30", 1, 1440,

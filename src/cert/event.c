@@ -15,6 +15,7 @@ static const struct event events[] = {
 	{ "notice.sent", EVENT_RECIPIENT, "ConsignmentNotification", "secure_mail", "sent" },
 	{ "notice.resent", EVENT_RECIPIENT, "ConsignmentNotification", "secure_mail", "resent" },
 	{ "notice.failed", EVENT_RECIPIENT, "ConsignmentNotificationFailure", "secure_mail", "failed" },
+	{ "notice.delayed", EVENT_RECIPIENT, NULL, "secure_mail", NULL },
 	{ "document.sent", EVENT_DOCUMENT, NULL, "action", "sent" },
 	{ "document.failed", EVENT_DOCUMENT, NULL, "action", "failed" },
 	{ "notice.opened", EVENT_RECIPIENT, "NotificationAccessTracking", "consultation", NULL },

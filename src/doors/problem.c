@@ -81,13 +81,38 @@ static const char *type_of(const struct err *err)
 	return err->status == PLI_FULL ? "no-space" : pli_status_name(err->status);
 }
 
-static const char *detail_of(const struct err *err)
+const char *problem_detail(const struct err *err)
 {
 	if (is_internal(err))
 		return "Something failed on our side; nothing was acknowledged.";
 	if (err->status == PLI_FULL && !err->type)
 		return "The server's storage is full; nothing was stored.";
 	return err->text;
+}
+
+/* 4xx: nothing has happened, or it is not certain that it has; the mail program tries again with the same Message-ID. */
+int problem_smtp_code(const struct err *err, const char **enhanced_r)
+{
+	static const struct {
+		enum pli_status status;
+		int code;
+		const char *enhanced;
+	} codes[] = {
+		{ PLI_INPUT, 550, "5.6.0" },   { PLI_INVALID, 550, "5.6.0" }, { PLI_UNAUTH, 530, "5.7.0" },
+		{ PLI_DENIED, 550, "5.7.1" },  { PLI_ABSENT, 550, "5.1.1" },  { PLI_LIMIT, 552, "5.3.4" },
+		{ PLI_FULL, 452, "4.3.1" },
+	};
+
+	*enhanced_r = "5.1.3";
+	if (err->status == PLI_INVALID && str_eq(err->type, "bad-address"))
+		return 553;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
+		if (codes[i].status == err->status) {
+			*enhanced_r = codes[i].enhanced;
+			return codes[i].code;
+		}
+	*enhanced_r = "4.3.0";
+	return 451;
 }
 
 static void problem_headers(struct http_response *res, const struct err *err)
@@ -118,7 +143,7 @@ void problem_json(struct http_response *res, int code, const struct err *err)
 	jsonw_str(&w, "type", type);
 	jsonw_int(&w, "status", code);
 	jsonw_str(&w, "title", problem_title(err->status));
-	jsonw_str(&w, "detail", detail_of(err));
+	jsonw_str(&w, "detail", problem_detail(err));
 	jsonw_str(&w, "hint", err->hint[0] ? err->hint
 					   : code >= 500 ? "Try again; if it persists, tell the operator of this server."
 							 : "Correct the request and send it again.");

@@ -17,6 +17,11 @@ const char *problem_title(enum pli_status status);
 /* sysexits.h */
 int problem_exit_code(enum pli_status status);
 
+/* Reply code of SMTP, and its enhanced code (RFC 3463; static string). */
+int problem_smtp_code(const struct err *err, const char **enhanced_r);
+/* The text for whoever asked: nothing of what broke inside. */
+const char *problem_detail(const struct err *err);
+
 /* application/problem+json: type (urn:pli:problem:SLUG), status, title, detail, hint, field. */
 void problem_json(struct http_response *res, int code, const struct err *err);
 /* The answer to a request that failed: a document under /api/, else a page. */

@@ -1,12 +1,14 @@
-/* How the parent starts front, keeper and courier, and how they begin.
+/* How the parent starts front, keeper, courier and mail, and how they begin.
  *
  * The program executes itself with the process's name as argv[0] and one word of start facts:
- *   pli-front owner=UID:GID|keep parent=PID listeners=N mode=serve|verbs
+ *   pli-front owner=UID:GID|keep parent=PID listeners=N,SUBMISSION,LMTP mode=serve|verbs
  * The environment is empty.  Descriptors, by number:
  *   3 control line   4 settings (the effective pli.conf)   5 null device
- *   front:   6 data/   7 journal/   8 public/   9 tls/   10 control socket's listener   11 … listening sockets
+ *   front:   6 data/   7 journal/   8 public/   9 tls/   10 control socket's listener   11 … listening sockets:
+ *            HTTPS, then one for mail programs and one for the local mail server if they are wanted
  *   keeper:  6 keys/   7 journal/
  *   courier: 6 outbox/   7 the relay's password   8 its authorities   (null device: none)
+ *   mail:    nothing
  * Links between processes come over the control line. */
 #ifndef PLI_CHILD_H
 #define PLI_CHILD_H
@@ -20,7 +22,7 @@
 
 struct pool;
 
-enum child_kind { CHILD_FRONT, CHILD_KEEPER, CHILD_COURIER, CHILD_COUNT };
+enum child_kind { CHILD_FRONT, CHILD_KEEPER, CHILD_COURIER, CHILD_MAIL, CHILD_COUNT };
 const char *child_name(enum child_kind kind);
 /* The kind whose name argv0 is; CHILD_COUNT when none. */
 enum child_kind child_by_name(const char *argv0);
@@ -32,7 +34,7 @@ enum child_fd {
 	CHILD_FD_KEEPER_KEYS = 6, CHILD_FD_KEEPER_JOURNAL = 7,
 	CHILD_FD_COURIER_OUTBOX = 6, CHILD_FD_COURIER_PASSWORD = 7, CHILD_FD_COURIER_CA = 8,
 };
-#define CHILD_FDS_MAX (CHILD_FD_FRONT_LISTEN + SETTINGS_LISTEN_MAX)
+#define CHILD_FDS_MAX (CHILD_FD_FRONT_LISTEN + SETTINGS_LISTEN_MAX + 2)
 
 /* Parent's side.  fds[i] becomes descriptor CHILD_FD_OWN + i.  control_fd and settings_fd likewise 3 and 4.  All stay the caller's. */
 struct child_start {
@@ -41,7 +43,8 @@ struct child_start {
 	int control_fd, settings_fd;
 	int fds[CHILD_FDS_MAX];
 	int fd_count;
-	int listener_count;
+	int listener_count;		/* for HTTPS */
+	bool submission, lmtp;		/* one more each */
 	const char *mode;		/* "serve" | "verbs" */
 };
 MUST enum pli_status child_start(const struct child_start *start, pid_t *pid_r, struct err *err);
@@ -53,6 +56,7 @@ struct child {
 	struct confine_owner owner;
 	pid_t parent;
 	int listener_count;
+	int submission_fd, lmtp_fd;	/* -1: none */
 	bool serve;			/* mode serve */
 	struct settings settings;
 };
@@ -64,9 +68,10 @@ MUST enum pli_status child_origin(struct pool *pool, int journal_dir_fd, const c
 /* Tells the parent why the process ends; returns the exit status for it. */
 int child_failed(const struct err *err);
 
-/* The three bodies; each returns the exit status. */
+/* The four bodies; each returns the exit status. */
 int child_front(int argc, char **argv);
 int child_keeper(int argc, char **argv);
 int child_courier(int argc, char **argv);
+int child_mail(int argc, char **argv);
 
 #endif

@@ -21,6 +21,7 @@
 #include "office.h"
 
 #include "doors.h"
+#include "smtp_server.h"
 
 #include "control.h"
 #include "ctl_server.h"
@@ -48,6 +49,9 @@ struct child_front {
 	struct child_reload reload;
 	struct reload_ask reload_ask;
 	struct ssl_ctx_st *new_tls;	/* prepared for a reload */
+	struct ssl_ctx_st *new_mail_tls;
+	struct smtp_server *mail;	/* NULL: no mail comes in */
+	int mail_fd;			/* the line to pli-mail, came before the server was there; -1: none */
 	int courier_fd;			/* came before the dispatcher was there; -1: none */
 	pthread_t housekeeper;
 	bool has_housekeeper;
@@ -90,7 +94,14 @@ static enum pli_status confine_front(struct err *err)
 	return st == PLI_OK ? confine_calls(CONFINE_FRONT, err) : st;
 }
 
-/* Waits for the keeper's link; a courier's that comes first is kept. */
+static void keep_link(int *kept, int fd)
+{
+	if (*kept >= 0)
+		close(*kept);
+	*kept = fd;
+}
+
+/* Waits for the keeper's link; another that comes first is kept. */
 static enum pli_status first_link(struct child_front *f, int *fd_r, struct err *err)
 {
 	struct control_message m;
@@ -105,11 +116,10 @@ static enum pli_status first_link(struct child_front *f, int *fd_r, struct err *
 			*fd_r = m.fd;
 			return PLI_OK;
 		}
-		if (m.type == CONTROL_LINK_COURIER && m.fd >= 0) {
-			if (f->courier_fd >= 0)
-				close(f->courier_fd);
-			f->courier_fd = m.fd;
-		}
+		if (m.type == CONTROL_LINK_COURIER && m.fd >= 0)
+			keep_link(&f->courier_fd, m.fd);
+		else if (m.type == CONTROL_LINK_MAIL && m.fd >= 0)
+			keep_link(&f->mail_fd, m.fd);
 	}
 }
 
@@ -182,6 +192,35 @@ static enum pli_status tls_files_named(enum pli_status st, struct err *err)
 				       : "Put the server's certificate, then its intermediates, as PEM into tls/cert.pem.");
 }
 
+/* On any thread: the parent always reads its line. */
+static void reader_broken(void *arg)
+{
+	struct err err;
+
+	(void)arg;
+	if (control_send(CHILD_FD_CONTROL, CONTROL_MAIL_HUNG, NULL, -1, &err) != PLI_OK)
+		log_warn("front.mail", "%s", err.text);
+}
+
+static enum pli_status start_mail(struct child_front *f, struct err *err)
+{
+	const struct smtp_server_config config = {
+		.office = f->front.office, .directory = f->front.directory, .settings = &f->child.settings,
+		.host = f->child.settings.host, .submission_fd = f->child.submission_fd, .lmtp_fd = f->child.lmtp_fd,
+		.cert_pem = f->front.tls.cert_pem, .key_pem = f->front.tls.key_pem, .reader_broken = reader_broken,
+	};
+	enum pli_status st;
+
+	if (config.submission_fd < 0 && config.lmtp_fd < 0)
+		return PLI_OK;
+	st = smtp_server_start(&config, &f->mail, err);
+	if (st == PLI_OK && f->mail_fd >= 0) {
+		smtp_server_link(f->mail, f->mail_fd);
+		f->mail_fd = -1;
+	}
+	return st;
+}
+
 static enum pli_status start_https(struct child_front *f, struct err *err)
 {
 	const struct settings *s = &f->child.settings;
@@ -205,6 +244,8 @@ static enum pli_status start_https(struct child_front *f, struct err *err)
 		fds[i] = CHILD_FD_FRONT_LISTEN + i;
 	if (st == PLI_OK)
 		st = tls_files_named(http_server_start(&config, &app, &f->server, err), err);
+	if (st == PLI_OK)
+		st = start_mail(f, err);
 	mem_wipe(f->front.tls.key_pem, strlen(f->front.tls.key_pem));
 	return st;
 }
@@ -255,8 +296,11 @@ static enum pli_status reload_prepare(void *arg, const struct settings *wanted, 
 	if (!f->server)
 		return PLI_OK;
 	st = front_read_tls(pool, &tls, err);
-	return st == PLI_OK ? tls_files_named(http_server_certificate_prepare(f->server, tls.cert_pem, tls.key_pem, &f->new_tls, err), err)
-			    : st;
+	if (st == PLI_OK)
+		st = tls_files_named(http_server_certificate_prepare(f->server, tls.cert_pem, tls.key_pem, &f->new_tls, err), err);
+	if (st == PLI_OK && f->child.submission_fd >= 0)
+		st = smtp_server_certificate_prepare(f->mail, tls.cert_pem, tls.key_pem, &f->new_mail_tls, err);
+	return st;
 }
 
 static void reload_commit(void *arg, const struct settings *now)
@@ -268,6 +312,9 @@ static void reload_commit(void *arg, const struct settings *now)
 		return;
 	http_server_certificate_use(f->server, f->new_tls);
 	f->new_tls = NULL;
+	if (f->mail)
+		smtp_server_certificate_use(f->mail, f->new_mail_tls);
+	f->new_mail_tls = NULL;
 	http_server_limits(f->server, &limits);
 	dispatch_pause(f->dispatch, now->mail_paused);
 }
@@ -277,7 +324,8 @@ static void reload_drop(void *arg)
 	struct child_front *f = arg;
 
 	SSL_CTX_free(f->new_tls);
-	f->new_tls = NULL;
+	SSL_CTX_free(f->new_mail_tls);
+	f->new_tls = f->new_mail_tls = NULL;
 }
 
 /* On the thread of the keeper's client: the parent always reads its line. */
@@ -298,6 +346,8 @@ static void take_link(struct child_front *f, struct control_message *m)
 			journal_keeper_back(f->front.journal);
 	} else if (m->type == CONTROL_LINK_COURIER && m->fd >= 0 && f->dispatch) {
 		dispatch_link(f->dispatch, m->fd);
+	} else if (m->type == CONTROL_LINK_MAIL && m->fd >= 0 && f->mail) {
+		smtp_server_link(f->mail, m->fd);
 	} else if (m->fd >= 0) {
 		close(m->fd);
 	}
@@ -307,8 +357,9 @@ static void take_link(struct child_front *f, struct control_message *m)
  * stays open until the process ends; what is acknowledged is on the disk. */
 static bool stop_serving(struct child_front *f)
 {
+	smtp_server_stop(f->mail, GRACE_MS / 2);
 	if (f->server)
-		http_server_stop(f->server, GRACE_MS);
+		http_server_stop(f->server, GRACE_MS / 2);
 	dispatch_stop(f->dispatch);
 	if (f->has_housekeeper) {
 		pthread_mutex_lock(&f->lock);
@@ -358,7 +409,7 @@ int child_front(int argc, char **argv)
 	struct child_front *f = POOL_NEW(pool, struct child_front);
 	struct err err = { 0 };
 
-	f->courier_fd = -1;
+	f->courier_fd = f->mail_fd = -1;
 	f->front.pool = pool;
 	f->front.blobs_fd = -1;
 	f->front.keeper_hung = keeper_hung;

@@ -99,7 +99,7 @@ const struct cli_verb cli_verbs[] = {
 	  options_init, 1, 1, verb_init },
 	{ "serve", "serve DIR", "serve an instance, in the foreground",
 	  "Logs on standard error, one JSON line an event; SIGTERM or Ctrl-C ends it, SIGHUP reads settings and certificate anew.\n"
-	  "As root, the processes take the system users pli-front, pli-keeper and pli-courier.",
+	  "As root, the processes take the system users pli-front, pli-keeper, pli-courier and pli-mail.",
 	  options_none, 1, 1, verb_serve },
 	{ "reload", "reload DIR", "read pli.conf and the certificate anew, without an interruption",
 	  "The same as SIGHUP to `pli serve`, but says what came of it.  All of it is taken, or nothing: a file that cannot be used\n"

@@ -38,6 +38,7 @@ enum confine_profile {
 	CONFINE_FRONT,		/* accepts, never dials: neither socket() nor connect() */
 	CONFINE_KEEPER,		/* its links only */
 	CONFINE_COURIER,	/* dials out */
+	CONFINE_MAIL,		/* reads, computes, answers: no file, no socket, no thread */
 };
 /* seccomp: a list per profile.  Refused with EPERM: everything else; killed: execve, connect (but the courier's), ptrace and
  * other calls that no honest path makes. */

@@ -60,6 +60,15 @@ static const int calls_courier[] = {
 	SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
 	SCMP_SYS(setsockopt), SCMP_SYS(sendto), SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg), SCMP_SYS(socketpair), END,
 };
+/* What is left of the common ones for a process that needs two sockets, memory and an alarm clock. */
+static const int calls_mail[] = {
+	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(poll),
+	SCMP_SYS(ppoll), SCMP_SYS(close), SCMP_SYS(fcntl), SCMP_SYS(fstat), SCMP_SYS(lseek), SCMP_SYS(pread64), SCMP_SYS(futex),
+	SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(gettid), SCMP_SYS(getpid), SCMP_SYS(getrandom),
+	SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(alarm), SCMP_SYS(setitimer), SCMP_SYS(sched_yield),
+	SCMP_SYS(exit), SCMP_SYS(exit_group), END,
+};
 static const int calls_killed[] = {
 	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(ptrace),
 	SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(pidfd_getfd), SCMP_SYS(listen),
@@ -83,27 +92,32 @@ static int add_list(scmp_filter_ctx ctx, uint32_t action, const int *calls)
 	return r;
 }
 
+/* Memory that can be written is never run; abort() and assert() are signals to ourselves. */
+static int add_memory(scmp_filter_ctx ctx)
+{
+	int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
+	return r;
+}
+
 /* Calls that are allowed by an argument. */
 static int add_by_argument(scmp_filter_ctx ctx)
 {
 	static const int controls[] = { PR_SET_NAME, PR_GET_NAME, PR_SET_VMA, PR_GET_DUMPABLE };
 	static const unsigned long ioctls[] = { FIONBIO, FIONREAD, FIOCLEX, TCGETS };
-	int r;
+	int r = add_memory(ctx);
 
-	/* Memory that can be written is never run. */
-	r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	if (r == 0)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	/* Threads, not processes. */
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
 				     SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-	/* abort() and assert(): signals to ourselves. */
-	if (r == 0)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 	/* Reading limits, not setting them. */
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0, 0));
@@ -123,10 +137,11 @@ static int add_send(scmp_filter_ctx ctx)
 
 static int add_profile(scmp_filter_ctx ctx, enum confine_profile profile)
 {
-	int r = add_list(ctx, SCMP_ACT_ALLOW, calls_common);
+	bool mail = profile == CONFINE_MAIL;
+	int r = add_list(ctx, SCMP_ACT_ALLOW, mail ? calls_mail : calls_common);
 
 	if (r == 0)
-		r = add_by_argument(ctx);
+		r = mail ? add_memory(ctx) : add_by_argument(ctx);
 	if (r == 0)
 		r = add_list(ctx, SCMP_ACT_KILL_PROCESS, calls_killed);
 	if (r == 0 && profile == CONFINE_COURIER)

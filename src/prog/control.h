@@ -18,6 +18,7 @@ enum control_type {
 	CONTROL_LINK_FRONT = 'F',	/* with a descriptor: the new end towards front */
 	CONTROL_LINK_KEEPER = 'K',
 	CONTROL_LINK_COURIER = 'C',
+	CONTROL_LINK_MAIL = 'M',
 	CONTROL_PREPARE = 'P',		/* with a descriptor: new settings; text: the round, which every word about it repeats */
 	CONTROL_COMMIT = 'c',		/* what was prepared holds from now on */
 	CONTROL_DROP = 'd',		/* what was prepared is forgotten */
@@ -26,6 +27,7 @@ enum control_type {
 	CONTROL_READY = 'R',		/* serving; text: "" or what is limited ("verify-only") */
 	CONTROL_FAILED = 'E',		/* text: why the process ends, and on a second line what to do; its exit status follows */
 	CONTROL_KEEPER_HUNG = 'H',	/* front: the keeper gives no sign of life */
+	CONTROL_MAIL_HUNG = 'h',	/* front: the reader of mails hangs, or breaks the rules */
 	CONTROL_RELOAD = 'l',		/* front: an operator asks for a reload */
 	CONTROL_PREPARED = 'p',		/* text: the round */
 	CONTROL_REFUSED = 'n',		/* text: the round, and on a second line why */

@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "log.h"
 #include "pool.h"
+#include "text.h"
 
 #include "child.h"
 #include "control.h"
@@ -28,6 +29,7 @@
 
 #include "host.h"
 
+#define UNIX "unix:"
 #define QUICK_DEATH_US (2 * SECOND_US)	/* a life shorter than this counts as a failed start */
 #define DELAY_MAX_MS 3000
 #define START_MS 120000			/* a long journal is read at start */
@@ -76,6 +78,10 @@ static void start_fds(const struct host *host, enum child_kind kind, const int r
 		start->fds[n++] = host->ctl_fd;
 		for (int i = 0; i < host->listen_count; i++)
 			start->fds[n++] = host->listen_fds[i];
+		if (host->submission_fd >= 0)
+			start->fds[n++] = host->submission_fd;
+		if (host->lmtp_fd >= 0)
+			start->fds[n++] = host->lmtp_fd;
 		break;
 	case CHILD_KEEPER:
 		start->fds[n++] = folder[FOLDER_KEYS];
@@ -86,17 +92,22 @@ static void start_fds(const struct host *host, enum child_kind kind, const int r
 		start->fds[n++] = relay_files[0];
 		start->fds[n++] = relay_files[1];
 		break;
+	case CHILD_MAIL:
+		break;
 	default:
 		assert(!"kind");
 	}
 	start->fd_count = n;
 	start->listener_count = kind == CHILD_FRONT ? host->listen_count : 0;
+	start->submission = kind == CHILD_FRONT && host->submission_fd >= 0;
+	start->lmtp = kind == CHILD_FRONT && host->lmtp_fd >= 0;
 }
 
 static const struct confine_owner *owner_of(const struct host *host, enum child_kind kind)
 {
 	static const enum instance_owner owners[CHILD_COUNT] = {
 		[CHILD_FRONT] = OWNER_FRONT, [CHILD_KEEPER] = OWNER_KEEPER, [CHILD_COURIER] = OWNER_COURIER,
+		[CHILD_MAIL] = OWNER_MAIL,
 	};
 
 	return &host->instance->owners[owners[kind]];
@@ -127,6 +138,8 @@ static void link_to_others(struct host *host, enum child_kind kind)
 		link_pair(host, CHILD_FRONT, CONTROL_LINK_KEEPER, CHILD_KEEPER, CONTROL_LINK_FRONT);
 	if (kind == CHILD_FRONT || kind == CHILD_COURIER)
 		link_pair(host, CHILD_FRONT, CONTROL_LINK_COURIER, CHILD_COURIER, CONTROL_LINK_FRONT);
+	if (kind == CHILD_FRONT || kind == CHILD_MAIL)
+		link_pair(host, CHILD_FRONT, CONTROL_LINK_MAIL, CHILD_MAIL, CONTROL_LINK_FRONT);
 }
 
 static void close_files(const int *fds, int count)
@@ -209,6 +222,18 @@ static void keeper_hung(struct host *host)
 		log_error("host.hung", "%s", strerror(errno));
 }
 
+/* It holds nothing that is worth a wait: its successor reads the next message. */
+static void mail_hung(struct host *host)
+{
+	const struct worker *w = &host->workers[CHILD_MAIL];
+
+	if (w->pid <= 0 || !w->ready)
+		return;
+	log_error("host.hung", "%s, process %ld, does not read as it should; it is ended", child_name(CHILD_MAIL), (long)w->pid);
+	if (kill(w->pid, SIGKILL) != 0)
+		log_error("host.hung", "%s", strerror(errno));
+}
+
 /* Everything that waits on a worker's line. */
 static void hear_worker(struct host *host, enum child_kind kind)
 {
@@ -230,11 +255,13 @@ static void hear_worker(struct host *host, enum child_kind kind)
 			worker_failed(w, m.text);
 		else if (m.type == CONTROL_KEEPER_HUNG && kind == CHILD_FRONT)
 			keeper_hung(host);
+		else if (m.type == CONTROL_MAIL_HUNG && kind == CHILD_FRONT)
+			mail_hung(host);
 		else if (m.type == CONTROL_RELOAD && kind == CHILD_FRONT)
 			host_reload_ask(host, true);
 		else if (m.type == CONTROL_PREPARED || m.type == CONTROL_REFUSED)
 			host_reload_answer(host, kind, &m);
-		else if (m.type != CONTROL_KEEPER_HUNG)
+		else if (m.type != CONTROL_KEEPER_HUNG && m.type != CONTROL_MAIL_HUNG)
 			worker_ready(host, kind, m.text);
 	}
 }
@@ -382,6 +409,11 @@ static enum pli_status open_sockets(struct host *host, struct err *err)
 		if (st == PLI_OK)
 			host->listen_count++;
 	}
+	if (st == PLI_OK && host->serve && s->submission_listen)
+		st = listener_tcp(s->submission_listen, &host->submission_fd, err);
+	if (st == PLI_OK && host->serve && s->lmtp_listen)
+		st = str_starts(s->lmtp_listen, UNIX) ? listener_unix_path(s->lmtp_listen + strlen(UNIX), &host->lmtp_fd, err)
+						      : listener_tcp(s->lmtp_listen, &host->lmtp_fd, err);
 	return st;
 }
 
@@ -439,9 +471,17 @@ static enum pli_status wait_ready(struct host *host, int *exit_r, struct err *er
 	return err_set(err, PLI_BUSY, "not ready after %d s", START_MS / 1000);
 }
 
+/* The operator's verbs need no courier, and who takes no mail in no reader of it. */
+static bool is_wanted(const struct host *host, enum child_kind kind)
+{
+	if (kind == CHILD_MAIL)
+		return host->submission_fd >= 0 || host->lmtp_fd >= 0;
+	return host->serve || kind != CHILD_COURIER;
+}
+
 static enum pli_status start_all(struct host *host, int *exit_r, struct err *err)
 {
-	static const enum child_kind order[CHILD_COUNT] = { CHILD_KEEPER, CHILD_COURIER, CHILD_FRONT };
+	static const enum child_kind order[CHILD_COUNT] = { CHILD_KEEPER, CHILD_COURIER, CHILD_MAIL, CHILD_FRONT };
 	enum pli_status st = take_over_signals(host, err);
 
 	if (st == PLI_OK)
@@ -451,7 +491,7 @@ static enum pli_status start_all(struct host *host, int *exit_r, struct err *err
 	if (st == PLI_OK)
 		st = open_sockets(host, err);
 	for (int i = 0; i < CHILD_COUNT && st == PLI_OK; i++) {
-		host->workers[order[i]].wanted = host->serve || order[i] != CHILD_COURIER;
+		host->workers[order[i]].wanted = is_wanted(host, order[i]);
 		if (host->workers[order[i]].wanted)
 			st = start_worker(host, order[i], err);
 	}
@@ -466,7 +506,7 @@ enum pli_status host_start(struct instance *instance, const struct host_options 
 
 	host->instance = instance;
 	host->serve = options->serve;
-	host->ctl_fd = host->settings_fd = host->signal_fd = -1;
+	host->ctl_fd = host->settings_fd = host->signal_fd = host->submission_fd = host->lmtp_fd = -1;
 	host->reload.settings_fd = -1;
 	for (int i = 0; i < CHILD_COUNT; i++) {
 		host->workers[i].control = -1;
@@ -517,6 +557,19 @@ static void close_control(struct worker *w)
 	w->control = -1;
 }
 
+static void close_mail_sockets(struct host *host)
+{
+	const char *lmtp = host->instance->settings.lmtp_listen;
+
+	if (host->submission_fd >= 0)
+		close(host->submission_fd);
+	if (host->lmtp_fd < 0)
+		return;
+	close(host->lmtp_fd);
+	if (str_starts(lmtp, UNIX))
+		(void)unlink(lmtp + strlen(UNIX));
+}
+
 void host_stop(struct host *host)
 {
 	if (!host)
@@ -533,6 +586,7 @@ void host_stop(struct host *host)
 	host_reload_fini(host);
 	for (int i = 0; i < host->listen_count; i++)
 		close(host->listen_fds[i]);
+	close_mail_sockets(host);
 	if (host->ctl_fd >= 0) {
 		(void)unlinkat(host->instance->folder_fd[FOLDER_RUN], "ctl", 0);
 		close(host->ctl_fd);

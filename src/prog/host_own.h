@@ -47,6 +47,7 @@ struct host {
 	struct worker workers[CHILD_COUNT];
 	int listen_fds[SETTINGS_LISTEN_MAX];
 	int listen_count;
+	int submission_fd, lmtp_fd;	/* -1: not wanted */
 	int ctl_fd, settings_fd, signal_fd;
 	sigset_t old_mask;
 	bool stop_asked;

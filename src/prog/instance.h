@@ -18,7 +18,7 @@
 struct buf;
 struct pool;
 
-enum instance_owner { OWNER_FRONT, OWNER_KEEPER, OWNER_COURIER, OWNER_OPERATOR, OWNER_COUNT };
+enum instance_owner { OWNER_FRONT, OWNER_KEEPER, OWNER_COURIER, OWNER_MAIL, OWNER_OPERATOR, OWNER_COUNT };
 enum instance_folder {
 	FOLDER_DATA, FOLDER_KEYS, FOLDER_JOURNAL, FOLDER_TLS, FOLDER_PUBLIC, FOLDER_OUTBOX, FOLDER_RUN, FOLDER_COUNT
 };
@@ -32,7 +32,7 @@ struct instance {
 	struct confine_owner owners[OWNER_COUNT];
 };
 
-/* The three users when run as root, else nobody changes.  PLI_ABSENT type "no-system-users" with the lines to type. */
+/* The four users when run as root, else nobody changes.  PLI_ABSENT type "no-system-users" with the lines to type. */
 MUST enum pli_status instance_owners(struct confine_owner owners_r[OWNER_COUNT], struct err *err);
 
 /* Opens and checks an existing instance and reads pli.conf (with the PLI_SECTION_KEY variables of env; NULL: none).

@@ -31,6 +31,7 @@ enum pli_status instance_owners(struct confine_owner owners_r[OWNER_COUNT], stru
 {
 	static const char *const names[OWNER_COUNT] = {
 		[OWNER_FRONT] = "pli-front", [OWNER_KEEPER] = "pli-keeper", [OWNER_COURIER] = "pli-courier",
+		[OWNER_MAIL] = "pli-mail",
 	};
 
 	for (int i = 0; i < OWNER_COUNT; i++) {
@@ -42,7 +43,7 @@ enum pli_status instance_owners(struct confine_owner owners_r[OWNER_COUNT], stru
 		if (getpwnam_r(names[i], &entry, buf, sizeof(buf), &found) != 0 || !found) {
 			(void)err_field(err, PLI_ABSENT, "no-system-users", "",
 					"run as root, Pli gives its processes to system users; there is no %s", names[i]);
-			return err_hint(err, "type: for u in pli-front pli-keeper pli-courier; do useradd --system "
+			return err_hint(err, "type: for u in pli-front pli-keeper pli-courier pli-mail; do useradd --system "
 					"--user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "
 					"$u; done   (or run Pli as an ordinary user)");
 		}

@@ -110,6 +110,33 @@ enum pli_status listener_unix(int dir_fd, const char *name, int *fd_r, struct er
 	return PLI_OK;
 }
 
+enum pli_status listener_unix_path(const char *path, int *fd_r, struct err *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct stat sb;
+	mode_t before;
+	int fd, r;
+
+	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s", path) >= (int)sizeof(address.sun_path))
+		return err_set(err, PLI_INPUT, "'%s' is too long for a socket", path);
+	/* What a server left behind that was killed; nothing else is removed. */
+	if (lstat(path, &sb) == 0 && S_ISSOCK(sb.st_mode))
+		(void)unlink(path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_errno(err, "socket");
+	before = umask(0111);
+	r = bind(fd, (struct sockaddr *)&address, sizeof(address));
+	umask(before);
+	if (r != 0 || listen(fd, BACKLOG) != 0) {
+		enum pli_status st = bind_fault(path, err);
+		close(fd);
+		return st;
+	}
+	*fd_r = fd;
+	return PLI_OK;
+}
+
 enum pli_status listener_connect_unix(int dir_fd, const char *name, int *fd_r, struct err *err)
 {
 	struct sockaddr_un address;

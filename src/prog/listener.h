@@ -10,6 +10,8 @@ MUST enum pli_status listener_tcp(const char *address, int *fd_r, struct err *er
 
 /* A stream socket `name` in a directory, 0600; a stale one is replaced. */
 MUST enum pli_status listener_unix(int dir_fd, const char *name, int *fd_r, struct err *err);
+/* The same at a path of the operator's, open to everybody who can reach it: the folder decides who can. */
+MUST enum pli_status listener_unix_path(const char *path, int *fd_r, struct err *err);
 MUST enum pli_status listener_connect_unix(int dir_fd, const char *name, int *fd_r, struct err *err);
 
 #endif

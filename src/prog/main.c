@@ -1,4 +1,4 @@
-/* One program: the command line, and, by the name it is started under, the three processes of the server. */
+/* One program: the command line, and, by the name it is started under, the four processes of the server. */
 #include <signal.h>
 
 #include "child.h"
@@ -14,6 +14,8 @@ int main(int argc, char **argv)
 		return child_front(argc, argv);
 	case CHILD_KEEPER:
 		return child_keeper(argc, argv);
+	case CHILD_MAIL:
+		return child_mail(argc, argv);
 	case CHILD_COURIER:
 		return child_courier(argc, argv);
 	default:

@@ -40,6 +40,11 @@ enum pli_status object_store_new(struct db *db, int blob_dir_fd, const struct ke
 	return PLI_OK;
 }
 
+int object_store_dir(const struct object_store *store)
+{
+	return store->dir_fd;
+}
+
 void object_store_free(struct object_store *store)
 {
 	if (!store)

@@ -40,6 +40,8 @@ struct object_store;
 MUST enum pli_status object_store_new(struct db *db, int blob_dir_fd, const struct keywrap *keywrap,
 				      struct object_store **store_r, struct err *err);
 void object_store_free(struct object_store *store);	/* no stream may be open */
+/* The directory of blob files, for what else must lie on the same disk (spool.h). */
+int object_store_dir(const struct object_store *store);
 
 struct object_info {
 	struct uuid object;
