@@ -93,7 +93,16 @@ main(async () => {
 
 	const form = await i.form(links['']);
 	// A good request for this method and address: what is refused is refused for its sender alone.
-	const body = (method, address) => {
+	const multipart = (fields) => ({ headers: { 'Content-Type': 'multipart/form-data; boundary=xyz' },
+		body: Object.entries(fields).map(([k, v]) => `--xyz\r\nContent-Disposition: form-data; name="${k}"\r\n\r\n${v}\r\n`).join('') + '--xyz--\r\n' });
+	const body = (method, address, key) => {
+		if (method === 'POST' && /^\/letters\/.*(new|edit)$/.test(address))
+			return multipart({ form: key, subject: 'x', ...(address.endsWith('new') ? { key: Math.random().toString(36) } : {}) });
+		if (method === 'POST' && address.startsWith('/letters'))
+			return { headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: 'version=1&form=' + key };
+		if (address.startsWith('/uploads'))
+			return { headers: { 'Tus-Resumable': '1.0.0', 'X-Form': key, ...(method === 'PATCH' ? { 'Upload-Offset': '0', 'Content-Type': 'application/offset+octet-stream' } : { 'Upload-Length': '4' }) },
+				body: method === 'PATCH' ? 'abcd' : undefined };
 		if (method === 'POST' && address.endsWith('/letters'))
 			return { headers: { 'Content-Type': 'application/json' }, body: '{"to":["z@example.net"],"subject":"x"}' };
 		if (address.startsWith('/api/v1/drafts') && /^(POST|PATCH)$/.test(method) && !address.endsWith('/send'))
@@ -121,12 +130,12 @@ main(async () => {
 	async function ask(row, method, viewer, cell) {
 		const what = `${method} ${row.address} as ${viewer}`;
 		const status = Number(/^\d+/.exec(cell)[0]), flag = cell.replace(/^\d+/, '');
-		const request = body(method, row.address);
+		const request = body(method, row.address, sessions[viewer] ? sessions[viewer].form : 'x');
 		if (own[viewer])
 			request.headers.Cookie = cookies(viewer);
 		if (sessions[viewer]) {
 			request.headers.Cookie = sessions[viewer].cookie;
-			if (method === 'POST' && request.body === undefined && !row.address.startsWith('/api/')) {
+			if (method === 'POST' && request.body === undefined && !/^\/(api|uploads)/.test(row.address)) {
 				request.headers['Content-Type'] = 'application/x-www-form-urlencoded';
 				request.body = 'form=' + sessions[viewer].form;
 			}
@@ -142,7 +151,7 @@ main(async () => {
 			check(text.includes(BCC) === (flag === 'b'), `${what}: ${flag === 'b' ? 'names' : 'does not name'} the hidden recipient`, answer.brief);
 		}
 		if (status !== 200 && status !== 201)
-			for (const secret of SECRETS)
+			for (const secret of SECRETS.filter((x) => !target(row.address).includes(x)))
 				check(!text.includes(secret), `${what}: a refusal says nothing of the letter`, secret);
 		if (TITLES[status] && row.address.startsWith('/api/') && method !== 'HEAD') {
 			same(answer.headers['content-type'], 'application/problem+json', `${what}: a problem document`);
@@ -165,6 +174,8 @@ main(async () => {
 			same(answer.headers['cache-control'], 'no-store', `${what}: not to be stored`);
 		if (row.address.includes('{upload}') && status === 204)
 			upload_now = await upload();
+		if (row.address.startsWith('/letters/{id@draft}') && method === 'POST' && status === 303 && sessions[viewer])
+			ids.draft = await draft();
 		if (row.address.startsWith('/api/v1/drafts/{id') && ((method === 'DELETE' && status === 204) || (method === 'POST' && status === 201)))
 			ids.draft = await draft();
 	}

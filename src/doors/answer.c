@@ -14,6 +14,7 @@
 
 #include "filename.h"
 #include "http.h"
+#include "range.h"
 
 #include "door.h"
 #include "route.h"
@@ -197,4 +198,34 @@ const char *answer_size_text(const struct door_call *c, uint64_t bytes)
 	args[0] = number;
 	locale_add(&out, c->locale, KEYS[unit], args, 1);
 	return pool_strn(c->pool, out.p, out.n);
+}
+
+bool answer_ranged(struct door_call *c, const char *etag, uint64_t size, struct range *range)
+{
+	const struct http_request *req = &c->x->req;
+	struct http_response *res = &c->x->res;
+
+	http_header(res, "ETag", etag);
+	http_header(res, "Accept-Ranges", "bytes");
+	if (range_none_match_hit(http_field(req, "if-none-match"), etag)) {
+		answer_empty(c, 304);
+		return false;
+	}
+	switch (range_pick(http_field(req, "range"), http_field(req, "if-range"), etag, size, range)) {
+	case RANGE_UNSATISFIABLE:
+		http_headerf(res, "Content-Range", "bytes */%llu", (unsigned long long)size);
+		answer_empty(c, 416);
+		return false;
+	case RANGE_PART:
+		http_headerf(res, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)range->first,
+			     (unsigned long long)(range->first + range->length - 1), (unsigned long long)size);
+		res->status = 206;
+		break;
+	case RANGE_WHOLE:
+		range->first = 0;
+		range->length = size;
+		res->status = 200;
+		break;
+	}
+	return true;
 }

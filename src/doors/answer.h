@@ -9,6 +9,7 @@ struct door_call;
 struct doors;
 struct html_safe;
 struct http_response;
+struct range;
 struct template;
 struct view;
 
@@ -19,6 +20,8 @@ void answer_security(const struct doors *doors, struct http_response *res, bool 
 void answer_json(struct door_call *c, int code);
 /* Bytes that are always a download: nosniff, attachment. name: clean. */
 void answer_download(struct door_call *c, const char *type, const char *name);
+/* Status, Content-Range and ETag of a download of size bytes; false when the answer needs no body (304, 416). */
+bool answer_ranged(struct door_call *c, const char *etag, uint64_t size, struct range *range);
 void answer_text(struct door_call *c, const char *type, const char *text);
 void answer_see_other(struct door_call *c, const char *location);
 void answer_empty(struct door_call *c, int code);

@@ -17,6 +17,7 @@
 
 #include "answer.h"
 #include "door.h"
+#include "route.h"
 
 #include "handlers.h"
 
@@ -184,7 +185,7 @@ enum pli_status api_upload_post(struct door_call *c, struct err *err)
 	if (!s)
 		s = &plain;
 	upload_headers(c, &s->info);
-	http_headerf(&c->x->res, "Location", "/api/v1/uploads/%s", uuid_format(id, &s->info.upload));
+	http_headerf(&c->x->res, "Location", "%s/%s", c->route->pattern, uuid_format(id, &s->info.upload));
 	answer_empty(c, 201);
 	return PLI_OK;
 }

@@ -49,7 +49,27 @@ enum pli_status page_signin(struct door_call *c, struct err *err);
 enum pli_status page_signin_post(struct door_call *c, struct err *err);
 enum pli_status page_signout(struct door_call *c, struct err *err);
 
+/* The desk: where people signed in write letters and follow them. */
+enum pli_status desk_list(struct door_call *c, struct err *err);
+enum pli_status desk_letter(struct door_call *c, struct err *err);
+enum pli_status desk_resend(struct door_call *c, struct err *err);
+enum pli_status desk_proof(struct door_call *c, struct err *err);
+enum pli_status desk_file(struct door_call *c, struct err *err);
+enum pli_status desk_new(struct door_call *c, struct err *err);
+enum pli_status desk_new_post(struct door_call *c, struct err *err);
+enum pli_status desk_edit(struct door_call *c, struct err *err);
+enum pli_status desk_edit_post(struct door_call *c, struct err *err);
+enum pli_status desk_review(struct door_call *c, struct err *err);
+enum pli_status desk_send(struct door_call *c, struct err *err);
+enum pli_status desk_delete(struct door_call *c, struct err *err);
+enum pli_status desk_upload_post(struct door_call *c, struct err *err);
+enum pli_status desk_upload_delete(struct door_call *c, struct err *err);
+
 /* Streamed bodies. */
+enum pli_status desk_compose_sink(struct door_call *c, struct ostream **sink_r, struct err *err);
+void desk_compose_broken(struct door_call *c);
+enum pli_status desk_upload_post_sink(struct door_call *c, struct ostream **sink_r, struct err *err);
+enum pli_status desk_upload_patch_sink(struct door_call *c, struct ostream **sink_r, struct err *err);
 enum pli_status api_letter_sink(struct door_call *c, struct ostream **sink_r, struct err *err);
 void api_letter_broken(struct door_call *c);
 enum pli_status api_upload_post_sink(struct door_call *c, struct ostream **sink_r, struct err *err);

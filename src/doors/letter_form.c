@@ -122,6 +122,11 @@ static void form_close(struct ostream *os)
 
 static const struct ostream_ops OPS = { "letter-form", form_write, form_finish, form_close };
 
+static const struct multipart_limits API_LIMITS = { .files = DEPOSIT_PARTS_MAX };
+/* A page keeps what was typed even where it is too long, and says so beside the field. */
+static const struct multipart_limits PAGE_LIMITS = { .files = DEPOSIT_PARTS_MAX, .field_bytes = 2 * DEPOSIT_MESSAGE_MAX,
+						     .fields_bytes = 4 * DEPOSIT_MESSAGE_MAX };
+
 enum pli_status letter_form_open(struct door_call *c, letter_form_first_fn *first_field, struct ostream **sink_r, struct err *err)
 {
 	struct letter_form *s = POOL_NEW(c->pool, struct letter_form);
@@ -135,7 +140,7 @@ enum pli_status letter_form_open(struct door_call *c, letter_form_first_fn *firs
 	buf_init_secret(&s->field);
 	st = principal_may(&c->principal, RIGHT_DEPOSIT, &c->principal.entity, NULL, err);
 	if (st == PLI_OK)
-		st = multipart_new(c->pool, &(struct multipart_limits){ .files = DEPOSIT_PARTS_MAX }, http_field(&c->x->req, "content-type"),
+		st = multipart_new(c->pool, first_field ? &PAGE_LIMITS : &API_LIMITS, http_field(&c->x->req, "content-type"),
 				   &EVENTS, s, &s->parser, err);
 	if (st != PLI_OK)
 		return st;

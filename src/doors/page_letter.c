@@ -121,37 +121,6 @@ enum pli_status page_letter(struct door_call *c, struct err *err)
 	return PLI_OK;
 }
 
-/* Status, Content-Range and ETag of a download of size bytes; false when the answer needs no body (304, 416). */
-static bool begin_download(struct door_call *c, const char *etag, uint64_t size, struct range *range)
-{
-	const struct http_request *req = &c->x->req;
-	struct http_response *res = &c->x->res;
-
-	http_header(res, "ETag", etag);
-	http_header(res, "Accept-Ranges", "bytes");
-	if (range_none_match_hit(http_field(req, "if-none-match"), etag)) {
-		answer_empty(c, 304);
-		return false;
-	}
-	switch (range_pick(http_field(req, "range"), http_field(req, "if-range"), etag, size, range)) {
-	case RANGE_UNSATISFIABLE:
-		http_headerf(res, "Content-Range", "bytes */%llu", (unsigned long long)size);
-		answer_empty(c, 416);
-		return false;
-	case RANGE_PART:
-		http_headerf(res, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)range->first,
-			     (unsigned long long)(range->first + range->length - 1), (unsigned long long)size);
-		res->status = 206;
-		break;
-	case RANGE_WHOLE:
-		range->first = 0;
-		range->length = size;
-		res->status = 200;
-		break;
-	}
-	return true;
-}
-
 enum pli_status page_file(struct door_call *c, struct err *err)
 {
 	struct delivery_view *dv;
@@ -167,7 +136,7 @@ enum pli_status page_file(struct door_call *c, struct err *err)
 			part = &dv->letter->parts[i];
 	if (!part)
 		return err_set(err, PLI_ABSENT, "This letter has no document of that number.");
-	if (!begin_download(c, pool_fmt(c->pool, "\"%s\"", hex_encode(hex, part->sha256, 32)), part->size, &range))
+	if (!answer_ranged(c, pool_fmt(c->pool, "\"%s\"", hex_encode(hex, part->sha256, 32)), part->size, &range))
 		return PLI_OK;
 	answer_download(c, part->type, part->name);
 	c->x->res.source_bytes = range.length;
@@ -195,7 +164,7 @@ enum pli_status page_zip(struct door_call *c, struct err *err)
 		st = archive_new(c, dv, &archive, err);
 	if (st != PLI_OK || !dv)
 		return st;
-	if (!begin_download(c, archive_etag(archive), archive_length(archive), &range))
+	if (!answer_ranged(c, archive_etag(archive), archive_length(archive), &range))
 		return PLI_OK;
 	answer_download(c, "application/zip", pool_fmt(c->pool, "pli-%llu.zip", (unsigned long long)dv->letter->number));
 	c->x->res.source_bytes = range.length;

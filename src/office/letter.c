@@ -23,7 +23,7 @@ static const char LETTER_GET[] =
 	"message_sha256, kid, letter_key, password_hash, message, message_object, recipients "
 	"FROM letter WHERE entity = $1 AND letter = $2";
 static const char RECIPIENTS_GET[] =
-	"SELECT n, recipient, kind, state, first_sent, last_sent, sends, read_at, sealed, reply, peer, tls "
+	"SELECT n, recipient, kind, state, first_sent, last_sent, sends, read_at, sealed, reply, peer, tls, locked "
 	"FROM recipient WHERE entity = $1 AND letter = $2 ORDER BY n";
 static const char PARTS_GET[] =
 	"SELECT n, object, size, sha256, crc32, sealed FROM part WHERE entity = $1 AND letter = $2 ORDER BY n";
@@ -121,6 +121,7 @@ static enum pli_status recipient_copy(struct db_rows *rows, struct pool *pool, c
 	r->reply = text_or_none(rows, 9, pool);
 	r->peer = text_or_none(rows, 10, pool);
 	r->tls = text_or_none(rows, 11, pool);
+	r->locked = !db_is_null(rows, 12);
 	sealed = db_blob(rows, 8, &n);
 	st = meta_open_texts(pool, key, RECIPIENT_PLACE(&l->entity, &l->letter, r->n), sealed, n, texts, RECIPIENT_TEXTS, err);
 	if (st != PLI_OK)

@@ -23,6 +23,7 @@ struct letter_recipient {
 	/* Of the newest notice, also while it is tried again: the relay's last words (no address in them), which relay, under which
 	 * TLS.  NULL: none. */
 	const char *reply, *peer, *tls;
+	bool locked;			/* after ten wrong passwords */
 };
 struct letter_part {
 	unsigned n;
