@@ -24,7 +24,7 @@ static void request(const struct keeper_frame *frame)
 
 	if (keeper_request_parse(frame, &r, NULL) != PLI_OK)
 		return;
-	if (r.verb == KEEPER_WRAP || r.verb == KEEPER_UNWRAP)
+	if (r.verb == KEEPER_WRAP || r.verb == KEEPER_UNWRAP || r.verb == KEEPER_TOTP_CHECK)
 		for (unsigned i = 0; i < r.count; i++) {
 			touch(r.items[i].kid, r.items[i].kid_n);
 			touch(r.items[i].aad, r.items[i].aad_n);

@@ -109,8 +109,6 @@ main(async () => {
 			return { headers: { 'Content-Type': 'application/json' }, body: '{"message":"x"}' };
 		if (method === 'POST' && address.startsWith('/l/'))
 			return { headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: 'form=' + form };
-		if (method === 'POST' && /^\/sign-/.test(address))
-			return { headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: address === '/sign-in' ? 'form=x' : undefined };
 		if (address.startsWith('/api/v1/uploads') && method === 'PATCH')
 			return { headers: { 'Tus-Resumable': '1.0.0', 'Upload-Offset': '0', 'Content-Type': 'application/offset+octet-stream' }, body: 'abcd' };
 		if (address.startsWith('/api/v1/uploads'))
@@ -124,7 +122,7 @@ main(async () => {
 	ids.draft = await draft();
 
 	const target = (address) => address.replace(/\{(\w+)(?:@(\w+))?(?:=([^}]*))?\}/g, (_, name, who, value) =>
-		name === 'id' ? ids[who || ''] : name === 'token' ? links[who || ''].slice(3) : name === 'upload' ? upload_now : value)
+		name === 'id' ? ids[who || ''] : name === 'token' && value === undefined ? links[who || ''].slice(3) : name === 'upload' ? upload_now : value)
 		.replace('=TO', '=' + TO).replace('=BCC', '=' + BCC);
 
 	async function ask(row, method, viewer, cell) {
@@ -133,12 +131,12 @@ main(async () => {
 		const request = body(method, row.address, sessions[viewer] ? sessions[viewer].form : 'x');
 		if (own[viewer])
 			request.headers.Cookie = cookies(viewer);
-		if (sessions[viewer]) {
+		if (sessions[viewer])
 			request.headers.Cookie = sessions[viewer].cookie;
-			if (method === 'POST' && request.body === undefined && !/^\/(api|uploads)/.test(row.address)) {
-				request.headers['Content-Type'] = 'application/x-www-form-urlencoded';
-				request.body = 'form=' + sessions[viewer].form;
-			}
+		// A page's form: with the session's key; what stands before a session gets a key that is none.
+		if (method === 'POST' && request.body === undefined && !/^\/(api|uploads)/.test(row.address)) {
+			request.headers['Content-Type'] = 'application/x-www-form-urlencoded';
+			request.body = 'form=' + (sessions[viewer] ? sessions[viewer].form : 'x');
 		}
 		const answer = await i.request(method, target(row.address), { ...request, token: tokens[viewer] });
 		check(answer.status === status, `${what}: ${status}`, answer.brief);
@@ -165,7 +163,7 @@ main(async () => {
 		if (status === 303 && method !== 'POST' && row.address.startsWith('/l/'))
 			same(answer.headers.location, target(row.address).split('/').slice(0, 3).join('/'), `${what}: back to the landing page`);
 		else if (status === 303 && method !== 'POST')
-			check((answer.headers.location || '').startsWith(viewer === 'stale-factor' ? '/step-up' : '/sign-in'), `${what}: to sign in, or to prove it again`, answer.headers.location);
+			check((answer.headers.location || '').startsWith(viewer === 'stale-factor' && !row.address.startsWith('/sign-in') ? '/step-up' : '/sign-in'), `${what}: to sign in, or to prove it again`, answer.headers.location);
 		if (status === 303 && row.address === '/sign-out' && sessions[viewer] && viewer !== 'revoked-session')
 			await signIn(viewer);
 		for (const [name, wanted] of [['x-content-type-options', 'nosniff'], ['referrer-policy', 'no-referrer'], ['content-security-policy', 'default-src \'none\'']])

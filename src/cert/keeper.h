@@ -35,6 +35,11 @@ MUST enum pli_status keeper_password_make(struct keeper *keeper, const char *pro
 /* *ok_r false for a wrong one. */
 MUST enum pli_status keeper_password_check(struct keeper *keeper, const char *hash, const char *password, bool *ok_r, struct err *err);
 
+/* The code of a second factor, checked by the keeper's clock: *right_r, and the step it belongs to (RFC 6238).  secret: kid, aad and in as
+ * for unwrapping; its aad begins with "totp" and a zero, and what is wrapped so the keeper never unwraps for anybody. */
+MUST enum pli_status keeper_totp_check(struct keeper *keeper, const struct keywrap_item *secret, uint32_t code, bool *right_r,
+				       uint64_t *step_r, struct err *err);
+
 /* Leaves from index `first`, count of them; answered once, when leaves and signed head are durable.  done runs on the reader thread
  * (or on the caller's when the link is down) and must not block. */
 struct keeper_head {

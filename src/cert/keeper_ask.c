@@ -56,24 +56,27 @@ static enum pli_status kek_make(void *arg, const char *purpose, const struct uui
 	return status;
 }
 
+static void put_item(struct buf *out, const struct keywrap_item *item)
+{
+	size_t kid_n = strlen(item->kid);
+
+	assert(kid_n < 64 && item->aad_n <= 1024 && item->in_n <= 128);
+	buf_u8(out, (uint8_t)kid_n);
+	buf_add(out, item->kid, kid_n);
+	buf_u16(out, (uint16_t)item->aad_n);
+	buf_add(out, item->aad, item->aad_n);
+	buf_u8(out, (uint8_t)item->in_n);
+	buf_add(out, item->in, item->in_n);
+}
+
 /* Frames of at most 256 items each, all but the last with `more`. */
 static void put_items(struct buf *out, uint8_t verb, uint64_t id, const struct keywrap_item *items, size_t count)
 {
 	for (size_t at = 0; at < count; ) {
 		size_t n = count - at < FRAME_ITEMS_MAX ? count - at : FRAME_ITEMS_MAX, start = keeper_frame_begin(out, verb, id);
 
-		for (size_t i = at; i < at + n; i++) {
-			const struct keywrap_item *item = &items[i];
-			size_t kid_n = strlen(item->kid);
-
-			assert(kid_n < 64 && item->aad_n <= 1024 && item->in_n <= 128);
-			buf_u8(out, (uint8_t)kid_n);
-			buf_add(out, item->kid, kid_n);
-			buf_u16(out, (uint16_t)item->aad_n);
-			buf_add(out, item->aad, item->aad_n);
-			buf_u8(out, (uint8_t)item->in_n);
-			buf_add(out, item->in, item->in_n);
-		}
+		for (size_t i = at; i < at + n; i++)
+			put_item(out, &items[i]);
 		at += n;
 		keeper_frame_end(out, start, at < count ? FRAME_MORE : 0, (uint16_t)n);
 	}
@@ -170,6 +173,31 @@ enum pli_status keeper_password_check(struct keeper *keeper, const char *hash, c
 		status = malformed(err);
 	if (status == PLI_OK)
 		*ok_r = call.body.p[0] == 1;
+	buf_free(&call.body);
+	return status;
+}
+
+enum pli_status keeper_totp_check(struct keeper *keeper, const struct keywrap_item *secret, uint32_t code, bool *right_r,
+				  uint64_t *step_r, struct err *err)
+{
+	struct keeper_call call = { .id = keeper_call_id(keeper), .verb = KEEPER_TOTP_CHECK };
+	AUTO_BUF frame = { .secret = 1 };
+	enum pli_status status;
+	struct cursor c;
+	size_t start;
+
+	start = keeper_frame_begin(&frame, KEEPER_TOTP_CHECK, call.id);
+	put_item(&frame, secret);
+	buf_u32(&frame, code);
+	keeper_frame_end(&frame, start, 0, 1);
+	status = keeper_exchange(keeper, &call, &frame, err);
+	cursor_init(&c, call.body.p, call.body.n);
+	if (status == PLI_OK) {
+		*right_r = cursor_u8(&c) == 1;
+		*step_r = cursor_u64(&c);
+		if (c.bad || c.n)
+			status = malformed(err);
+	}
 	buf_free(&call.body);
 	return status;
 }

@@ -102,6 +102,11 @@ static bool body_parse(struct cursor *c, struct keeper_request *r)
 		return blob_within(c, MANIFEST_MAX_BYTES, &r->manifest, &r->manifest_n);
 	case KEEPER_STATUS:
 		return true;
+	case KEEPER_TOTP_CHECK:
+		if (r->count != 1 || !items_parse(c, WRAPPED_MAX_BYTES, r))
+			return false;
+		r->code = cursor_u32(c);
+		return true;
 	}
 	return false;
 }
@@ -117,8 +122,9 @@ enum pli_status keeper_request_parse(const struct keeper_frame *frame, struct ke
 	r->count = frame->count;
 	r->id = frame->id;
 	cursor_init(&c, frame->body, frame->body_n);
-	if (frame->verb < KEEPER_KEK_MAKE || frame->verb > KEEPER_STATUS || (frame->flags & ~FRAME_MORE) ||
-	    (!counted && r->count) || (!continues && r->more) || r->count > FRAME_ITEMS_MAX || !body_parse(&c, r) || c.bad || c.n)
+	if (frame->verb < KEEPER_KEK_MAKE || frame->verb > KEEPER_TOTP_CHECK || (frame->flags & ~FRAME_MORE) ||
+	    (!counted && r->count && frame->verb != KEEPER_TOTP_CHECK) || (!continues && r->more) ||
+	    r->count > FRAME_ITEMS_MAX || !body_parse(&c, r) || c.bad || c.n)
 		return err_set(err, PLI_INPUT, "the keeper does not understand this request");
 	return PLI_OK;
 }

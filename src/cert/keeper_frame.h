@@ -11,6 +11,7 @@
  *   HEADS_SINCE     u64 size · u32 limit
  *   SEAL            blob manifest                                                  more: as above
  *   STATUS          nothing
+ *   TOTP_CHECK      one item of UNWRAP (whose additional data begin with "totp" and a zero) · u32 code
  * Answers begin with u8 status; if it is not PLI_OK: blob text · blob hint · u32 retry-after seconds.  Else
  *   KEK_MAKE        blob kid
  *   WRAP UNWRAP     count × { u8 n, result }
@@ -20,6 +21,7 @@
  *   HEADS_SINCE     count × head                                                   more: the keeper has further ones
  *   SEAL            blob signature
  *   STATUS          u64 size · root 32 · u64 counter size · counter root 32 · u64 generation · u8 refusing · blob reason
+ *   TOTP_CHECK      u8 right · u64 step
  * head = u64 size · root 32 · u64 genTime µs · blob checkpoint · blob token.   blob = u32 n, bytes. */
 #ifndef PLI_KEEPER_FRAME_H
 #define PLI_KEEPER_FRAME_H
@@ -43,7 +45,7 @@
 
 enum keeper_verb {
 	KEEPER_KEK_MAKE = 1, KEEPER_WRAP, KEEPER_UNWRAP, KEEPER_PASSWORD_MAKE, KEEPER_PASSWORD_CHECK,
-	KEEPER_APPEND, KEEPER_HEADS_SINCE, KEEPER_SEAL, KEEPER_STATUS,
+	KEEPER_APPEND, KEEPER_HEADS_SINCE, KEEPER_SEAL, KEEPER_STATUS, KEEPER_TOTP_CHECK,
 };
 
 struct keeper_frame {
@@ -72,7 +74,7 @@ struct keeper_request {
 	const uint8_t *password, *hash, *manifest, *leaves;
 	size_t password_n, hash_n, manifest_n;
 	uint64_t first, size;
-	uint32_t limit;
+	uint32_t limit, code;
 };
 /* Everything borrowed from the frame's bytes.  PLI_INPUT: answer it so. */
 MUST enum pli_status keeper_request_parse(const struct keeper_frame *frame, struct keeper_request *request_r, struct err *err);

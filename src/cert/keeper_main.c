@@ -21,6 +21,7 @@
 #include "keeper_link.h"
 #include "keeper_password.h"
 #include "kek_store.h"
+#include "totp.h"
 
 #include "keeper_main.h"
 
@@ -103,6 +104,36 @@ static void answer_status(struct server *s, const struct keeper_request *r)
 	keeper_frame_end(&s->out, start, 0, 0);
 }
 
+/* Secrets of second factors are opened here alone and never given out. */
+static bool is_secret_of_totp(const struct keeper_item *i)
+{
+	return i->aad_n >= sizeof("totp") && memcmp(i->aad, "totp", sizeof("totp")) == 0;
+}
+
+static enum pli_status totp_answer(struct server *s, const struct keeper_request *r, struct err *err)
+{
+	const struct keeper_item *i = &r->items[0];
+	uint8_t secret[KEY_MAX_BYTES];
+	enum pli_status status;
+	uint64_t step = 0;
+	bool right = false;
+	size_t start;
+
+	if (!is_secret_of_totp(i))
+		return err_set(err, PLI_INPUT, "this is no second factor");
+	status = kek_store_unwrap(s->keks, i->kid, i->kid_n, i->aad, i->aad_n, i->key, i->key_n, secret, err);
+	if (status != PLI_OK)
+		return status;
+	right = totp_check(secret, i->key_n - KEK_WRAPPED_EXTRA, r->code, clock_now_us() / 1000000, &step);
+	mem_wipe(secret, sizeof(secret));
+	start = keeper_frame_begin(&s->out, KEEPER_TOTP_CHECK | FRAME_ANSWER, r->id);
+	buf_u8(&s->out, PLI_OK);
+	buf_u8(&s->out, right);
+	buf_u64(&s->out, step);
+	keeper_frame_end(&s->out, start, 0, 0);
+	return PLI_OK;
+}
+
 /* ---- requests of several frames ---- */
 
 static enum pli_status wrap_item(struct server *s, bool wrap, const struct keeper_item *i, struct err *err)
@@ -111,6 +142,8 @@ static enum pli_status wrap_item(struct server *s, bool wrap, const struct keepe
 	enum pli_status status;
 	size_t n;
 
+	if (!wrap && is_secret_of_totp(i))
+		return err_set(err, PLI_DENIED, "the secret of a second factor is not given out");
 	if (wrap) {
 		n = i->key_n + KEK_WRAPPED_EXTRA;
 		status = kek_store_wrap(s->keks, i->kid, i->kid_n, i->aad, i->aad_n, i->key, i->key_n, key, err);
@@ -233,6 +266,9 @@ static void handle(struct server *s, const struct keeper_request *r)
 		break;
 	case KEEPER_STATUS:
 		answer_status(s, r);
+		break;
+	case KEEPER_TOTP_CHECK:
+		status = totp_answer(s, r, &err);
 		break;
 	}
 	if (status != PLI_OK)

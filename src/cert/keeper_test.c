@@ -15,6 +15,7 @@
 #include "seal.h"
 #include "tiles.h"
 #include "token.h"
+#include "totp.h"
 #include "tree.h"
 
 struct fixture {
@@ -284,6 +285,42 @@ static void passwords(void **state)
 	assert_int_equal(keeper_password_check(k, "$argon2id$v=19$m=4194304,t=3,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
 					       "x", &ok, &err), PLI_OK);
 	assert_false(ok);
+}
+
+/* Checked by the keeper, given out to nobody. */
+static void second_factors(void **state)
+{
+	static const uint8_t SECRET[20] = "12345678901234567890";
+	static const char PLACE[] = "totp\0of this account";
+	struct fixture *f = *state;
+	struct keeper *k = f->keeper.client;
+	struct keywrap kw;
+	struct uuid entity = { { 7 } };
+	char kid[64];
+	struct keywrap_item item = { .kid = kid, .aad = PLACE, .aad_n = sizeof(PLACE), .in = SECRET, .in_n = sizeof(SECRET) };
+	uint8_t wrapped[128];
+	uint64_t step = 0, now;
+	bool right = false;
+	struct err err;
+
+	keeper_keywrap(k, &kw);
+	assert_int_equal(kw.kek(kw.arg, "meta", &entity, 0, kid, &err), PLI_OK);
+	assert_int_equal(kw.wrap(kw.arg, &item, 1, &err), PLI_OK);
+	memcpy(wrapped, item.out, item.out_n);
+	item.in = wrapped;
+	item.in_n = item.out_n;
+	now = (uint64_t)(clock_now_us() / 1000000) / 30;
+	assert_int_equal(keeper_totp_check(k, &item, totp_code(SECRET, 20, now), &right, &step, &err), PLI_OK);
+	assert_true(right);
+	assert_int_equal(step, now);
+	assert_int_equal(keeper_totp_check(k, &item, totp_code(SECRET, 20, now - 4), &right, &step, &err), PLI_OK);
+	assert_false(right);
+	assert_int_equal(kw.unwrap(kw.arg, &item, 1, &err), PLI_DENIED);
+	item.aad_n--;
+	assert_int_equal(keeper_totp_check(k, &item, 0, &right, &step, &err), PLI_INPUT);
+	item.aad = "other";
+	item.aad_n = 5;
+	assert_int_equal(keeper_totp_check(k, &item, 0, &right, &step, &err), PLI_INPUT);
 }
 
 /* ---- the tree ---- */
@@ -935,7 +972,7 @@ static void full_disk(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_KEEPER(wraps_and_unwraps), WITH_KEEPER(many_items), WITH_KEEPER(staging_keys_are_swept), WITH_KEEPER(passwords),
+		WITH_KEEPER(wraps_and_unwraps), WITH_KEEPER(many_items), WITH_KEEPER(staging_keys_are_swept), WITH_KEEPER(passwords), WITH_KEEPER(second_factors),
 		WITH_KEEPER(appends), WITH_KEEPER(many_heads), WITH_KEEPER(goes_on_after_a_kill), WITH_KEEPER(torn_tail), WITH_KEEPER(zeros_ahead),
 		WITH_KEEPER(derived_files_are_mended), WITH_KEEPER(tiles_are_right), WITH_KEEPER(older_tree_is_refused),
 		WITH_KEEPER(damage_is_refused), WITH_KEEPER(seals), WITH_KEEPER(links_are_renewed), WITH_KEEPER(foreign_bytes),

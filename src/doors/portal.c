@@ -120,6 +120,13 @@ void portal_message(struct door_call *c, int code, const char *heading_key, cons
 
 	view_str(v, "heading", heading);
 	view_str(v, "lead", locale_text(c->locale, lead_key));
+	if (str_eq(heading_key, "factor.needed_title")) {
+		view_str(v, "way_href", "/settings/factor");
+		view_str(v, "way_label", locale_text(c->locale, "factor.add"));
+	} else {
+		view_str(v, "way_href", "/");
+		view_str(v, "way_label", locale_text(c->locale, "portal.way_home"));
+	}
 	portal_page(c, code, &tpl_pages_portal_message_html, v, heading, PORTAL_NOWHERE);
 }
 
@@ -175,10 +182,22 @@ void portal_cookie_set(struct door_call *c, const char *name, const char *value,
 	http_header(&c->x->res, "Set-Cookie", line.p);
 }
 
-/* Back to this page once it may be seen; what a form was sent to is asked for anew if it can be. */
-static void lead_to(struct door_call *c, const char *path)
+/* Back to this page once it may be seen; what cannot be asked for by GET, to the page above it. */
+static const char *way_back(struct door_call *c)
 {
 	const char *next = portal_next(c, c->x->req.target);
+	char *up = pool_str(c->pool, c->x->req.path), *slash;
+
+	while (str_eq(next, "/") && (slash = strrchr(up, '/')) && slash != up) {
+		*slash = '\0';
+		next = portal_next(c, up);
+	}
+	return next;
+}
+
+static void lead_to(struct door_call *c, const char *path)
+{
+	const char *next = way_back(c);
 	const char *lang = c->lang_chosen ? pool_fmt(c->pool, "lang=%s", c->lang) : NULL;
 
 	if (str_eq(next, "/"))
@@ -187,19 +206,43 @@ static void lead_to(struct door_call *c, const char *path)
 				     next ? portal_query_value(c, next) : "", next && lang ? "&" : "", lang ? lang : ""));
 }
 
+/* Faults of pages within the frame: what happened, in the reader's language, and a way on. */
+static bool faulted(struct door_call *c, const struct err *err)
+{
+	switch (err->status) {
+	case PLI_DENIED:
+		if (str_eq(err->type, "foreign-form"))
+			portal_message(c, 403, "portal.form_title", "portal.form_lead");
+		else
+			portal_message(c, 403, "problem.denied", "portal.denied_lead");
+		return true;
+	case PLI_ABSENT:
+		portal_message(c, 404, "problem.absent", "portal.absent_lead");
+		return true;
+	case PLI_INPUT:
+		portal_message(c, 400, "problem.bad", "portal.bad_lead");
+		return true;
+	case PLI_INVALID:
+		portal_message(c, 422, "problem.bad", "portal.bad_lead");
+		return true;
+	default:
+		return false;
+	}
+}
+
 bool portal_led_away(struct door_call *c, const struct err *err)
 {
-	bool away = err->status == PLI_UNAUTH || str_eq(err->type, "step-up") || str_eq(err->type, "second-factor");
+	bool away = err->status == PLI_UNAUTH && !c->session;
 
-	if (!away)
-		return false;
 	buf_reset(&c->x->res.head);
 	buf_reset(&c->x->res.body);
-	if (err->status == PLI_UNAUTH)
+	if (away || str_eq(err->type, "no-session"))
 		lead_to(c, "/sign-in");
 	else if (str_eq(err->type, "step-up"))
 		lead_to(c, "/step-up");
-	else
+	else if (str_eq(err->type, "second-factor"))
 		portal_message(c, 403, "factor.needed_title", "factor.needed_lead");
+	else
+		return c->session && faulted(c, err);
 	return true;
 }

@@ -7,6 +7,7 @@
 #include "status.h"
 
 struct door_call;
+struct form;
 struct signin_account;
 struct template;
 struct view;
@@ -35,8 +36,20 @@ const char *portal_next(struct door_call *c, const char *next);
 /* Forms before there is a session: the key belongs to a cookie of this browser, set here when it has none. */
 void portal_visit_put(struct door_call *c, struct view *v);
 bool portal_visit_right(struct door_call *c, const char *key);
-/* A new session for this browser, by what was shown; sets the cookies. */
-MUST enum pli_status portal_session_open(struct door_call *c, const struct signin_account *who, bool strong, struct err *err);
+MUST enum pli_status portal_read_form(struct door_call *c, struct form *form, struct err *err);
+/* This browser is known to that account from now on. */
+MUST enum pli_status portal_device_set(struct door_call *c, const struct signin_account *who, const char *email, struct err *err);
+/* A factor was shown: the session gets a new value, the browser a new cookie. */
+MUST enum pli_status portal_raise(struct door_call *c, bool strong, struct err *err);
+/* Where whoever tries comes from: an IPv4 address, an IPv6 /64. */
+const char *portal_from(struct door_call *c);
+/* What is said, and with which code, of a try at a secret that did not succeed; NULL and 0: it is another failure, or none. */
+const char *portal_try_fault(struct door_call *c, enum pli_status st, const struct err *err, const char *wrong_key, int *code_r);
+/* What is wrong with a password that somebody chose (PLI_INVALID of the directory). */
+const char *portal_password_fault(struct door_call *c, const struct err *err);
+/* Texts with one argument, in the call's pool. */
+const char *portal_say(struct door_call *c, const char *key, const char *arg);
+const char *portal_wait_text(struct door_call *c, unsigned wait_s);
 void portal_cookie_set(struct door_call *c, const char *name, const char *value, long max_age_s);
 /* Percent-encodes for a query's value; in the call's pool. */
 const char *portal_query_value(struct door_call *c, const char *value);

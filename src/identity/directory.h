@@ -60,6 +60,19 @@ MUST enum pli_status directory_account_get(struct directory *d, struct db_conn *
 					   const struct uuid *account, struct directory_account *account_r, struct err *err);
 MUST enum pli_status directory_account_disable(struct directory *d, const struct journal_actor *by, const char *email, struct err *err);
 MUST enum pli_status directory_account_password(struct directory *d, const struct journal_actor *by, const char *email, const char *password, struct err *err);
+/* The same by id, and more of it.  All sessions end but kept_session, links for a password end, browsers are strangers again; writes
+ * `password.changed` and mails the person.  With link_hash only if that link was unused until now: PLI_GONE. */
+struct directory_password {
+	struct uuid entity, account;
+	const char *password;
+	const struct uuid *kept_session;	/* NULL: none */
+	const uint8_t *link_hash;		/* SHA-256 of a link's token; NULL: no link */
+};
+MUST enum pli_status directory_account_password_set(struct directory *d, const struct journal_actor *by,
+						    const struct directory_password *change, struct err *err);
+/* Name and language ("fr", "en", NULL: as the browser says) of an account. */
+MUST enum pli_status directory_account_profile(struct directory *d, const struct uuid *entity, const struct uuid *account,
+					       const char *name, const char *lang, struct err *err);
 typedef enum pli_status directory_account_fn(void *arg, const struct directory_account *account, struct err *err);
 MUST enum pli_status directory_account_each(struct directory *d, directory_account_fn *fn, void *arg, struct err *err);
 

@@ -13,8 +13,11 @@
 #include "journal.h"
 #include "keeper.h"
 
+#include "account_mail.h"
 #include "common_password.h"
 #include "meta.h"
+#include "session.h"
+#include "signin.h"
 
 #include "directory_own.h"
 
@@ -36,6 +39,9 @@ static const char ACCOUNT_ALL[] = "SELECT entity, account, created, state, role,
 static const char ACCOUNT_DISABLE[] = "UPDATE account SET state = 'disabled' WHERE entity = $1 AND account = $2 "
 				      "AND state = 'active'";
 static const char ACCOUNT_PASSWORD[] = "UPDATE account SET password = $1 WHERE entity = $2 AND account = $3";
+static const char ACCOUNT_PROFILE[] = "UPDATE account SET sealed = $1, lang = $2 WHERE entity = $3 AND account = $4";
+static const char LINK_TAKE[] = "UPDATE signin_link SET used = $1 WHERE link_hash = $2 AND used IS NULL AND expires > $1";
+static const char LINKS_END[] = "UPDATE signin_link SET used = $1 WHERE entity = $2 AND account = $3 AND used IS NULL";
 
 /* ---- reading ---- */
 
@@ -224,6 +230,10 @@ struct account_change {
 	struct buf sealed;
 	const char *shown;
 	const uint8_t *meta_key;
+	const struct directory_password *password;
+	struct account_mail mail;
+	const char *lang;
+	int64_t changed;
 };
 
 static enum pli_status change_noted(struct db_tx *tx, const struct account_change *c, const char *event, struct err *err)
@@ -297,6 +307,16 @@ enum pli_status directory_account_add(struct directory *d, const struct journal_
 	return st;
 }
 
+/* Sessions but one, links, known browsers. */
+static enum pli_status access_end(struct db_tx *tx, const struct account_change *c, const struct uuid *kept_session, struct err *err)
+{
+	enum pli_status st = session_drop(tx->conn, &c->entity, &c->account, kept_session, err);
+
+	if (st == PLI_OK)
+		st = signin_devices_drop(tx->conn, &c->entity, &c->account, err);
+	return st == PLI_OK ? db_run(tx->conn, NULL, err, LINKS_END, "iuu", clock_now_us(), &c->entity, &c->account) : st;
+}
+
 static enum pli_status account_disable(struct db_tx *tx, void *arg, struct err *err)
 {
 	const struct account_change *c = arg;
@@ -305,7 +325,7 @@ static enum pli_status account_disable(struct db_tx *tx, void *arg, struct err *
 
 	if (st == PLI_OK && changed)	/* twice is once */
 		st = change_noted(tx, c, "user.disabled", err);
-	return st;
+	return st == PLI_OK ? access_end(tx, c, NULL, err) : st;
 }
 
 enum pli_status directory_account_disable(struct directory *d, const struct journal_actor *by, const char *email, struct err *err)
@@ -331,27 +351,91 @@ enum pli_status directory_account_disable(struct directory *d, const struct jour
 
 static enum pli_status account_password(struct db_tx *tx, void *arg, struct err *err)
 {
-	const struct account_change *c = arg;
+	struct account_change *c = arg;
+	enum pli_status st = PLI_OK;
 
-	return db_run(tx->conn, NULL, err, ACCOUNT_PASSWORD, "tuu", c->hash, &c->entity, &c->account);
+	if (c->password->link_hash) {
+		st = db_run(tx->conn, &c->changed, err, LINK_TAKE, "ib", c->now_us, c->password->link_hash, (size_t)32);
+		if (st == PLI_OK && !c->changed)
+			return err_set(err, PLI_GONE, "This link was used, replaced, or has expired.");
+	}
+	if (st == PLI_OK)
+		st = db_run(tx->conn, NULL, err, ACCOUNT_PASSWORD, "tuu", c->hash, &c->entity, &c->account);
+	if (st == PLI_OK)
+		st = access_end(tx, c, c->password->kept_session, err);
+	if (st == PLI_OK)
+		st = change_noted(tx, c, "password.changed", err);
+	return st == PLI_OK ? account_mail_put(tx->conn, &c->mail, err) : st;
+}
+
+enum pli_status directory_account_password_set(struct directory *d, const struct journal_actor *by,
+					       const struct directory_password *change, struct err *err)
+{
+	AUTO_POOL pool = pool_new();
+	char hash[128];
+	struct account_change c = { .d = d, .by = by, .hash = hash, .entity = change->entity, .account = change->account,
+				    .password = change, .now_us = clock_now_us() };
+	struct directory_account a;
+	const struct directory_known *known;
+	enum pli_status st = directory_account_read(d, pool, &change->entity, &change->account, &a, err);
+
+	if (st == PLI_OK)
+		st = directory_known_get(d, &a.entity, &known, err);
+	if (st == PLI_OK)
+		st = password_hash(d, change->password, a.email, a.name, hash, err);
+	if (st == PLI_OK)
+		st = account_mail_make(d, pool, &a, "changed", "password", NULL, 0, &c.mail, err);
+	if (st != PLI_OK)
+		return st;
+	c.shown = directory_shown(pool, known->name, known->siren, a.name);
+	c.meta_key = known->meta_key;
+	st = db_write(d->db, account_password, &c, err);
+	mem_wipe(hash, sizeof(hash));
+	return st;
 }
 
 enum pli_status directory_account_password(struct directory *d, const struct journal_actor *by, const char *email,
 					   const char *password, struct err *err)
 {
 	AUTO_POOL pool = pool_new();
-	char hash[128];
-	struct account_change c = { .d = d, .by = by, .hash = hash };
+	struct directory_password change = { .password = password };
 	struct directory_account a;
 	enum pli_status st = directory_account_find(d, pool, email, &a, err);
 
-	if (st == PLI_OK)
-		st = password_hash(d, password, a.email, a.name, hash, err);
 	if (st != PLI_OK)
 		return st;
-	c.entity = a.entity;
-	c.account = a.account;
-	st = db_write(d->db, account_password, &c, err);
-	mem_wipe(hash, sizeof(hash));
+	change.entity = a.entity;
+	change.account = a.account;
+	return directory_account_password_set(d, by, &change, err);
+}
+
+static enum pli_status account_profile(struct db_tx *tx, void *arg, struct err *err)
+{
+	const struct account_change *c = arg;
+
+	return db_run(tx->conn, NULL, err, ACCOUNT_PROFILE, "btuu", c->sealed.p, c->sealed.n, c->lang, &c->entity, &c->account);
+}
+
+enum pli_status directory_account_profile(struct directory *d, const struct uuid *entity, const struct uuid *account, const char *name,
+					  const char *lang, struct err *err)
+{
+	AUTO_POOL pool = pool_new();
+	struct account_change c = { .d = d, .entity = *entity, .account = *account, .lang = lang };
+	struct directory_account a;
+	const uint8_t *key;
+	enum pli_status st = name_checked(name, err);
+
+	if (st == PLI_OK)
+		st = directory_account_read(d, pool, entity, account, &a, err);
+	if (st == PLI_OK)
+		st = directory_meta_key(d, entity, &key, err);
+	buf_init(&c.sealed);
+	if (st == PLI_OK)
+		st = meta_seal_texts(key, &(struct meta_place){ "account", &c.entity, &c.account, 0 },
+				     (const char *[TEXT_COUNT]){ [TEXT_NAME] = name, [TEXT_EMAIL] = a.email }, TEXT_COUNT, &c.sealed, err);
+	if (st == PLI_OK)
+		st = db_write(d->db, account_profile, &c, err);
+	buf_free(&c.sealed);
+	directory_bearers_drop(d);
 	return st;
 }

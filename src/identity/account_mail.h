@@ -1,0 +1,53 @@
+/* Mails to those who have an account: a link to set the password, and word of what was changed.  Put into the queue in the transaction
+ * of what they tell of; leased, rendered and settled like notices of letters.  A row holds the link only until it is handed over. */
+#ifndef PLI_ACCOUNT_MAIL_H
+#define PLI_ACCOUNT_MAIL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+#include "uuid.h"
+
+struct db_conn;
+struct directory;
+struct directory_account;
+struct pool;
+
+/* One row, ready to be put. */
+struct account_mail {
+	struct uuid entity, mail, account;
+	const char *kind;
+	const void *sealed;
+	size_t sealed_n;
+	int64_t now_us;
+};
+/* kind: setup | reset | changed.  what: with changed, password | factor_added | factor_removed, else NULL.  token: of the link, NULL if none.
+ * Everything in pool. */
+MUST enum pli_status account_mail_make(struct directory *directory, struct pool *pool, const struct directory_account *account,
+				       const char *kind, const char *what, const char *token, int64_t expires_us,
+				       struct account_mail *mail_r, struct err *err);
+/* Inside a write function. */
+MUST enum pli_status account_mail_put(struct db_conn *conn, const struct account_mail *mail, struct err *err);
+
+struct account_mail_due {
+	struct uuid entity, mail;
+	const char *kind, *what;
+	const char *name, *address, *entity_name;
+	const char *lang;		/* "" if the person has chosen none */
+	const char *token;		/* "" if none */
+	int64_t created_us, expires_us;
+	unsigned tries;
+};
+/* Up to limit of those due, leased until lease_until_us; in pool. */
+MUST enum pli_status account_mail_lease(struct directory *directory, struct pool *pool, int64_t now_us, int64_t lease_until_us,
+					unsigned limit, struct account_mail_due *due_r, unsigned *count_r, struct err *err);
+/* Handed over, or failed for good: the row goes.  Returns PLI_ABSENT when there is none. */
+MUST enum pli_status account_mail_done(struct db_conn *conn, const struct uuid *entity, const struct uuid *mail, struct err *err);
+/* Again later: due at due_us. */
+MUST enum pli_status account_mail_later(struct db_conn *conn, const struct uuid *entity, const struct uuid *mail, int64_t due_us,
+					struct err *err);
+/* All leases are void: called at start. */
+MUST enum pli_status account_mail_reset(struct db_conn *conn, struct err *err);
+
+#endif
