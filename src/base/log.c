@@ -37,18 +37,20 @@ enum log_level log_level_parse(const char *name)
 	return LOG_INFO_LEVEL;
 }
 
-void log_event(enum log_level level, const char *event, const char *fmt, ...)
+bool log_would(enum log_level level)
+{
+	return (int)level >= atomic_load_explicit(&log_min, memory_order_relaxed);
+}
+
+static void line_write(enum log_level level, const char *event, const char *members, const char *fmt, va_list ap)
 {
 	AUTO_BUF text = { 0 };
 	AUTO_BUF line = { 0 };
 	struct jsonw w;
-	va_list ap;
 
-	if ((int)level < atomic_load_explicit(&log_min, memory_order_relaxed))
+	if (!log_would(level))
 		return;
-	va_start(ap, fmt);
 	buf_vfmt(&text, fmt, ap);
-	va_end(ap);
 	jsonw_init(&w, &line, false);
 	jsonw_object(&w, NULL);
 	jsonw_time(&w, "t", clock_now_us());
@@ -56,6 +58,10 @@ void log_event(enum log_level level, const char *event, const char *fmt, ...)
 	jsonw_str(&w, "proc", log_proc);
 	jsonw_int(&w, "pid", getpid());
 	jsonw_str(&w, "event", event);
+	if (members && *members) {
+		buf_ch(&line, ',');
+		buf_str(&line, members);
+	}
 	if (utf8_valid(text.p, text.n))
 		jsonw_strn(&w, "text", text.p, text.n);
 	else
@@ -65,4 +71,22 @@ void log_event(enum log_level level, const char *event, const char *fmt, ...)
 	/* Where standard error is gone there is nobody to tell. */
 	if (write(STDERR_FILENO, line.p, line.n) < 0)
 		return;
+}
+
+void log_event(enum log_level level, const char *event, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	line_write(level, event, NULL, fmt, ap);
+	va_end(ap);
+}
+
+void log_members(enum log_level level, const char *event, const char *members, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	line_write(level, event, members, fmt, ap);
+	va_end(ap);
 }

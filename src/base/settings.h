@@ -22,6 +22,7 @@ struct settings {
 	const char *timezone;		/* IANA; Europe/Paris */
 	const char *lang;		/* fr | en */
 	bool demo;
+	const char *metrics;		/* "ADDR:PORT", or NULL */
 	uint16_t public_port;		/* port shown in links; 0 = that of the first listen, 443 hidden */
 	unsigned loops;			/* 0 = min(cores, 4) */
 	unsigned workers;		/* most worker threads */
@@ -60,6 +61,7 @@ struct settings {
 	unsigned idle_s, head_s, handshake_s, stall_s, body_rate_bytes, body_rate_s;
 	/* [log] */
 	const char *log_level;		/* debug | info | warn | error */
+	const char *log_requests;	/* none | errors | all */
 };
 
 /* Defaults, then the text of the file, then the environment (env NULL: none; else as environ).

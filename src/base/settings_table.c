@@ -75,6 +75,11 @@ bool settings_endpoint_is_sane(const char *value, bool names, unsigned least_por
 	return names && !strchr(host, ':') && host_is_sane(host);
 }
 
+static bool endpoint_is_sane(const char *value)
+{
+	return settings_endpoint_is_sane(value, false, 1);
+}
+
 static bool mail_is_sane(const char *value)
 {
 	if (str_eq(value, "outbox"))
@@ -178,6 +183,7 @@ static const char *const langs[] = { "fr", "en", NULL };
 static const char *const policies[] = { "strong", "password", NULL };
 static const char *const tls_wishes[] = { "auto", "required", "opportunistic", "off", NULL };
 static const char *const dkim_keys[] = { "off", "ed25519", "rsa", "both", NULL };
+static const char *const request_lines[] = { "none", "errors", "all", NULL };
 static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 
 #define FIELD(name) offsetof(struct settings, name)
@@ -198,6 +204,9 @@ const struct settings_row settings_rows[] = {
 	  .help = "Language of mails, and of pages for readers who ask for neither." },
 	{ "server", "demo", FLAG, FIELD(demo), "no", .flags = RESTART,
 	  .help = "A demonstration: every page says that its letters have no legal effect." },
+	{ "server", "metrics", TEXT, FIELD(metrics), "", .check = endpoint_is_sane, .flags = RESTART,
+	  .wanted = "ADDRESS:PORT such as 127.0.0.1:9464",
+	  .help = "Where GET /metrics is served, without encryption and to everybody who can reach it; none: nowhere." },
 	{ "server", "public_port", PORT, FIELD(public_port), "0", .flags = RESTART,
 	  .help = "Port shown in links, where another one is forwarded to us; 0: that of the first "
 		  "listen line." },
@@ -296,6 +305,9 @@ const struct settings_row settings_rows[] = {
 	  .help = "Bytes a second that a request's body must reach, on average over body_rate_s." },
 	{ "limits", "body_rate_s", NUMBER, FIELD(body_rate_s), "30", 1, 3600,
 	  .help = "Seconds over which body_rate is measured." },
+	{ "log", "requests", CHOICE, FIELD(log_requests), "errors", .choices = request_lines,
+	  .help = "Lines for requests: none, errors (answers from 500 on), or all. They name the route and the request's "
+		  "id, never an address or a person." },
 	{ "log", "level", CHOICE, FIELD(log_level), "info", .choices = levels,
 	  .help = "Least weighty line that is logged." },
 };

@@ -235,6 +235,15 @@ static enum pli_status finish(void *arg, struct db_tx *tx, void **items, size_t 
 	return status;
 }
 
+static void event_count(struct journal *j, const struct item *item)
+{
+	unsigned events;
+	size_t n = (size_t)(item->event - event_table(&events));
+
+	assert(events <= JOURNAL_EVENTS_MAX);
+	atomic_fetch_add_explicit(&j->events[n], 1, memory_order_relaxed);
+}
+
 static void committed(void *arg, struct db_group *group, void **items, size_t count)
 {
 	struct journal *j = arg;
@@ -242,8 +251,9 @@ static void committed(void *arg, struct db_group *group, void **items, size_t co
 	uint64_t first = j->next_seq;
 	bool send;
 
-	(void)items;
 	assert(count == j->plan.count);
+	for (size_t i = 0; i < count; i++)
+		event_count(j, items[i]);
 	j->next_seq += count;
 	j->last_t_us = j->plan.t_us;
 	j->tree = j->plan.tree;
@@ -545,6 +555,21 @@ uint64_t journal_size(struct journal *journal)
 	size = journal->size;
 	pthread_mutex_unlock(&journal->lock);
 	return size;
+}
+
+uint64_t journal_signed(struct journal *journal)
+{
+	uint64_t size;
+
+	pthread_mutex_lock(&journal->lock);
+	size = journal->heads_known;
+	pthread_mutex_unlock(&journal->lock);
+	return size;
+}
+
+uint64_t journal_event_count(struct journal *journal, unsigned n)
+{
+	return n < JOURNAL_EVENTS_MAX ? atomic_load_explicit(&journal->events[n], memory_order_relaxed) : 0;
 }
 
 enum pli_status journal_healthy(struct journal *journal, struct err *err)

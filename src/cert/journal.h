@@ -72,6 +72,11 @@ MUST enum pli_status journal_wait(struct journal *journal, uint64_t size, unsign
 MUST enum pli_status journal_healthy(struct journal *journal, struct err *err);
 /* Number of entries committed to the database. */
 uint64_t journal_size(struct journal *journal);
+/* Entries under the newest signed head. */
+uint64_t journal_signed(struct journal *journal);
+/* How many entries of the n-th event of event_table() were written since the start. */
+#define JOURNAL_EVENTS_MAX 96
+uint64_t journal_event_count(struct journal *journal, unsigned n);
 
 /* Rows for views, newest first or oldest first; filters 0/NULL = any. Never more than limit. */
 struct journal_row {

@@ -3,6 +3,7 @@
 #define PLI_JOURNAL_OWN_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "db.h"
 
@@ -38,6 +39,7 @@ struct journal {
 	const char *origin, *zone;
 	pthread_t thread;
 	bool started;
+	atomic_uint_fast64_t events[JOURNAL_EVENTS_MAX];	/* committed since the start, in the order of event_table() */
 
 	/* Writer thread only: committed state, and the group being numbered. */
 	uint64_t next_seq;

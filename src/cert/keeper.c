@@ -15,6 +15,7 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "meter.h"
 #include "pool.h"
 
 #include "keeper_frame.h"
@@ -53,6 +54,8 @@ struct keeper {
 	void *hung_arg;
 	/* Reader only. */
 	struct buf in;
+	/* Any thread. */
+	struct meter asked, appended;
 };
 
 /* ---- the table of calls; under lock ---- */
@@ -61,6 +64,7 @@ static void call_add(struct keeper *k, struct keeper_call *call)
 {
 	struct keeper_call **bucket = &k->calls[call->id % BUCKETS];
 
+	call->began_us = clock_mono_us();
 	call->next = *bucket;
 	*bucket = call;
 	k->appends += call->append_done != NULL;
@@ -291,6 +295,8 @@ static void answered(struct keeper *k, const struct keeper_frame *frame)
 	if (k->beat_id == frame->id)
 		k->beat_id = 0;
 	call = call_take(k, frame->id);
+	if (call)
+		meter_add(call->append_done ? &k->appended : &k->asked, clock_mono_us() - call->began_us);
 	if (call && !call->append_done) {
 		call->status = answer_status(&c, &call->err);
 		if ((frame->verb & 0x7f) != call->verb)
@@ -557,4 +563,10 @@ void keeper_post(struct keeper *keeper, struct keeper_call *call, const struct b
 	unreachable(&err);
 	call->append_done(call->arg, PLI_BUSY, NULL, &err);
 	mem_free(call);
+}
+
+void keeper_meters(struct keeper *keeper, struct meter **asked_r, struct meter **appended_r)
+{
+	*asked_r = &keeper->asked;
+	*appended_r = &keeper->appended;
 }

@@ -39,6 +39,9 @@ MUST enum pli_status keeper_password_check(struct keeper *keeper, const char *ha
  * for unwrapping; its aad begins with "totp" and a zero, and what is wrapped so the keeper never unwraps for anybody. */
 MUST enum pli_status keeper_totp_check(struct keeper *keeper, const struct keywrap_item *secret, uint32_t code, bool *right_r,
 				       uint64_t *step_r, struct err *err);
+/* How long answers took: to questions, and to appends (leaves and signed head durable).  Borrowed. */
+struct meter;
+void keeper_meters(struct keeper *keeper, struct meter **asked_r, struct meter **appended_r);
 
 /* Leaves from index `first`, count of them; answered once, when leaves and signed head are durable.  done runs on the reader thread
  * (or on the caller's when the link is down) and must not block. */

@@ -14,7 +14,7 @@ struct keeper_call {
 	struct keeper_call *next;
 	uint64_t id;
 	uint8_t verb;
-	int64_t deadline_us;
+	int64_t began_us, deadline_us;
 	/* A blocking call: lies on its caller's stack. */
 	int64_t patience_us;	/* 0: as long as any call */
 	pthread_cond_t answered;

@@ -2,6 +2,7 @@
 #ifndef PLI_DOOR_H
 #define PLI_DOOR_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,6 +14,7 @@
 struct archive;
 struct buf;
 struct delivery_view;
+struct door_meter;
 struct directory;
 struct doors;
 struct locale;
@@ -29,6 +31,9 @@ struct doors {
 	const char *host;		/* of base_url with its port, for texts */
 	const char *root_pem, *log_pub, *tsa_pem, *ca_pem;
 	char root_fingerprint[65], log_fingerprint[65];	/* SHA-256 of the DER */
+	struct door_meter *meter;
+	unsigned request_seed;		/* first half of every request's id */
+	atomic_uint request_count;	/* second half */
 	bool hsts;			/* a real host name: not localhost, not an address */
 };
 
@@ -48,6 +53,8 @@ struct door_call {
 	struct session *session;	/* routes for a session: never NULL in their handlers; else NULL */
 	struct journal_actor actor;
 	bool identified;
+	char id[17];			/* names the request in the log, and to whoever it failed for */
+	int64_t began_us;		/* monotonic */
 	bool gathers;			/* a body for x->body that is taken only from a known bearer */
 	void *sink_state;		/* of a streamed body, the handler's own */
 	/* A file on its way out: what delivery_sent needs when it is over. */

@@ -9,6 +9,7 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "jsonw.h"
 #include "locale.h"
 #include "log.h"
 #include "pool.h"
@@ -30,6 +31,7 @@
 #include "answer.h"
 #include "archive.h"
 #include "door.h"
+#include "door_meter.h"
 #include "portal.h"
 #include "problem.h"
 #include "route.h"
@@ -98,11 +100,36 @@ static struct door_call *call_new(struct doors *doors, struct http_exchange *x)
 	c->doors = doors;
 	c->x = x;
 	c->pool = x->pool;
+	c->began_us = clock_mono_us();
+	snprintf(c->id, sizeof(c->id), "%08x%08x", doors->request_seed,
+		 atomic_fetch_add_explicit(&doors->request_count, 1, memory_order_relaxed));
 	pick_lang(c, &x->req);
 	c->actor = (struct journal_actor){ .method = "link", .level = 1, .channel = "web",
 					   .ip = x->req.peer.ip, .tls = x->req.peer.tls };
 	x->app_data = c;
 	return c;
+}
+
+/* One line a request, as [log] requests says: route, not address, and nothing of who asked. */
+static void request_log(const struct door_call *c, int code)
+{
+	const char *which = c->doors->settings->log_requests;
+	AUTO_BUF members = { 0 };
+	struct jsonw w;
+
+	if (!which || str_eq(which, "none") || (code < 500 && !str_eq(which, "all")))
+		return;
+	jsonw_init(&w, &members, false);
+	jsonw_object(&w, NULL);
+	jsonw_str(&w, "request", c->id);
+	jsonw_str(&w, "method", http_method_name(c->x->req.method));
+	jsonw_str(&w, "route", c->route ? c->route->pattern : NULL);
+	jsonw_int(&w, "code", code);
+	jsonw_int(&w, "us", clock_mono_us() - c->began_us);
+	jsonw_int(&w, "body", (int64_t)c->x->body_bytes);
+	jsonw_str(&w, "proto", c->x->req.peer.alpn);
+	/* Left open: the line closes it. */
+	log_members(code >= 500 ? LOG_WARN_LEVEL : LOG_INFO_LEVEL, "http.request", members.p + 1, "%d", code);
 }
 
 static void refuse(struct door_call *c, struct http_plan *plan, enum pli_status status, const char *text)
@@ -112,6 +139,7 @@ static void refuse(struct door_call *c, struct http_plan *plan, enum pli_status 
 	err_set(&err, status, "%s", text);
 	answer_security(c->doors, &c->x->res, false);
 	problem_answer(c, &err);
+	request_log(c, c->x->res.status);
 	plan->refused = true;
 }
 
@@ -293,11 +321,13 @@ static void doors_handle(void *app, struct http_exchange *x)
 		if (err.status == PLI_OK)
 			err_set(&err, st, "%s", pli_status_name(st));
 		if (st == PLI_IO || st == PLI_BUG)
-			log_error("door.failed", "%s %s: %s", http_method_name(c->route->method), c->route->pattern, err.text);
+			log_error("door.failed", "request %s, %s %s: %s", c->id, http_method_name(c->route->method), c->route->pattern,
+				  err.text);
 		buf_reset(&x->res.head);
 		problem_answer(c, &err);
 	}
 	answer_security(c->doors, &x->res, st == PLI_OK && str_starts(x->req.path, "/assets/"));
+	request_log(c, x->res.status);
 }
 
 static void doors_done(void *app, struct http_exchange *x)
@@ -305,7 +335,10 @@ static void doors_done(void *app, struct http_exchange *x)
 	struct door_call *c = x->app_data;
 
 	(void)app;
-	if (!c || !x->sent_bytes)
+	if (!c)
+		return;
+	door_meter_add(c->doors->meter, c->route, x->res.status, clock_mono_us() - c->began_us);
+	if (!x->sent_bytes)
 		return;
 	if (c->archive)
 		archive_sent(c->archive, c->sending_offset, x->sent_bytes);
@@ -315,7 +348,10 @@ static void doors_done(void *app, struct http_exchange *x)
 
 static void doors_fault(void *app, int code, const char *target, const char *detail, struct http_response *res)
 {
-	problem_fault(app, code, target, detail, res);
+	const struct doors *doors = app;
+
+	door_meter_fault(doors->meter, code);
+	problem_fault(doors, code, target, detail, res);
 }
 
 /* The configured name, localhost, and the addresses that we listen on. */
@@ -382,6 +418,8 @@ enum pli_status doors_app_new(const struct doors_config *config, struct http_app
 				 .base_url = config->base_url, .host = config->base_url + strlen("https://"),
 				 .root_pem = config->root_pem, .log_pub = config->log_pub, .tsa_pem = config->tsa_pem,
 				 .ca_pem = config->ca_pem, .hsts = is_real_name(config->settings->host) };
+	doors->meter = door_meter_new();
+	mem_random(&doors->request_seed, sizeof(doors->request_seed));
 	fingerprint(doors->root_pem, true, doors->root_fingerprint);
 	fingerprint(doors->log_pub, false, doors->log_fingerprint);
 	*app_r = (struct http_app){ .app = doors, .plan = doors_plan, .sink_open = doors_sink_open,
@@ -393,5 +431,11 @@ enum pli_status doors_app_new(const struct doors_config *config, struct http_app
 
 void doors_free(struct doors *doors)
 {
+	door_meter_free(doors->meter);
 	mem_free(doors);
+}
+
+void doors_metrics(struct doors *doors, struct openmetrics *out)
+{
+	door_meter_write(doors->meter, out);
 }

@@ -25,6 +25,9 @@ struct doors_config {
 MUST enum pli_status doors_app_new(const struct doors_config *config, struct http_app *app_r,
 				   struct doors **doors_r, struct err *err);
 void doors_free(struct doors *doors);
+/* What went through them since the start. */
+struct openmetrics;
+void doors_metrics(struct doors *doors, struct openmetrics *out);
 
 /* The ordinary e-mail that tells a recipient (A7, A8, B6): fits notice_render; arg is struct doors *. */
 MUST enum pli_status doors_notice_render(void *arg, struct pool *pool, const struct notice_view *view,

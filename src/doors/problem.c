@@ -170,6 +170,7 @@ void problem_answer(struct door_call *c, const struct err *err)
 	int code = problem_http_code(err->status);
 
 	problem_headers(res, err);
+	http_header(res, "Request-Id", c->id);
 	if (str_starts(c->x->req.path, "/api/"))
 		problem_json(res, code, err);
 	else

@@ -30,6 +30,9 @@ static const char LEASES_CLEAR[] = "UPDATE notice SET lease = NULL WHERE lease I
 static const char DUE_GET[] =
 	"SELECT entity, notice, letter, n, kind, send, created FROM notice "
 	"WHERE due <= $1 AND (lease IS NULL OR lease < $1) AND gate <= $2 ORDER BY due, notice LIMIT $3";
+static const char WAITING_COUNT[] = "SELECT COUNT(*) FROM notice WHERE due IS NOT NULL";
+static const char OLDEST_GET[] =
+	"SELECT MIN(created) FROM (SELECT created FROM notice WHERE due IS NOT NULL ORDER BY due LIMIT 1000) next";
 static const char LEASE_SET[] = "UPDATE notice SET lease = $1 WHERE entity = $2 AND notice = $3 AND due IS NOT NULL";
 static const char TOKEN_GET[] = "SELECT token FROM recipient WHERE entity = $1 AND letter = $2 AND n = $3";
 
@@ -278,5 +281,32 @@ enum pli_status notice_lease(struct office *office, struct pool *pool, notice_re
 	mem_wipe(items, count * sizeof *items);
 	if (st != PLI_OK)
 		*count_r = 0;
+	return st;
+}
+
+/* One number of one row; 0 for null. */
+static enum pli_status number_get(struct db_conn *conn, const char *sql, int64_t *n_r, struct err *err)
+{
+	AUTO_ROWS rows = { 0 };
+	enum pli_status st = db_query(conn, &rows, err, sql, "");
+
+	if (st == PLI_OK)
+		st = db_next(&rows, err);
+	if (st == PLI_OK)
+		*n_r = db_is_null(&rows, 0) ? 0 : db_int(&rows, 0);
+	return st;
+}
+
+enum pli_status notice_backlog(struct office *office, uint64_t *waiting_r, int64_t *oldest_us_r, struct err *err)
+{
+	struct db_conn *conn = db_reader_take(office->parts.db);
+	int64_t waiting = 0, oldest_us = 0;
+	enum pli_status st = number_get(conn, WAITING_COUNT, &waiting, err);
+
+	if (st == PLI_OK)
+		st = number_get(conn, OLDEST_GET, &oldest_us, err);
+	db_reader_give(office->parts.db, conn);
+	*waiting_r = (uint64_t)waiting;
+	*oldest_us_r = oldest_us;
 	return st;
 }

@@ -52,6 +52,8 @@ struct notice_result {
 	const char *message_id;
 };
 MUST enum pli_status notice_settle(struct office *office, const struct notice_result *results, unsigned count, struct err *err);
+/* Notices that are not settled, and when the oldest of those next to be sent was made (0: none). */
+MUST enum pli_status notice_backlog(struct office *office, uint64_t *waiting_r, int64_t *oldest_us_r, struct err *err);
 /* Called (from any thread, must not block) when notices may have become due. */
 void notice_on_due(struct office *office, void (*fn)(void *arg), void *arg);
 

@@ -29,8 +29,11 @@
 #include "child_reload.h"
 #include "dispatch.h"
 #include "front.h"
+#include "front_metrics.h"
+#include "metrics_server.h"
 #include "reload_ask.h"
 #include "sysexit.h"
+#include "watch.h"
 
 #include "child.h"
 
@@ -48,10 +51,14 @@ struct child_front {
 	struct dispatch *dispatch;
 	struct child_reload reload;
 	struct reload_ask reload_ask;
-	struct ssl_ctx_st *new_tls;	/* prepared for a reload */
 	struct ssl_ctx_st *new_mail_tls;
 	struct smtp_server *mail;	/* NULL: no mail comes in */
 	int mail_fd;			/* the line to pli-mail, came before the server was there; -1: none */
+	struct ssl_ctx_st *new_tls;	/* prepared for a reload, with the end of its certificate */
+	int64_t new_end_us;
+	struct front_metrics metrics;
+	struct metrics_server *metrics_server;
+	struct watch *watch;
 	int courier_fd;			/* came before the dispatcher was there; -1: none */
 	pthread_t housekeeper;
 	bool has_housekeeper;
@@ -246,6 +253,7 @@ static enum pli_status start_https(struct child_front *f, struct err *err)
 		st = tls_files_named(http_server_start(&config, &app, &f->server, err), err);
 	if (st == PLI_OK)
 		st = start_mail(f, err);
+	atomic_store(&f->metrics.certificate_end_us, tls_certificate_end_us(front->tls.cert_pem));
 	mem_wipe(f->front.tls.key_pem, strlen(f->front.tls.key_pem));
 	return st;
 }
@@ -265,6 +273,18 @@ static enum pli_status start_dispatch(struct child_front *f, struct err *err)
 	return st;
 }
 
+static enum pli_status start_watching(struct child_front *f, struct err *err)
+{
+	struct front_metrics *m = &f->metrics;
+
+	m->front = &f->front;
+	m->doors = f->doors;
+	m->dispatch = f->dispatch;
+	m->server = f->server;
+	m->started_us = clock_now_us();
+	return watch_start(&f->front, &m->certificate_end_us, &f->watch, err);
+}
+
 static enum pli_status start_serving(struct child_front *f, struct err *err)
 {
 	enum pli_status st = ctl_server_start(CHILD_FD_FRONT_CTL, ctl_verbs(), &f->front, &f->ctl, err);
@@ -275,6 +295,8 @@ static enum pli_status start_serving(struct child_front *f, struct err *err)
 			st = start_dispatch(f, err);
 		if (st == PLI_OK)
 			st = start_housekeeping(f, err);
+		if (st == PLI_OK)
+			st = start_watching(f, err);
 	}
 	if (st != PLI_OK)
 		return st;
@@ -284,6 +306,15 @@ static enum pli_status start_serving(struct child_front *f, struct err *err)
 }
 
 /* ------------------------------------------------------------------ reload */
+
+static void reload_drop(void *arg)
+{
+	struct child_front *f = arg;
+
+	SSL_CTX_free(f->new_tls);
+	SSL_CTX_free(f->new_mail_tls);
+	f->new_tls = f->new_mail_tls = NULL;
+}
 
 static enum pli_status reload_prepare(void *arg, const struct settings *wanted, struct err *err)
 {
@@ -300,6 +331,10 @@ static enum pli_status reload_prepare(void *arg, const struct settings *wanted, 
 		st = tls_files_named(http_server_certificate_prepare(f->server, tls.cert_pem, tls.key_pem, &f->new_tls, err), err);
 	if (st == PLI_OK && f->child.submission_fd >= 0)
 		st = smtp_server_certificate_prepare(f->mail, tls.cert_pem, tls.key_pem, &f->new_mail_tls, err);
+	if (st == PLI_OK)
+		f->new_end_us = tls_certificate_end_us(tls.cert_pem);
+	else
+		reload_drop(f);
 	return st;
 }
 
@@ -315,17 +350,9 @@ static void reload_commit(void *arg, const struct settings *now)
 	if (f->mail)
 		smtp_server_certificate_use(f->mail, f->new_mail_tls);
 	f->new_mail_tls = NULL;
+	atomic_store(&f->metrics.certificate_end_us, f->new_end_us);
 	http_server_limits(f->server, &limits);
 	dispatch_pause(f->dispatch, now->mail_paused);
-}
-
-static void reload_drop(void *arg)
-{
-	struct child_front *f = arg;
-
-	SSL_CTX_free(f->new_tls);
-	SSL_CTX_free(f->new_mail_tls);
-	f->new_tls = f->new_mail_tls = NULL;
 }
 
 /* On the thread of the keeper's client: the parent always reads its line. */
@@ -336,6 +363,17 @@ static void keeper_hung(void *arg)
 	(void)arg;
 	if (control_send(CHILD_FD_CONTROL, CONTROL_KEEPER_HUNG, NULL, -1, &err) != PLI_OK)
 		log_warn("front.keeper", "%s", err.text);
+}
+
+/* Front serves without it, if need be. */
+static void start_metrics(struct child_front *f, int fd)
+{
+	struct err err;
+
+	if (f->metrics_server || !f->watch)
+		close(fd);
+	else if (metrics_server_start(fd, front_metrics_page, &f->metrics, &f->metrics_server, &err) != PLI_OK)
+		log_warn("front.metrics", "%s", err.text);
 }
 
 static void take_link(struct child_front *f, struct control_message *m)
@@ -358,6 +396,8 @@ static void take_link(struct child_front *f, struct control_message *m)
 static bool stop_serving(struct child_front *f)
 {
 	smtp_server_stop(f->mail, GRACE_MS / 2);
+	metrics_server_stop(f->metrics_server);
+	watch_stop(f->watch);
 	if (f->server)
 		http_server_stop(f->server, GRACE_MS / 2);
 	dispatch_stop(f->dispatch);
@@ -395,7 +435,11 @@ static enum pli_status run(struct child_front *f, struct err *err)
 			return PLI_OK;
 		if (st != PLI_OK || child_reload_message(&f->reload, &m))
 			continue;
-		if (m.type == CONTROL_RELOADED)
+		if (m.type == CONTROL_RESTARTS)
+			front_metrics_restarts(&f->metrics, m.text);
+		else if (m.type == CONTROL_METRICS && m.fd >= 0)
+			start_metrics(f, m.fd);
+		else if (m.type == CONTROL_RELOADED)
 			reload_ask_answer(&f->reload_ask, m.text);
 		else
 			take_link(f, &m);

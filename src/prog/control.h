@@ -22,6 +22,8 @@ enum control_type {
 	CONTROL_PREPARE = 'P',		/* with a descriptor: new settings; text: the round, which every word about it repeats */
 	CONTROL_COMMIT = 'c',		/* what was prepared holds from now on */
 	CONTROL_DROP = 'd',		/* what was prepared is forgotten */
+	CONTROL_METRICS = 'M',		/* to front, with a descriptor: the metrics page's listener */
+	CONTROL_RESTARTS = 'r',		/* to front; text: how often each process was started again, in their order */
 	CONTROL_RELOADED = 'L',		/* to front, which asked; text: "" or why not */
 	/* child to parent */
 	CONTROL_READY = 'R',		/* serving; text: "" or what is limited ("verify-only") */

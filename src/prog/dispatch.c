@@ -44,6 +44,7 @@ struct dispatch {
 	pthread_t thread;
 	int wake_fd;			/* eventfd: due, link or stop */
 	atomic_bool due, stop, paused;
+	atomic_uint_fast64_t results[DISPATCH_RESULTS];	/* in the order of the outcomes of struct notice_result */
 	atomic_int new_link;		/* -1: none */
 	/* of the thread alone */
 	int link;
@@ -310,8 +311,10 @@ static void settle(struct dispatch *d)
 		pause_after(d, "notices could not be settled", &err);
 		return;
 	}
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
+		atomic_fetch_add_explicit(&d->results[results[i].outcome], 1, memory_order_relaxed);
 		land(d, settled[i]);
+	}
 }
 
 /* ------------------------------------------------------------------ the thread */
@@ -413,6 +416,17 @@ void dispatch_pause(struct dispatch *dispatch, bool paused)
 {
 	atomic_store(&dispatch->paused, paused);
 	wake(dispatch);
+}
+
+const char *const dispatch_result_names[DISPATCH_RESULTS] = {
+	[NOTICE_SENT] = "sent", [NOTICE_FAILED] = "failed", [NOTICE_RETRY] = "deferred", [NOTICE_AWAY] = "unreachable",
+	[NOTICE_DOUBT] = "uncertain",
+};
+
+void dispatch_results(struct dispatch *dispatch, uint64_t counts_r[DISPATCH_RESULTS])
+{
+	for (int i = 0; i < DISPATCH_RESULTS; i++)
+		counts_r[i] = atomic_load_explicit(&dispatch->results[i], memory_order_relaxed);
 }
 
 void dispatch_stop(struct dispatch *d)

@@ -8,6 +8,7 @@
 #define PLI_DISPATCH_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "notice.h"
 #include "status.h"
@@ -26,6 +27,10 @@ MUST enum pli_status dispatch_start(const struct dispatch_config *config, struct
 void dispatch_link(struct dispatch *dispatch, int fd);
 /* Paused: nothing is leased.  Any thread. */
 void dispatch_pause(struct dispatch *dispatch, bool paused);
+/* How often a notice was sent, refused for good, put off, … since the start. */
+#define DISPATCH_RESULTS 5
+extern const char *const dispatch_result_names[DISPATCH_RESULTS];
+void dispatch_results(struct dispatch *dispatch, uint64_t counts_r[DISPATCH_RESULTS]);
 /* Waits a moment for what is under way, so that a mail that left is not sent twice; NULL is allowed. */
 void dispatch_stop(struct dispatch *dispatch);
 

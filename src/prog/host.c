@@ -188,14 +188,34 @@ static enum pli_status start_worker(struct host *host, enum child_kind kind, str
 
 /* ------------------------------------------------------------------ what they say */
 
+/* What front cannot know by itself. */
+static void tell_front(struct host *host)
+{
+	const struct worker *front = &host->workers[CHILD_FRONT];
+	char counts[16 * CHILD_COUNT] = "";
+	size_t n = 0;
+
+	if (!host->serve || !front->ready || front->control < 0)
+		return;
+	for (int i = 0; i < CHILD_COUNT; i++)
+		n += (size_t)snprintf(counts + n, sizeof(counts) - n, " %u", host->workers[i].restarts);
+	if (control_send(front->control, CONTROL_RESTARTS, counts, -1, NULL) != PLI_OK)
+		log_debug("host.restarts", "front is going away");
+}
+
 static void worker_ready(struct host *host, enum child_kind kind, const char *text)
 {
 	struct worker *w = &host->workers[kind];
 
+	w->restarts += w->was_ready;
 	if (w->was_ready)
 		log_info("host.back", "%s is back, process %ld", child_name(kind), (long)w->pid);
 	w->ready = w->was_ready = true;
 	w->ready_us = clock_mono_us();
+	if (kind == CHILD_FRONT && host->metrics_fd >= 0 &&
+	    control_send(w->control, CONTROL_METRICS, NULL, host->metrics_fd, NULL) != PLI_OK)
+		log_debug("host.metrics", "front is going away");
+	tell_front(host);
 	if (kind == CHILD_FRONT)
 		snprintf(host->limited, sizeof(host->limited), "%s", text);
 }
@@ -414,6 +434,8 @@ static enum pli_status open_sockets(struct host *host, struct err *err)
 	if (st == PLI_OK && host->serve && s->lmtp_listen)
 		st = str_starts(s->lmtp_listen, UNIX) ? listener_unix_path(s->lmtp_listen + strlen(UNIX), &host->lmtp_fd, err)
 						      : listener_tcp(s->lmtp_listen, &host->lmtp_fd, err);
+	if (st == PLI_OK && host->serve && s->metrics)
+		st = listener_tcp(s->metrics, &host->metrics_fd, err);
 	return st;
 }
 
@@ -507,7 +529,7 @@ enum pli_status host_start(struct instance *instance, const struct host_options 
 	host->instance = instance;
 	host->serve = options->serve;
 	host->ctl_fd = host->settings_fd = host->signal_fd = host->submission_fd = host->lmtp_fd = -1;
-	host->reload.settings_fd = -1;
+	host->reload.settings_fd = host->metrics_fd = -1;
 	for (int i = 0; i < CHILD_COUNT; i++) {
 		host->workers[i].control = -1;
 		host->workers[i].failure_hint = host->workers[i].failure;
@@ -591,6 +613,8 @@ void host_stop(struct host *host)
 		(void)unlinkat(host->instance->folder_fd[FOLDER_RUN], "ctl", 0);
 		close(host->ctl_fd);
 	}
+	if (host->metrics_fd >= 0)
+		close(host->metrics_fd);
 	if (host->settings_fd >= 0)
 		close(host->settings_fd);
 	if (host->signal_fd >= 0) {

@@ -20,7 +20,7 @@ struct worker {
 	int control;
 	bool wanted, ready;
 	bool was_ready;			/* at least once */
-	unsigned quick_deaths;
+	unsigned quick_deaths, restarts;
 	int64_t started_us, ready_us, start_at_us;	/* monotonic */
 	int exit_status;		/* of its last end */
 	char failure[CONTROL_TEXT_MAX + 1];
@@ -49,6 +49,7 @@ struct host {
 	int listen_count;
 	int submission_fd, lmtp_fd;	/* -1: not wanted */
 	int ctl_fd, settings_fd, signal_fd;
+	int metrics_fd;			/* listening; -1: none */
 	sigset_t old_mask;
 	bool stop_asked;
 	char limited[CONTROL_TEXT_MAX + 1];	/* what front said with READY */

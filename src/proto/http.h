@@ -169,6 +169,12 @@ void http_server_limits(struct http_server *server, const struct http_limits *li
  * still run, joins the threads, frees.  NULL is allowed.  The listening sockets stay the caller's. */
 void http_server_stop(struct http_server *server, unsigned grace_ms);
 
+/* For the metrics page. */
+struct http_server_load {
+	unsigned connections;
+};
+void http_server_load(struct http_server *server, struct http_server_load *load_r);
+
 /* Runs fn(arg) on a worker thread of the server's pool (for the app's own short jobs).  False when the queue is full. */
 bool http_server_submit(struct http_server *server, void (*fn)(void *arg), void *arg);
 

@@ -95,6 +95,16 @@ void http_peers_limit(struct http_peers *peers, unsigned per_net_max)
 	pthread_mutex_unlock(&peers->lock);
 }
 
+unsigned http_peers_count(struct http_peers *peers)
+{
+	unsigned total;
+
+	pthread_mutex_lock(&peers->lock);
+	total = peers->total;
+	pthread_mutex_unlock(&peers->lock);
+	return total;
+}
+
 static struct net_count **peers_find(struct http_peers *peers, uint64_t key)
 {
 	uint64_t h = (key ^ peers->seed) * UINT64_C(0x9e3779b97f4a7c15);

@@ -22,6 +22,8 @@ struct http_peers *http_peers_new(unsigned per_net_max, unsigned total_max);
 void http_peers_free(struct http_peers *peers);
 /* For those who come from now on. */
 void http_peers_limit(struct http_peers *peers, unsigned per_net_max);
+/* All connections that are counted now. */
+unsigned http_peers_count(struct http_peers *peers);
 /* False: one too many, nothing was counted. */
 bool http_peers_enter(struct http_peers *peers, uint64_t net_key);
 /* One that is counted changes its net; false: one too many there, and nothing has changed. */

@@ -415,3 +415,8 @@ bool http_server_submit(struct http_server *server, void (*fn)(void *arg), void 
 {
 	return workers_call(server->workers, fn, arg);
 }
+
+void http_server_load(struct http_server *server, struct http_server_load *load_r)
+{
+	*load_r = (struct http_server_load){ .connections = http_peers_count(server->peers) };
+}

@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include "status.h"
 
@@ -148,4 +149,19 @@ enum pli_status tls_context_new(const char *cert_pem, const char *key_pem, struc
 	}
 	*ctx_r = ctx;
 	return PLI_OK;
+}
+
+int64_t tls_certificate_end_us(const char *cert_pem)
+{
+	BIO *bio = BIO_new_mem_buf(cert_pem, -1);
+	X509 *leaf = bio ? PEM_read_bio_X509(bio, NULL, tls_no_passphrase, NULL) : NULL;
+	int64_t end_us = 0;
+	struct tm tm;
+
+	if (leaf && ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &tm) == 1)
+		end_us = (int64_t)timegm(&tm) * 1000000;
+	X509_free(leaf);
+	BIO_free(bio);
+	ERR_clear_error();
+	return end_us;
 }

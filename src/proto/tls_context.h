@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include <stdint.h>
+
 #include "status.h"
 
 /* The field of an error that one of the two texts is the cause of. */
@@ -22,5 +24,8 @@ struct tls_tickets;
  * Freed with SSL_CTX_free(). */
 MUST enum pli_status tls_context_new(const char *cert_pem, const char *key_pem, struct tls_tickets *tickets,
 				     bool http2, struct ssl_ctx_st **ctx_r, struct err *err);
+
+/* notAfter of the first certificate of the text, microseconds; 0 when there is none. */
+int64_t tls_certificate_end_us(const char *cert_pem);
 
 #endif
