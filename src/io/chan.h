@@ -23,6 +23,11 @@ struct chan {
 	bool ended;	/* the peer has shut its side; never trust a short read again */
 	bool eof;	/* a read has met the end */
 	bool broken;	/* TLS failed: nothing more may be said, not even good-bye */
+	bool gathering;	/* records go into held */
+	/* Records of a large write, sent in one call: held[held_off .. held_n) are left. */
+	uint8_t *held;
+	size_t held_off, held_n, held_cap;
+	size_t owed;	/* bytes of the caller's in them, not yet told as written */
 };
 
 /* Takes fd (closed in every case); server side.  PLI_OK, PLI_IO. */
@@ -37,7 +42,7 @@ MUST enum pli_status chan_handshake(struct chan *c);
 /* PLI_OK with *n_r == 0: the peer has ended (also without close_notify: every body here has a length, so nothing
  * can be cut unseen).  PLI_AGAIN, PLI_IO. */
 MUST enum pli_status chan_read(struct chan *c, void *p, size_t cap, size_t *n_r);
-/* May take less than n.  After PLI_AGAIN the same bytes must come first again (they may have moved). PLI_IO. */
+/* May take less than n.  What is told as written is with the kernel.  After PLI_AGAIN the same bytes must come first again (they may have moved). PLI_IO. */
 MUST enum pli_status chan_write(struct chan *c, const void *p, size_t n, size_t *n_r);
 /* Says good-bye (close_notify, then FIN) as far as the socket takes it at once; reading stays possible. */
 void chan_finish(struct chan *c);
