@@ -93,7 +93,8 @@ enum pli_status child_start(const struct child_start *start, pid_t *pid_r, struc
 		snprintf(owner, sizeof(owner), "owner=keep");
 	snprintf(name, sizeof(name), "%s", child_names[start->kind]);
 	snprintf(parent, sizeof(parent), "parent=%ld", (long)getpid());
-	snprintf(listeners, sizeof(listeners), "listeners=%d,%d,%d", start->listener_count, start->submission, start->lmtp);
+	snprintf(listeners, sizeof(listeners), "listeners=%d,%d,%d,%d", start->listener_count, start->submission, start->lmtp,
+		 start->outbox);
 	snprintf(mode, sizeof(mode), "mode=%s", start->mode);
 	pid = fork();
 	if (pid < 0)
@@ -110,11 +111,12 @@ static bool parse_words(int argc, char **argv, struct child *c)
 {
 	char mode[8] = "";
 	unsigned uid, gid;
-	int submission, lmtp, fd;
+	int submission, lmtp, outbox, fd;
 	long parent = 0;
 
 	if (argc != 5 || sscanf(argv[2], "parent=%ld", &parent) != 1 ||
-	    sscanf(argv[3], "listeners=%d,%d,%d", &c->listener_count, &submission, &lmtp) != 3 || sscanf(argv[4], "mode=%7s", mode) != 1)
+	    sscanf(argv[3], "listeners=%d,%d,%d,%d", &c->listener_count, &submission, &lmtp, &outbox) != 4 ||
+	    sscanf(argv[4], "mode=%7s", mode) != 1)
 		return false;
 	if (sscanf(argv[1], "owner=%u:%u", &uid, &gid) == 2)
 		c->owner = (struct confine_owner){ true, uid, gid };
@@ -126,7 +128,8 @@ static bool parse_words(int argc, char **argv, struct child *c)
 	c->serve = str_eq(mode, "serve");
 	fd = CHILD_FD_FRONT_LISTEN + c->listener_count;
 	c->submission_fd = submission ? fd++ : -1;
-	c->lmtp_fd = lmtp ? fd : -1;
+	c->lmtp_fd = lmtp ? fd++ : -1;
+	c->outbox_fd = outbox ? fd : -1;
 	return parent > 0 && c->listener_count >= 0 && c->listener_count <= SETTINGS_LISTEN_MAX;
 }
 

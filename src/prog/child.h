@@ -34,7 +34,7 @@ enum child_fd {
 	CHILD_FD_KEEPER_KEYS = 6, CHILD_FD_KEEPER_JOURNAL = 7,
 	CHILD_FD_COURIER_OUTBOX = 6, CHILD_FD_COURIER_PASSWORD = 7, CHILD_FD_COURIER_CA = 8,
 };
-#define CHILD_FDS_MAX (CHILD_FD_FRONT_LISTEN + SETTINGS_LISTEN_MAX + 2)
+#define CHILD_FDS_MAX (CHILD_FD_FRONT_LISTEN + SETTINGS_LISTEN_MAX + 3)
 
 /* Parent's side.  fds[i] becomes descriptor CHILD_FD_OWN + i.  control_fd and settings_fd likewise 3 and 4.  All stay the caller's. */
 struct child_start {
@@ -45,6 +45,7 @@ struct child_start {
 	int fd_count;
 	int listener_count;		/* for HTTPS */
 	bool submission, lmtp;		/* one more each */
+	bool outbox;			/* last, of a demonstration: the folder of caught mails, to be read */
 	const char *mode;		/* "serve" | "verbs" */
 };
 MUST enum pli_status child_start(const struct child_start *start, pid_t *pid_r, struct err *err);
@@ -56,7 +57,7 @@ struct child {
 	struct confine_owner owner;
 	pid_t parent;
 	int listener_count;
-	int submission_fd, lmtp_fd;	/* -1: none */
+	int submission_fd, lmtp_fd, outbox_fd;	/* -1: none */
 	bool serve;			/* mode serve */
 	struct settings settings;
 };
