@@ -70,7 +70,7 @@ if [ "$me" -eq 0 ]; then
 	same 'keys/' '700 pli-keeper' "$(mode_of keys)"
 	same 'data/' '700 pli-front' "$(mode_of data)"
 	same 'tls/' '700 pli-front' "$(mode_of tls)"
-	same 'outbox/' '700 pli-courier' "$(mode_of outbox)"
+	same 'outbox/' '2750 pli-courier' "$(mode_of outbox)"
 	same 'journal/' '2750 pli-keeper' "$(mode_of journal)"
 	same 'public/' '755 root' "$(mode_of public)"
 	same 'pli.conf' '640 root' "$(mode_of pli.conf)"

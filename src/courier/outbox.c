@@ -57,7 +57,7 @@ static enum pli_status begin_file(int dir_fd, struct job *job, int *fd_r, struct
 	int fd;
 
 	temporary_name(job, temporary);
-	fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return job_fault(job) ? PLI_OK : err_errno(err, "outbox");
 	if (write_all(fd, job->mail, job->mail_n)) {

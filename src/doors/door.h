@@ -34,6 +34,7 @@ struct doors {
 	struct door_meter *meter;
 	unsigned request_seed;		/* first half of every request's id */
 	atomic_uint request_count;	/* second half */
+	int outbox_fd;			/* -1: none to show */
 	bool hsts;			/* a real host name: not localhost, not an address */
 };
 

@@ -417,7 +417,7 @@ enum pli_status doors_app_new(const struct doors_config *config, struct http_app
 	*doors = (struct doors){ .office = config->office, .directory = config->directory, .settings = config->settings,
 				 .base_url = config->base_url, .host = config->base_url + strlen("https://"),
 				 .root_pem = config->root_pem, .log_pub = config->log_pub, .tsa_pem = config->tsa_pem,
-				 .ca_pem = config->ca_pem, .hsts = is_real_name(config->settings->host) };
+				 .ca_pem = config->ca_pem, .outbox_fd = config->outbox_fd, .hsts = is_real_name(config->settings->host) };
 	doors->meter = door_meter_new();
 	mem_random(&doors->request_seed, sizeof(doors->request_seed));
 	fingerprint(doors->root_pem, true, doors->root_fingerprint);

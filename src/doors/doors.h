@@ -20,6 +20,7 @@ struct doors_config {
 	const char *base_url;		/* "https://HOST[:PORT]" */
 	const char *root_pem, *log_pub, *tsa_pem;	/* trust anchors, texts */
 	const char *ca_pem;		/* the instance's TLS CA, or NULL */
+	int outbox_fd;			/* folder of caught mails, to be read by people; -1: not to be shown */
 };
 /* Everything in config is borrowed for the doors' life.  app_r is ready for http_server_start. */
 MUST enum pli_status doors_app_new(const struct doors_config *config, struct http_app *app_r,

@@ -72,6 +72,7 @@ enum pli_status page_tokens_post(struct door_call *c, struct err *err);
 enum pli_status page_tokens_end(struct door_call *c, struct err *err);
 
 /* The desk: where people signed in write letters and follow them. */
+enum pli_status page_outbox(struct door_call *c, struct err *err);
 enum pli_status desk_list(struct door_call *c, struct err *err);
 enum pli_status desk_letter(struct door_call *c, struct err *err);
 enum pli_status desk_resend(struct door_call *c, struct err *err);

@@ -104,6 +104,8 @@ static const struct route ROUTES[] = {
 	  .help = "Continue an upload" },
 	{ .method = HTTP_DELETE, .pattern = "/uploads/{id}", .who = ROUTE_SESSION, .handle = desk_upload_delete,
 	  .help = "Give an upload up" },
+	{ .method = HTTP_GET, .pattern = "/outbox", .who = ROUTE_SESSION, .handle = page_outbox,
+	  .help = "Caught mails of a demonstration" },
 	{ .method = HTTP_GET, .pattern = "/sign-in", .handle = page_signin, .help = "Sign in" },
 	{ .method = HTTP_POST, .pattern = "/sign-in", .types = ROUTE_FORM, .body_max = FORM_MAX, .handle = page_signin_post,
 	  .help = "Sign in: address and password" },

@@ -156,7 +156,7 @@ enum pli_status child_begin(struct pool *pool, int argc, char **argv, struct chi
 	(void)fcntl(CHILD_FD_CONTROL, F_SETFD, FD_CLOEXEC);
 	log_init(child_names[c.kind], LOG_INFO_LEVEL);
 	/* Files that front reads of the keeper's go by group: 0640. */
-	st = confine_rights(&c.owner, c.kind == CHILD_KEEPER && c.owner.change ? 0027 : 0077, c.parent, err);
+	st = confine_rights(&c.owner, (c.kind == CHILD_KEEPER || c.kind == CHILD_COURIER) && c.owner.change ? 0027 : 0077, c.parent, err);
 	if (st == PLI_OK)
 		st = child_settings(pool, CHILD_FD_SETTINGS, &c.settings, err);
 	close(CHILD_FD_SETTINGS);

@@ -4,7 +4,8 @@
  *   pli-front owner=UID:GID|keep parent=PID listeners=N,SUBMISSION,LMTP mode=serve|verbs
  * The environment is empty.  Descriptors, by number:
  *   3 control line   4 settings (the effective pli.conf)   5 null device
- *   front:   6 data/   7 journal/   8 public/   9 tls/   10 control socket's listener   11 … listening sockets:
+ *   front:   6 data/   7 journal/   8 public/   9 tls/   10 control socket's listener   11 … listening sockets, then the outbox of a
+ *            demonstration:
  *            HTTPS, then one for mail programs and one for the local mail server if they are wanted
  *   keeper:  6 keys/   7 journal/
  *   courier: 6 outbox/   7 the relay's password   8 its authorities   (null device: none)

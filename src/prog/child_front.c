@@ -82,7 +82,8 @@ static enum pli_status start_libraries(const struct child *child, struct err *er
 	return PLI_OK;
 }
 
-static enum pli_status confine_front(struct err *err)
+/* outbox_fd -1: it stays closed. */
+static enum pli_status confine_front(int outbox_fd, struct err *err)
 {
 	const struct confine_rule rules[] = {
 		{ CHILD_FD_FRONT_DATA, NULL, true },
@@ -91,13 +92,15 @@ static enum pli_status confine_front(struct err *err)
 		{ CHILD_FD_FRONT_TLS, NULL, false },
 		{ -1, "/usr/share/zoneinfo", false },
 		{ -1, "/dev/urandom", false },
+		{ outbox_fd, NULL, false },
 	};
+	size_t count = sizeof(rules) / sizeof(rules[0]) - (outbox_fd < 0);
 	enum pli_status st;
 
 	/* The database's engine is given bare names: the folders above may be closed to this process. */
 	if (fchdir(CHILD_FD_FRONT_DATA) != 0)
 		return err_errno(err, "data/");
-	st = confine_files(rules, sizeof(rules) / sizeof(rules[0]), false, err);
+	st = confine_files(rules, count, false, err);
 	return st == PLI_OK ? confine_calls(CONFINE_FRONT, err) : st;
 }
 
@@ -235,7 +238,7 @@ static enum pli_status start_https(struct child_front *f, struct err *err)
 	struct doors_config doors = {
 		.office = front->office, .directory = front->directory, .settings = s, .base_url = front->base_url,
 		.root_pem = front->root_pem, .log_pub = front->log_pub, .tsa_pem = front->tsa_pem,
-		.ca_pem = front->tls.ca_pem,
+		.ca_pem = front->tls.ca_pem, .outbox_fd = f->child.outbox_fd,
 	};
 	int fds[SETTINGS_LISTEN_MAX];
 	struct http_server_config config = {
@@ -263,6 +266,7 @@ static enum pli_status start_dispatch(struct child_front *f, struct err *err)
 	struct dispatch_config config = { .office = f->front.office, .render = doors_notice_render,
 					  .render_arg = f->doors,
 					  .relay = !str_eq(f->child.settings.mail, "outbox"),
+					  .demo = f->child.settings.demo,
 					  .paused = f->child.settings.mail_paused };
 	enum pli_status st = dispatch_start(&config, &f->dispatch, err);
 
@@ -465,7 +469,7 @@ int child_front(int argc, char **argv)
 	reload_ask_init(&f->reload_ask);
 	pthread_mutex_init(&f->lock, NULL);
 	if (child_begin(pool, argc, argv, &f->child, &err) != PLI_OK || start_libraries(&f->child, &err) != PLI_OK ||
-	    front_read(&f->front, f->child.serve, &err) != PLI_OK || confine_front(&err) != PLI_OK)
+	    front_read(&f->front, f->child.serve, &err) != PLI_OK || confine_front(f->child.outbox_fd, &err) != PLI_OK)
 		return child_failed(&err);
 	if (run(f, &err) != PLI_OK) {
 		/* Threads may be under way: what is acknowledged is on the disk, the rest is not worth a wait. */

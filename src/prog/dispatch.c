@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "log.h"
 #include "pool.h"
+#include "text.h"
 
 #include "job.h"
 
@@ -136,6 +137,15 @@ static struct flight *free_flight(struct dispatch *d)
 	return NULL;
 }
 
+/* A demonstration shows what a refusal looks like. */
+static bool nobody_there(const struct dispatch *d, const char *to)
+{
+	static const char NEVER[] = ".invalid";
+	size_t n = strlen(to);
+
+	return d->config.demo && !d->config.relay && n >= strlen(NEVER) && str_ieq(to + n - strlen(NEVER), NEVER);
+}
+
 static void launch(struct dispatch *d, struct batch *batch, struct notice_job *job)
 {
 	struct flight *f = free_flight(d);
@@ -143,7 +153,14 @@ static void launch(struct dispatch *d, struct batch *batch, struct notice_job *j
 	*f = (struct flight){ .number = ++d->next_number, .batch = batch, .job = job };
 	batch->open++;
 	d->flying++;
-	send_job(d, f);
+	if (!nobody_there(d, job->to)) {
+		send_job(d, f);
+		return;
+	}
+	f->answered = true;
+	f->outcome = JOB_REFUSED;
+	snprintf(f->reply, sizeof(f->reply), "550 5.1.2 There is no mail server for this name");
+	d->answered++;
 }
 
 static void pause_after(struct dispatch *d, const char *what, const struct err *err)

@@ -20,6 +20,7 @@ struct dispatch_config {
 	notice_render *render;
 	void *render_arg;
 	bool relay;			/* mails go to the relay; else into the outbox */
+	bool demo;			/* the outbox refuses addresses under .invalid, names that never exist (RFC 2606), as a relay would */
 	bool paused;			/* at first; see dispatch_pause */
 };
 MUST enum pli_status dispatch_start(const struct dispatch_config *config, struct dispatch **dispatch_r, struct err *err);

@@ -82,6 +82,8 @@ static void start_fds(const struct host *host, enum child_kind kind, const int r
 			start->fds[n++] = host->submission_fd;
 		if (host->lmtp_fd >= 0)
 			start->fds[n++] = host->lmtp_fd;
+		if (host->instance->settings.demo)
+			start->fds[n++] = folder[FOLDER_OUTBOX];
 		break;
 	case CHILD_KEEPER:
 		start->fds[n++] = folder[FOLDER_KEYS];
@@ -101,6 +103,7 @@ static void start_fds(const struct host *host, enum child_kind kind, const int r
 	start->listener_count = kind == CHILD_FRONT ? host->listen_count : 0;
 	start->submission = kind == CHILD_FRONT && host->submission_fd >= 0;
 	start->lmtp = kind == CHILD_FRONT && host->lmtp_fd >= 0;
+	start->outbox = kind == CHILD_FRONT && host->instance->settings.demo;
 }
 
 static const struct confine_owner *owner_of(const struct host *host, enum child_kind kind)

@@ -22,7 +22,8 @@ static const struct owner_rule owner_rules[FOLDER_COUNT] = {
 	[FOLDER_JOURNAL] = { OWNER_KEEPER, OWNER_FRONT, 02750, 0640 },
 	[FOLDER_TLS] = { OWNER_FRONT, OWNER_FRONT, 0700, 0600 },
 	[FOLDER_PUBLIC] = { OWNER_OPERATOR, OWNER_OPERATOR, 0755, 0644 },
-	[FOLDER_OUTBOX] = { OWNER_COURIER, OWNER_COURIER, 0700, 0600 },
+	/* Front shows what was caught, in a demonstration; elsewhere its confinement keeps it out. */
+	[FOLDER_OUTBOX] = { OWNER_COURIER, OWNER_FRONT, 02750, 0640 },
 	[FOLDER_RUN] = { OWNER_OPERATOR, OWNER_OPERATOR, 0700, 0600 },
 };
 static const struct owner_rule top_rule = { OWNER_OPERATOR, OWNER_OPERATOR, 0711, 0640 };
