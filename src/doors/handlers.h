@@ -70,6 +70,12 @@ enum pli_status page_sessions_end(struct door_call *c, struct err *err);
 enum pli_status page_tokens(struct door_call *c, struct err *err);
 enum pli_status page_tokens_post(struct door_call *c, struct err *err);
 enum pli_status page_tokens_end(struct door_call *c, struct err *err);
+enum pli_status page_journal(struct door_call *c, struct err *err);
+enum pli_status page_journal_csv(struct door_call *c, struct err *err);
+enum pli_status page_journal_entry(struct door_call *c, struct err *err);
+enum pli_status page_journal_file(struct door_call *c, struct err *err);
+enum pli_status page_statistics(struct door_call *c, struct err *err);
+enum pli_status page_statistics_csv(struct door_call *c, struct err *err);
 
 /* The desk: where people signed in write letters and follow them. */
 enum pli_status page_outbox(struct door_call *c, struct err *err);
