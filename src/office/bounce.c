@@ -32,6 +32,8 @@ static const char NOTICE_GET[] =
 static const char BOUNCES_GET[] = "SELECT failed, digest FROM bounce WHERE entity = $1 AND notice = $2";
 static const char BOUNCE_ADD[] = "INSERT INTO bounce (entity, notice, digest, failed, created) VALUES ($1, $2, $3, $4, $5)";
 static const char RECIPIENT_FAILED[] = "UPDATE recipient SET state = 'failed' WHERE entity = $1 AND letter = $2 AND n = $3";
+static const char RECIPIENT_REPLY[] =
+	"UPDATE recipient SET reply = $1, peer = $2, tls = '' WHERE entity = $3 AND letter = $4 AND n = $5";
 static const char LETTER_FAILED[] = "UPDATE letter SET state = 'failed' WHERE entity = $1 AND letter = $2 AND state = 'sent'";
 
 static const struct journal_actor SYSTEM = { .method = "system", .channel = "smtp" };
@@ -75,23 +77,48 @@ static bool domain_char(unsigned char c)
 	return isalnum(c) || c >= 0x80 || c == '.' || c == '-';
 }
 
+/* Where the address around the @ at p[i] begins, not before `from`: a local part may be quoted. */
+static size_t address_begin(const char *p, size_t from, size_t i)
+{
+	size_t begin = i;
+
+	if (begin > from && p[begin - 1] == '"') {
+		for (size_t k = begin - 1; k > from; k--)
+			if (p[k - 1] == '"')
+				return k - 1;
+	}
+	while (begin > from && local_char((unsigned char)p[begin - 1]))
+		begin--;
+	return begin;
+}
+
+static size_t address_end(const char *p, size_t n, size_t i)
+{
+	size_t end = i + 1;
+
+	if (end < n && p[end] == '[') {
+		const char *close = memchr(p + end, ']', n - end);
+		return close ? (size_t)(close + 1 - p) : n;
+	}
+	while (end < n && domain_char((unsigned char)p[end]))
+		end++;
+	return end;
+}
+
 void bounce_words(struct buf *out, const char *words)
 {
 	size_t n = strlen(words), from = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		size_t begin = i, end = i + 1;
+		size_t begin;
 
 		if (words[i] != '@')
 			continue;
-		while (begin > from && local_char((unsigned char)words[begin - 1]))
-			begin--;
-		while (end < n && domain_char((unsigned char)words[end]))
-			end++;
+		begin = address_begin(words, from, i);
 		buf_add(out, words + from, begin - from);
 		buf_str(out, "(address)");
-		from = end;
-		i = end - 1;
+		from = address_end(words, n, i);
+		i = from - 1;
 	}
 	buf_add(out, words + from, n - from);
 }
@@ -214,6 +241,8 @@ static enum pli_status record_fn(struct db_tx *tx, void *arg, struct err *err)
 		    (int64_t)r->bounce->failed, clock_now_us());
 	if (st == PLI_OK)
 		st = entry_add(r, tx, &s, err);
+	if (st == PLI_OK && s.newest)
+		st = db_run(tx->conn, NULL, err, RECIPIENT_REPLY, "ttuui", r->words, r->remote, &r->entity, &s.letter, (int64_t)s.n);
 	if (st != PLI_OK || !r->bounce->failed || !s.newest || !str_eq(s.state, "sent"))
 		return st;
 	st = db_run(tx->conn, NULL, err, RECIPIENT_FAILED, "uui", &r->entity, &s.letter, (int64_t)s.n);
