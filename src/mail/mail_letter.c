@@ -20,9 +20,9 @@ struct reading {
 	GPtrArray *files;		/* GMimeObject: what becomes a part, in order; borrowed */
 };
 
-void mail_read_prepare(void)
+void mail_read_prepare(struct mail_sets *sets)
 {
-	mail_text_prepare();
+	mail_sets_open(sets);
 	g_mime_init();
 }
 
@@ -228,15 +228,18 @@ static enum pli_status part_bytes(const struct reading *r, GMimePart *part, stru
 	return st;
 }
 
-/* A forwarded message, as it came. */
+/* A forwarded message, as it came: the library gives line ends back as LF, which in a mail they never are. */
 static enum pli_status message_bytes(const struct reading *r, GMimeMessage *inner, struct err *err)
 {
 	GMimeStream *mem = g_mime_stream_mem_new();
 	GByteArray *bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(mem));
+	GMimeFormatOptions *options = g_mime_format_options_new();
 	enum pli_status st = PLI_OK;
 
-	if (inner && g_mime_object_write_to_stream(GMIME_OBJECT(inner), NULL, mem) > 0)
+	g_mime_format_options_set_newline_format(options, GMIME_NEWLINE_FORMAT_DOS);
+	if (inner && g_mime_object_write_to_stream(GMIME_OBJECT(inner), options, mem) > 0)
 		st = emit_bytes(r, (const char *)bytes->data, bytes->len, err);
+	g_mime_format_options_free(options);
 	g_object_unref(mem);
 	return st;
 }

@@ -16,8 +16,9 @@ struct mail_out;
 #define MAIL_TEXT_MAX (1024 * 1024)	/* a letter's message */
 #define MAIL_REPORT_MAX 65536		/* of a report that is looked at */
 
-/* Loads what is needed later: once, before the process is confined. */
-void mail_read_prepare(void);
+/* Loads what is needed later: once, before the process is confined.  sets stays open as long as messages are read. */
+struct mail_sets;
+void mail_read_prepare(struct mail_sets *sets);
 /* FROM, TO, CC, BCC, SUBJECT, MESSAGE_ID, TEXT pieces, then parts.  What is text for the reader becomes the message, everything
  * else a part: of alternatives one; HTML alone as text.  The same bytes give the same frames. */
 MUST enum pli_status mail_read_letter(const void *p, size_t n, const struct mail_out *out, struct err *err);

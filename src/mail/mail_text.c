@@ -13,9 +13,9 @@
 
 /* ---- character sets ---- */
 
-void mail_text_prepare(void)
+void mail_sets_open(struct mail_sets *sets)
 {
-	static const char *const sets[] = {
+	static const char *const names[] = {
 		"ISO-8859-1", "ISO-8859-2", "ISO-8859-3", "ISO-8859-4", "ISO-8859-5", "ISO-8859-6", "ISO-8859-7",
 		"ISO-8859-8", "ISO-8859-9", "ISO-8859-10", "ISO-8859-13", "ISO-8859-14", "ISO-8859-15", "ISO-8859-16",
 		"WINDOWS-1250", "WINDOWS-1251", "WINDOWS-1252", "WINDOWS-1253", "WINDOWS-1254", "WINDOWS-1255",
@@ -24,11 +24,20 @@ void mail_text_prepare(void)
 		"TIS-620", "UTF-7", "UTF-16", "UTF-32",
 	};
 
-	/* An open converter keeps its module in memory; later ones of the same set need no file. */
-	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++) {
-		(void)iconv_open("UTF-8", sets[i]);
-		(void)iconv_open(sets[i], "UTF-8");
+	_Static_assert(2 * sizeof(names) / sizeof(*names) <= MAIL_SETS_MAX, "room for both directions");
+	sets->count = 0;
+	for (size_t i = 0; i < 2 * sizeof(names) / sizeof(*names); i++) {
+		iconv_t cd = i % 2 ? iconv_open(names[i / 2], "UTF-8") : iconv_open("UTF-8", names[i / 2]);
+
+		if (cd != (iconv_t)-1)
+			sets->open[sets->count++] = cd;
 	}
+}
+
+void mail_sets_close(struct mail_sets *sets)
+{
+	while (sets->count)
+		iconv_close(sets->open[--sets->count]);
 }
 
 static bool set_good(const char *charset)
@@ -94,11 +103,11 @@ static void latin1(struct buf *out, const char *p, size_t n)
 
 void mail_text_decode(struct buf *out, const char *charset, const char *p, size_t n)
 {
-	bool plain = !charset || strcasecmp(charset, "utf-8") == 0 || strcasecmp(charset, "utf8") == 0 ||
-		     strcasecmp(charset, "us-ascii") == 0;
+	bool utf8_said = charset && (strcasecmp(charset, "utf-8") == 0 || strcasecmp(charset, "utf8") == 0);
+	bool none_said = !charset || strcasecmp(charset, "us-ascii") == 0;
 	iconv_t cd = (iconv_t)-1;
 
-	if (!plain && set_good(charset))
+	if (!utf8_said && !none_said && set_good(charset))
 		cd = iconv_open("UTF-8", charset);
 	if (cd != (iconv_t)-1) {
 		AUTO_BUF utf8 = { 0 };
@@ -106,7 +115,7 @@ void mail_text_decode(struct buf *out, const char *charset, const char *p, size_
 		convert(&utf8, cd, p, n);
 		iconv_close(cd);
 		repaired(out, utf8.p ? utf8.p : "", utf8.n);
-	} else if (utf8_valid(p, n) || (charset && plain && charset[0] != 'u' && charset[0] != 'U')) {
+	} else if (utf8_said || utf8_valid(p, n)) {
 		repaired(out, p, n);
 	} else {
 		latin1(out, p, n);

@@ -8,8 +8,14 @@
 
 struct buf;
 
-/* Opens the converters of the usual character sets, which are files; they stay open.  Once, before the process is confined. */
-void mail_text_prepare(void);
+/* Converters of the usual character sets, which are files: open ones keep them in memory. */
+#define MAIL_SETS_MAX 96
+struct mail_sets {
+	void *open[MAIL_SETS_MAX];
+	unsigned count;
+};
+void mail_sets_open(struct mail_sets *sets);	/* before the process is confined */
+void mail_sets_close(struct mail_sets *sets);
 /* charset: as in Content-Type, NULL or unknown: UTF-8 if it is that, else ISO-8859-1.  Appends UTF-8 without NUL. */
 void mail_text_decode(struct buf *out, const char *charset, const char *p, size_t n);
 /* CRLF and CR to LF; control characters but tab left out; blanks at line ends left out; no empty lines at either end.  flowed: lines
