@@ -18,7 +18,7 @@ enum control_type {
 	CONTROL_LINK_FRONT = 'F',	/* with a descriptor: the new end towards front */
 	CONTROL_LINK_KEEPER = 'K',
 	CONTROL_LINK_COURIER = 'C',
-	CONTROL_LINK_MAIL = 'M',
+	CONTROL_LINK_MAIL = 'I',
 	CONTROL_PREPARE = 'P',		/* with a descriptor: new settings; text: the round, which every word about it repeats */
 	CONTROL_COMMIT = 'c',		/* what was prepared holds from now on */
 	CONTROL_DROP = 'd',		/* what was prepared is forgotten */
