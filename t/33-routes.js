@@ -49,6 +49,10 @@ main(async () => {
 	const ids = { '': await letter(tokens.sender, TO, CC, BCC, SUBJECT), foreign: await letter(tokens['foreign-editor'], 'x@example.net', null, null, 'Foreign'),
 		nobody: '01890000-0000-7000-8000-000000000000' };
 	await letter(tokens.sender, OTHER, null, null, 'Another');
+	const people = JSON.parse(i.verb('user', 'list', i.dir, '--json'));
+	ids.user = people.find((p) => p.email === 'second@example.org').account;
+	ids.stranger = people.find((p) => p.email === 'foreign@example.org').account;
+	ids.entity = people.find((p) => p.email === 'foreign@example.org').entity;
 	const links = { '': await i.link(TO), cc: await i.link(CC), bcc: await i.link(BCC), nobody: '/l/' + 'a'.repeat(52) };
 	const otherLink = await i.link(OTHER);
 

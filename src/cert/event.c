@@ -30,8 +30,12 @@ static const struct event events[] = {
 	{ "doc.expired", EVENT_DOCUMENT, NULL, "action", NULL },	/* d.state: expired, or the state that stays */
 	{ "log.opened", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "entity.created", EVENT_NO_CHAIN, NULL, "journal", NULL },
+	{ "entity.disabled", EVENT_NO_CHAIN, NULL, "journal", NULL },
+	{ "entity.enabled", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "user.created", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "user.disabled", EVENT_NO_CHAIN, NULL, "journal", NULL },
+	{ "user.enabled", EVENT_NO_CHAIN, NULL, "journal", NULL },
+	{ "user.changed", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "token.created", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "token.revoked", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "session.opened", EVENT_NO_CHAIN, NULL, "connection", NULL },

@@ -94,6 +94,20 @@ enum pli_status desk_delete(struct door_call *c, struct err *err);
 enum pli_status desk_upload_post(struct door_call *c, struct err *err);
 enum pli_status desk_upload_delete(struct door_call *c, struct err *err);
 
+/* Administration. */
+enum pli_status admin_users(struct door_call *c, struct err *err);
+enum pli_status admin_user_new(struct door_call *c, struct err *err);
+enum pli_status admin_user_new_post(struct door_call *c, struct err *err);
+enum pli_status admin_user(struct door_call *c, struct err *err);
+enum pli_status admin_user_role(struct door_call *c, struct err *err);
+enum pli_status admin_user_state(struct door_call *c, struct err *err);
+enum pli_status admin_user_link(struct door_call *c, struct err *err);
+enum pli_status admin_invitations(struct door_call *c, struct err *err);
+enum pli_status admin_entities(struct door_call *c, struct err *err);
+enum pli_status admin_entity_new(struct door_call *c, struct err *err);
+enum pli_status admin_entity_new_post(struct door_call *c, struct err *err);
+enum pli_status admin_entity_state(struct door_call *c, struct err *err);
+
 /* Streamed bodies. */
 enum pli_status desk_compose_sink(struct door_call *c, struct ostream **sink_r, struct err *err);
 void desk_compose_broken(struct door_call *c);

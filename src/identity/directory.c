@@ -127,7 +127,6 @@ void directory_known_free(struct directory_known *k)
 	mem_wipe(k->meta_key, sizeof(k->meta_key));
 	mem_free(k->name);
 	mem_free(k->siren);
-	mem_free(k->state);
 	mem_free(k);
 }
 

@@ -38,10 +38,19 @@ struct directory_entity {
 	struct uuid entity;
 	const char *name, *siren, *state;
 	int64_t created_us;
+	unsigned people;		/* active accounts; only from directory_entity_each */
 };
 MUST enum pli_status directory_entity_get(struct directory *d, struct pool *pool, const struct uuid *entity,
 					  struct directory_entity *entity_r, struct err *err);
 MUST enum pli_status directory_entity_find(struct directory *d, struct pool *pool, const char *name_or_id, struct directory_entity *entity_r, struct err *err);
+
+typedef enum pli_status directory_entity_fn(void *arg, const struct directory_entity *entity, struct err *err);
+/* Oldest first. */
+MUST enum pli_status directory_entity_each(struct directory *d, directory_entity_fn *fn, void *arg, struct err *err);
+/* An entity that is not active: nobody of it signs in, no token of it works; what it sent stays readable.  PLI_CONFLICT, type last-admin,
+ * when no administrator of the instance would be left. */
+MUST enum pli_status directory_entity_state(struct directory *d, const struct journal_actor *by, const struct uuid *entity, bool active,
+					    struct err *err);
 
 /* Accounts.  password NULL: none (set-up link later).  8 to 256 characters, not on the list of common ones. E-mail unique per instance. */
 struct directory_account {
@@ -73,6 +82,19 @@ MUST enum pli_status directory_account_password_set(struct directory *d, const s
 /* Name and language ("fr", "en", NULL: as the browser says) of an account. */
 MUST enum pli_status directory_account_profile(struct directory *d, const struct uuid *entity, const struct uuid *account,
 					       const char *name, const char *lang, struct err *err);
+/* From the next request on. */
+MUST enum pli_status directory_account_role(struct directory *d, const struct journal_actor *by, const struct uuid *entity,
+					    const struct uuid *account, enum role role, struct err *err);
+/* Takes a disabling back; tokens that were not revoked work again. */
+MUST enum pli_status directory_account_enable(struct directory *d, const struct journal_actor *by, const struct uuid *entity,
+					      const struct uuid *account, struct err *err);
+/* Who was sent a link to set the first password and has not used it, newest first; entity NULL: of all.  At most limit, in pool. */
+struct directory_invitation {
+	struct directory_account account;
+	int64_t created_us, expires_us;
+};
+MUST enum pli_status directory_invited(struct directory *d, struct pool *pool, const struct uuid *entity, unsigned limit,
+				       struct directory_invitation *invited_r, unsigned *count_r, struct err *err);
 typedef enum pli_status directory_account_fn(void *arg, const struct directory_account *account, struct err *err);
 MUST enum pli_status directory_account_each(struct directory *d, directory_account_fn *fn, void *arg, struct err *err);
 

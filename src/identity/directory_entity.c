@@ -126,6 +126,17 @@ static struct directory_known *known_remember(struct directory *d, struct direct
 	return k;
 }
 
+void directory_known_state(struct directory *d, const struct uuid *entity, const char *state)
+{
+	struct directory_known *k;
+
+	pthread_mutex_lock(&d->lock);
+	k = known_find(d, entity);
+	if (k)
+		k->state = state;
+	pthread_mutex_unlock(&d->lock);
+}
+
 enum pli_status directory_known_get(struct directory *d, const struct uuid *entity,
 				    const struct directory_known **known_r, struct err *err)
 {
@@ -156,7 +167,7 @@ enum pli_status directory_known_get(struct directory *d, const struct uuid *enti
 		memcpy(k->meta_key, key, 32);
 		k->name = mem_str(texts[0]);
 		k->siren = mem_str(texts[1]);
-		k->state = mem_str(row.state);
+		k->state = str_eq(row.state, "active") ? "active" : "disabled";
 		k->created_us = row.created_us;
 		*known_r = known_remember(d, k);
 	}

@@ -20,7 +20,8 @@ struct directory_known {
 	struct directory_known *next;
 	struct uuid entity;
 	uint8_t meta_key[32];
-	char *name, *siren, *state;
+	char *name, *siren;
+	const char *_Atomic state;	/* "active" | "disabled": literals */
 	int64_t created_us;
 };
 struct directory_kek {
@@ -62,6 +63,8 @@ MUST enum pli_status directory_known_all(struct directory *d, struct err *err);
 /* Entity with its key and texts, from the cache or read.  PLI_ABSENT. */
 MUST enum pli_status directory_known_get(struct directory *d, const struct uuid *entity,
 					 const struct directory_known **known_r, struct err *err);
+/* state: a literal. */
+void directory_known_state(struct directory *d, const struct uuid *entity, const char *state);
 void directory_known_free(struct directory_known *known);
 /* Texts shown in a journal row that concerns no letter: {entity, siren, user}. */
 struct pool;

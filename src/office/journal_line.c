@@ -176,7 +176,13 @@ static void message_write(struct journal_lines *l, struct line *line)
 	} else if (str_eq(line->row->event, "access") && !line->part) {
 		snprintf(key, sizeof(key), "event.access.letter");
 	} else if (!line->row->has_letter) {
+		const char *role = json_string_value(json_object_get(d, "role"));
+
 		args[0] = str_starts(line->row->event, "entity.") ? line->entity : line->user;
+		if (str_eq(line->row->event, "user.changed") && role) {
+			snprintf(number, sizeof(number), "admin.role_%.10s", role);
+			args[1] = locale_text(l->locale, number);
+		}
 	}
 	locale_add(&line->message, l->locale, key, args, 2);
 }
