@@ -12,6 +12,7 @@
 struct pool;
 
 #define SETTINGS_LISTEN_MAX 8
+#define SETTINGS_FRONTS_MAX 16
 #define SETTINGS_SPANS_MAX 16
 
 struct settings {
@@ -26,6 +27,8 @@ struct settings {
 	uint16_t public_port;		/* port shown in links; 0 = that of the first listen, 443 hidden */
 	unsigned loops;			/* 0 = min(cores, 4) */
 	unsigned workers;		/* most worker threads */
+	bool http2;
+	const char *proxy_from;		/* nets (cidr_list()) of trusted fronts; NULL: none */
 	/* [mail] */
 	const char *mail;		/* outbox | smtp://… | smtps://… */
 	const char *mail_from;		/* address in From:, default no-reply@HOST */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cidr.h"
 #include "clock.h"
 #include "text.h"
 #include "settings.h"
@@ -179,6 +180,13 @@ static bool lmtp_is_sane(const char *value)
 	return (str_starts(value, "127.") || str_starts(value, "[::1]:")) && settings_endpoint_is_sane(value, false, 1);
 }
 
+static bool nets_are_sane(const char *value)
+{
+	struct cidr nets[SETTINGS_FRONTS_MAX];
+
+	return cidr_list(value, nets, SETTINGS_FRONTS_MAX) > 0;
+}
+
 static const char *const langs[] = { "fr", "en", NULL };
 static const char *const policies[] = { "strong", "password", NULL };
 static const char *const tls_wishes[] = { "auto", "required", "opportunistic", "off", NULL };
@@ -214,6 +222,12 @@ const struct settings_row settings_rows[] = {
 	  .help = "Threads that serve connections; 0: one per core, at most 4." },
 	{ "server", "workers", NUMBER, FIELD(workers), "64", 2, 256, .flags = RESTART,
 	  .help = "Most threads that run requests, and so most deposits that one commit can take together." },
+	{ "server", "http2", FLAG, FIELD(http2), "yes", .flags = RESTART,
+	  .help = "Offer HTTP/2 beside HTTP/1.1 on the same ports." },
+	{ "server", "proxy_from", TEXT, FIELD(proxy_from), "", .check = nets_are_sane, .flags = RESTART,
+	  .wanted = "addresses or nets such as 192.0.2.7, 2001:db8::/32",
+	  .help = "Trusted fronts (HAProxy and others): each of their connections must begin with a PROXY header of "
+		  "version 2, which names the client. Nobody else's may." },
 	{ "mail", "mail", TEXT, FIELD(mail), "outbox", .check = mail_is_sane, .flags = ESSENTIAL | RESTART,
 	  .wanted = "outbox, smtp://HOST:PORT or smtps://HOST:PORT",
 	  .help = "Where notices go: `outbox` keeps each as a file in outbox/, else a relay." },

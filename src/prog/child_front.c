@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "cidr.h"
 #include "clock.h"
 #include "log.h"
 #include "pool.h"
@@ -241,17 +242,20 @@ static enum pli_status start_https(struct child_front *f, struct err *err)
 		.ca_pem = front->tls.ca_pem, .outbox_fd = f->child.outbox_fd,
 	};
 	int fds[SETTINGS_LISTEN_MAX];
+	struct cidr fronts[SETTINGS_FRONTS_MAX];
 	struct http_server_config config = {
 		.listen_fds = fds, .listen_count = f->child.listener_count, .cert_pem = front->tls.cert_pem,
 		.key_pem = front->tls.key_pem, .loops = s->loops, .workers_max = s->workers,
 		.limits = limits_of(s),
-		.http2 = true,
+		.http2 = s->http2, .proxy_from = fronts,
 	};
 	struct http_app app = { 0 };
 	enum pli_status st = doors_app_new(&doors, &app, &f->doors, err);
 
 	for (int i = 0; i < config.listen_count; i++)
 		fds[i] = CHILD_FD_FRONT_LISTEN + i;
+	if (s->proxy_from)
+		config.proxy_count = (size_t)cidr_list(s->proxy_from, fronts, SETTINGS_FRONTS_MAX);
 	if (st == PLI_OK)
 		st = tls_files_named(http_server_start(&config, &app, &f->server, err), err);
 	if (st == PLI_OK)

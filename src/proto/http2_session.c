@@ -21,6 +21,16 @@ static void session_count_reset(struct http2_conn *c)
 		c->flooded = true;
 }
 
+/* Frames of types that nobody has heard of are ignored; but the library reports them only if it may ask what is in them. */
+static int session_unknown_frame(nghttp2_session *session, void **payload, const nghttp2_frame_hd *hd, void *user)
+{
+	(void)session;
+	(void)payload;
+	(void)hd;
+	(void)user;
+	return NGHTTP2_ERR_CANCEL;
+}
+
 /* ---- heads ---- */
 
 static int session_frame_begins(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
@@ -28,9 +38,7 @@ static int session_frame_begins(nghttp2_session *session, const nghttp2_frame_hd
 	struct http2_conn *c = user;
 
 	(void)session;
-	if (hd->type == NGHTTP2_HEADERS)
-		c->head_id = hd->stream_id;
-	else if (hd->type != NGHTTP2_CONTINUATION)
+	if (hd->type != NGHTTP2_CONTINUATION)
 		c->head_id = 0;
 	if (hd->type != NGHTTP2_HEADERS && (hd->type != NGHTTP2_DATA || hd->length == 0) &&
 	    !(hd->type == NGHTTP2_DATA && (hd->flags & NGHTTP2_FLAG_END_STREAM)))
@@ -42,10 +50,9 @@ static int session_head_begins(nghttp2_session *session, const nghttp2_frame *fr
 {
 	struct http2_conn *c = user;
 
-	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST || http2_stream_new(c, frame->hd.stream_id))
-		return 0;
-	nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
-	session_count_reset(c);
+	c->head_id = frame->hd.stream_id;
+	if (frame->headers.cat == NGHTTP2_HCAT_REQUEST && !http2_stream_new(c, frame->hd.stream_id))
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
 	return 0;
 }
 
@@ -171,7 +178,7 @@ static int session_frame_sent(nghttp2_session *session, const nghttp2_frame *fra
 		break;
 	case NGHTTP2_RST_STREAM:
 		/* Whoever makes us reset streams resets them. */
-		if (frame->rst_stream.error_code != NGHTTP2_NO_ERROR && frame->rst_stream.error_code != NGHTTP2_REFUSED_STREAM)
+		if (frame->rst_stream.error_code != NGHTTP2_NO_ERROR)
 			session_count_reset(c);
 		break;
 	default:
@@ -192,9 +199,11 @@ static int session_frame_unsent(nghttp2_session *session, const nghttp2_frame *f
 static int session_stream_closed(nghttp2_session *session, int32_t id, uint32_t code, void *user)
 {
 	struct http2_stream *s = nghttp2_session_get_stream_user_data(session, id);
+	struct http2_conn *c = user;
 
 	(void)code;
-	(void)user;
+	if (c->head_id == id)
+		c->head_id = 0;
 	if (s)
 		http2_stream_closed(s);
 	return 0;
@@ -232,6 +241,9 @@ static nghttp2_session *session_make(struct http2_conn *c)
 	nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, session_frame_unsent);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, session_stream_closed);
 	nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, session_data_length);
+	nghttp2_session_callbacks_set_unpack_extension_callback(callbacks, session_unknown_frame);
+	for (unsigned type = NGHTTP2_ALTSVC; type <= UINT8_MAX; type++)
+		nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
 	nghttp2_option_set_no_auto_window_update(option, 1);
 	nghttp2_option_set_no_closed_streams(option, 1);
 	nghttp2_option_set_max_outbound_ack(option, 256);

@@ -112,6 +112,8 @@ static bool stream_give_up(struct http2_stream *s)
 	struct exchange *x = s->x;
 	bool begun = s->state > HTTP2_COLLECT;
 
+	if (s->state == HTTP2_BODY && s->pending.n)
+		exchange_body_rest(x, &s->pending, s->pending_off);
 	stream_strip(s);	/* before the pool goes */
 	if (begun && exchange_cancel(x)) {
 		s->state = HTTP2_GONE;

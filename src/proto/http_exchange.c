@@ -52,6 +52,8 @@ struct exchange {
 	const char *fault_detail;
 
 	uint64_t received;	/* of the body; pub.body_bytes is set from it before each job */
+	struct buf rest;	/* behind what in[fill] holds, when the body has broken off */
+	size_t rest_off;
 	struct piece in[2];
 	unsigned fill;		/* in[fill] takes bytes from the wire, the other one is the job's */
 
@@ -119,6 +121,7 @@ static void exchange_free(struct exchange *x)
 		piece_free(&x->in[i], x->in[i].cap);
 		piece_free(&x->out[i], x->out[i].cap);
 	}
+	buf_free(&x->rest);
 	buf_free(&x->pub.body);
 	buf_free(&x->pub.res.head);
 	buf_free(&x->pub.res.body);
@@ -282,6 +285,16 @@ void exchange_body_idle(struct exchange *x, bool awaited)
 	x->awaited = awaited;
 	if (x->plan.body == HTTP_BODY_SINK)
 		exchange_body_pump(x);
+}
+
+void exchange_body_rest(struct exchange *x, struct buf *rest, size_t off)
+{
+	if (x->state != EXCHANGE_BODY || x->plan.body != HTTP_BODY_SINK)
+		return;
+	x->received += rest->n - off;
+	x->rest = *rest;
+	x->rest_off = off;
+	buf_init_secret(rest);
 }
 
 /* The body will not be complete: an open sink hears of it first. */
@@ -481,6 +494,13 @@ static void exchange_write_sink(struct exchange *x)
 	piece->n = 0;
 }
 
+static void exchange_write_rest(struct exchange *x)
+{
+	if (x->rest.n > x->rest_off && x->pub.sink && !x->pub.sink_failed &&
+	    ostream_write(x->pub.sink, x->rest.p + x->rest_off, x->rest.n - x->rest_off, &x->pub.sink_err) != PLI_OK)
+		x->pub.sink_failed = true;
+}
+
 /* Fills the free piece; the first one is small, so that the answer begins soon. */
 static void exchange_read_source(struct exchange *x)
 {
@@ -545,6 +565,8 @@ static void exchange_work(void *arg)
 		exchange_open_sink(x);
 	if (todo & TODO_WRITE)
 		exchange_write_sink(x);
+	if (todo & TODO_BREAK)
+		exchange_write_rest(x);
 	if (todo & TODO_BREAK)
 		x->env->app->sink_broken(x->env->app->app, &x->pub);
 	else if (!x->handled && ((todo & TODO_HANDLE) || x->pub.sink_failed) && !(todo & TODO_END))

@@ -58,6 +58,10 @@ void exchange_body_idle(struct exchange *x, bool awaited);
 /* Whether the body has been accepted, so that "100 Continue" may be said. */
 bool exchange_body_accepted(const struct exchange *x);
 
+/* Before exchange_gone() or exchange_cancel(): bytes of the body that have come and found no room, from off; they are kept as
+ * progress behind the others.  Takes the buffer's memory. */
+void exchange_body_rest(struct exchange *x, struct buf *rest, size_t off);
+
 /* Answers with a fault instead (413, 408): in EXCHANGE_BODY.  A sink is told that the body broke off. */
 void exchange_fault(struct exchange *x, int status, const char *detail);
 

@@ -146,7 +146,7 @@ static inline struct istream *test_source_new(uint64_t length, uint64_t fail_at)
 struct test_sink {
 	struct ostream os;
 	uint64_t at, fail_at;
-	bool slow, wrong, finished;
+	bool slow, gate, wrong, finished;
 };
 
 static inline enum pli_status test_sink_write(struct ostream *os, const void *p, size_t n, struct err *err)
@@ -154,6 +154,10 @@ static inline enum pli_status test_sink_write(struct ostream *os, const void *p,
 	struct test_sink *s = (struct test_sink *)os;
 	struct timespec nap = { 0, 2000000 };
 
+	pthread_mutex_lock(&seen.lock);
+	while (s->gate && !seen.gate_open)
+		pthread_cond_wait(&seen.moved, &seen.lock);
+	pthread_mutex_unlock(&seen.lock);
 	if (s->at + n > s->fail_at)
 		return err_set(err, PLI_FULL, "the sink is full as asked");
 	for (size_t i = 0; i < n; i++)
@@ -214,6 +218,7 @@ static inline enum pli_status app_sink_open(void *app, struct http_exchange *x, 
 	s = mem_alloc(sizeof(*s));
 	*s = (struct test_sink){ .os = { &test_sink_ops }, .fail_at = UINT64_MAX };
 	s->slow = path_is(x, "/sink/slow");
+	s->gate = path_is(x, "/sink/gate");
 	if (path_is(x, "/sink/full"))
 		s->fail_at = 300000;
 	*sink_r = &s->os;
@@ -260,6 +265,10 @@ static inline void app_handle(void *app, struct http_exchange *x)
 		const char *value = http_field(&x->req, "x-test");
 
 		buf_fmt(&x->res.body, "%s|%s|%s|%s", x->req.host, x->req.path, x->req.query, value ? value : "-");
+	} else if (path_is(x, "/cookie") || path_is(x, "/host")) {
+		const char *value = http_field(&x->req, x->req.path + 1);
+
+		buf_str(&x->res.body, value ? value : "-");
 	} else if (path_is(x, "/source") || path_is(x, "/source/broken") || path_is(x, "/source/none")) {
 		x->res.source_bytes = strtoull(x->req.query, NULL, 10);
 		x->res.source = test_source_new(x->res.source_bytes, path_is(x, "/source")	     ? UINT64_MAX :
