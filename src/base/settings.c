@@ -405,16 +405,25 @@ bool settings_relay_is_here(const struct settings *settings)
 	return str_starts(host, "127.") || str_starts(host, "[::1]:") || str_starts(host, "localhost:");
 }
 
+const char *settings_helo(const struct settings *s)
+{
+	return s->mail_helo ? s->mail_helo : s->host;
+}
+
+const char *settings_dkim_domain(const struct settings *s)
+{
+	const char *at = strrchr(s->mail_from, '@');
+
+	if (s->mail_dkim_domain)
+		return s->mail_dkim_domain;
+	return at && at[1] != '[' ? at + 1 : NULL;
+}
+
 static enum pli_status check_mail(struct reader *r, struct err *err)
 {
 	struct settings *s = r->s;
-	const char *at = strrchr(s->mail_from, '@');
 	bool relay = !str_eq(s->mail, "outbox");
 
-	if (!s->mail_helo)
-		s->mail_helo = s->host;
-	if (!s->mail_dkim_domain && at && at[1] != '[')
-		s->mail_dkim_domain = at + 1;
 	if (relay && str_eq(s->mail_tls, "off") && (!settings_relay_is_here(s) || str_starts(s->mail, "smtps:"))) {
 		(void)err_field(err, PLI_INPUT, "bad-setting", "tls",
 				"%s: [mail] tls = off is for smtp:// to this machine alone, not for %s", r->at.file, s->mail);

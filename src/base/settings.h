@@ -35,7 +35,7 @@ struct settings {
 	bool mail_paused;		/* notices wait (bench, maintenance) */
 	const char *mail_tls;		/* auto | required | opportunistic | off */
 	const char *mail_ca_file, *mail_user, *mail_password_file;	/* NULL: none */
-	const char *mail_helo;		/* default HOST */
+	const char *mail_helo;		/* NULL: see settings_helo */
 	const char *mail_bounce_domain;	/* NULL: no return address of its own */
 	unsigned mail_sessions, mail_timeout_s;
 	const char *mail_retry;		/* see settings_spans */
@@ -43,7 +43,7 @@ struct settings {
 	bool mail_sign;			/* S/MIME */
 	const char *mail_dkim;		/* off | ed25519 | rsa | both */
 	const char *mail_dkim_selector;
-	const char *mail_dkim_domain;	/* default that of mail_from */
+	const char *mail_dkim_domain;	/* NULL: see settings_dkim_domain */
 	/* [submission], [lmtp] */
 	const char *submission_listen;	/* "ADDR:PORT"; NULL: off */
 	uint64_t submission_max_bytes;	/* of one mail */
@@ -73,6 +73,10 @@ MUST enum pli_status settings_parse(struct pool *pool, const char *file_name, co
 				    char *const *env, struct settings *settings_r, struct err *err);
 /* `1m, 5m, 1h` (units s m h d, each at most a week) as seconds; false when it is not that. */
 bool settings_spans(const char *value, unsigned spans_r[SETTINGS_SPANS_MAX], unsigned *count_r);
+/* What we call ourselves towards the relay: as set, else the host. */
+const char *settings_helo(const struct settings *settings);
+/* Who signs: as set, else the domain of `from`; NULL when that is an address. */
+const char *settings_dkim_domain(const struct settings *settings);
 /* Is the relay (mail = smtp://… or smtps://…) this machine, by its name or address? */
 bool settings_relay_is_here(const struct settings *settings);
 /* The commented pli.conf that `pli init` writes. */

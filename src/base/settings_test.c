@@ -221,8 +221,8 @@ static void test_relay(void **state)
 		if (status != PLI_OK)
 			continue;
 		assert_int_equal(settings_relay_is_here(&s), cases[i].here);
-		assert_string_equal(s.mail_helo, "letters.example.org");
-		assert_string_equal(s.mail_dkim_domain, "letters.example.org");
+		assert_string_equal(settings_helo(&s), "letters.example.org");
+		assert_string_equal(settings_dkim_domain(&s), "letters.example.org");
 	}
 }
 

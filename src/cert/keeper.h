@@ -66,6 +66,16 @@ MUST enum pli_status keeper_heads_since(struct keeper *keeper, uint64_t size, un
  * (its checkpoint lines must be under its own head). */
 MUST enum pli_status keeper_seal(struct keeper *keeper, const void *manifest, size_t n, struct buf *p7s_out, struct err *err);
 
+/* Signatures on outgoing mails, at most KEEPER_MAILS_MAX at a time; see mail_sign.h.  out: empty buffers, filled. */
+#define KEEPER_MAILS_MAX 128
+struct keeper_mail_item {
+	int kind;			/* enum mail_sign_kind */
+	const void *text;		/* together at most 900 KiB */
+	size_t n;
+	struct buf *out;
+};
+MUST enum pli_status keeper_mail_sign(struct keeper *keeper, const struct keeper_mail_item *items, unsigned count, struct err *err);
+
 struct keeper_status {
 	uint64_t size;
 	uint8_t root[32];

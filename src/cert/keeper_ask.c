@@ -266,6 +266,42 @@ enum pli_status keeper_heads_since(struct keeper *keeper, uint64_t size, unsigne
 	return status;
 }
 
+enum pli_status keeper_mail_sign(struct keeper *keeper, const struct keeper_mail_item *items, unsigned count, struct err *err)
+{
+	struct keeper_call call = { .id = keeper_call_id(keeper), .verb = KEEPER_MAIL_SIGN };
+	AUTO_BUF frame = { .secret = 1 };	/* mails hold links */
+	enum pli_status status;
+	struct cursor c;
+	size_t start;
+
+	if (!count)
+		return PLI_OK;
+	assert(count <= KEEPER_MAILS_MAX);
+	start = keeper_frame_begin(&frame, KEEPER_MAIL_SIGN, call.id);
+	for (unsigned i = 0; i < count; i++) {
+		buf_u8(&frame, (uint8_t)items[i].kind);
+		buf_blob(&frame, items[i].text, items[i].n);
+	}
+	keeper_frame_end(&frame, start, 0, (uint16_t)count);
+	if (frame.n > FRAME_MAX_BYTES)
+		return err_set(err, PLI_LIMIT, "too much to be signed at once");
+	status = keeper_exchange(keeper, &call, &frame, err);
+	cursor_init(&c, call.body.p, call.body.n);
+	if (status == PLI_OK && call.count != count)
+		status = malformed(err);
+	for (unsigned i = 0; i < count && status == PLI_OK; i++) {
+		size_t n;
+		const uint8_t *p = cursor_blob(&c, &n);
+
+		if (!p || !n)
+			status = malformed(err);
+		else
+			buf_add(items[i].out, p, n);
+	}
+	buf_free(&call.body);
+	return status;
+}
+
 enum pli_status keeper_seal(struct keeper *keeper, const void *manifest, size_t n, struct buf *p7s_out, struct err *err)
 {
 	struct keeper_call call = { .id = keeper_call_id(keeper), .verb = KEEPER_SEAL };

@@ -62,6 +62,16 @@ static bool items_parse(struct cursor *c, size_t key_max, struct keeper_request 
 	return r->count > 0;
 }
 
+static bool texts_parse(struct cursor *c, struct keeper_request *r)
+{
+	for (unsigned i = 0; i < r->count; i++) {
+		r->kinds[i] = cursor_u8(c);
+		if (!blob_within(c, MANIFEST_MAX_BYTES, &r->items[i].key, &r->items[i].key_n))
+			return false;
+	}
+	return r->count > 0;
+}
+
 static bool kek_parse(struct cursor *c, struct keeper_request *r)
 {
 	const uint8_t *entity;
@@ -107,14 +117,17 @@ static bool body_parse(struct cursor *c, struct keeper_request *r)
 			return false;
 		r->code = cursor_u32(c);
 		return true;
+	case KEEPER_MAIL_SIGN:
+		return texts_parse(c, r);
 	}
 	return false;
 }
 
 enum pli_status keeper_request_parse(const struct keeper_frame *frame, struct keeper_request *r, struct err *err)
 {
-	bool counted = frame->verb == KEEPER_WRAP || frame->verb == KEEPER_UNWRAP || frame->verb == KEEPER_APPEND;
-	bool continues = counted || frame->verb == KEEPER_SEAL;
+	bool counted = frame->verb == KEEPER_WRAP || frame->verb == KEEPER_UNWRAP || frame->verb == KEEPER_APPEND ||
+		       frame->verb == KEEPER_MAIL_SIGN;
+	bool continues = (counted && frame->verb != KEEPER_MAIL_SIGN) || frame->verb == KEEPER_SEAL;
 	struct cursor c;
 
 	r->verb = (enum keeper_verb)frame->verb;
@@ -122,7 +135,7 @@ enum pli_status keeper_request_parse(const struct keeper_frame *frame, struct ke
 	r->count = frame->count;
 	r->id = frame->id;
 	cursor_init(&c, frame->body, frame->body_n);
-	if (frame->verb < KEEPER_KEK_MAKE || frame->verb > KEEPER_TOTP_CHECK || (frame->flags & ~FRAME_MORE) ||
+	if (frame->verb < KEEPER_KEK_MAKE || frame->verb > KEEPER_MAIL_SIGN || (frame->flags & ~FRAME_MORE) ||
 	    (!counted && r->count && frame->verb != KEEPER_TOTP_CHECK) || (!continues && r->more) ||
 	    r->count > FRAME_ITEMS_MAX || !body_parse(&c, r) || c.bad || c.n)
 		return err_set(err, PLI_INPUT, "the keeper does not understand this request");

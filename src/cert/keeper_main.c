@@ -19,6 +19,7 @@
 #include "keeper_frame.h"
 #include "keeper_heads.h"
 #include "keeper_link.h"
+#include "keeper_mail.h"
 #include "keeper_password.h"
 #include "kek_store.h"
 #include "totp.h"
@@ -44,6 +45,7 @@ struct server {
 	struct kek_store *keks;
 	struct keeper_heads *heads;
 	struct keeper_passwords *passwords;
+	struct keeper_mail *mail;
 	struct keeper_request request;
 	struct partial partial;
 	struct buf out;
@@ -270,6 +272,9 @@ static void handle(struct server *s, const struct keeper_request *r)
 	case KEEPER_TOTP_CHECK:
 		status = totp_answer(s, r, &err);
 		break;
+	case KEEPER_MAIL_SIGN:
+		keeper_mail_push(s->mail, s->link.generation, r);
+		break;
 	}
 	if (status != PLI_OK)
 		refuse(s, r, status, &err);
@@ -421,6 +426,8 @@ enum pli_status keeper_serve(const struct keeper_config *config, struct err *err
 	if (status == PLI_OK)
 		status = keeper_passwords_new(config->keys_dir_fd, &s->link, &s->passwords, err);
 	if (status == PLI_OK)
+		status = keeper_mail_new(config->keys_dir_fd, &s->link, &s->mail, err);
+	if (status == PLI_OK)
 		status = keeper_heads_new(config->keys_dir_fd, config->journal_dir_fd, config->origin, &s->link, disk_broken, s, &s->heads, err);
 	if (status == PLI_OK && config->ready_fd >= 0 && write(config->ready_fd, "+", 1) != 1)
 		status = err_errno(err, "the keeper cannot say that it is ready");
@@ -428,6 +435,7 @@ enum pli_status keeper_serve(const struct keeper_config *config, struct err *err
 		status = loop(s, err);
 	keeper_heads_free(s->heads);
 	keeper_passwords_free(s->passwords);
+	keeper_mail_free(s->mail);
 	kek_store_close(s->keks);
 	keeper_link_fini(&s->link);
 	buf_free(&s->out);

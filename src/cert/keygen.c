@@ -1,6 +1,7 @@
 /* Making an instance's keys; see keygen.h. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -212,6 +213,25 @@ static enum pli_status make_log(int keys, int public, struct err *err)
 		status = put_bio(public, "log.pub", 0644, bio, PEM_write_bio_PUBKEY(bio, key), err);
 	}
 	EVP_PKEY_free(key);
+	return status;
+}
+
+static enum pli_status make_dkim(int keys, const char *name, EVP_PKEY *key, struct err *err)
+{
+	enum pli_status status = key ? put_key(keys, name, key, err) : failed(err);
+
+	EVP_PKEY_free(key);
+	return status;
+}
+
+enum pli_status keygen_dkim(int keys_dir_fd, struct err *err)
+{
+	enum pli_status status = PLI_OK;
+
+	if (faccessat(keys_dir_fd, "dkim.key", F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+		status = make_dkim(keys_dir_fd, "dkim.key", EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), err);
+	if (status == PLI_OK && faccessat(keys_dir_fd, "dkim-rsa.key", F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+		status = make_dkim(keys_dir_fd, "dkim-rsa.key", EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048), err);
 	return status;
 }
 

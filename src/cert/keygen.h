@@ -1,6 +1,7 @@
 /* Making an instance's keys, once.
  *
  * keys/    root.key (evidence root, P-256) seal.pem seal.key tsa.pem tsa.key mail.pem mail.key (P-256) log.key (Ed25519)
+ *          dkim.key (Ed25519) dkim-rsa.key (RSA, 2048 bits)
  *          root.kek pepper (32 random bytes each) counter kek/ · tls-ca.key
  * public/  root.pem seal.pem tsa.pem log.pub (PEM SubjectPublicKeyInfo)
  * journal/ heads (empty)
@@ -16,6 +17,8 @@
 /* mail_from: address that the mail certificate names.  PLI_CONFLICT when a file exists, PLI_IO, PLI_FULL. */
 MUST enum pli_status keygen_init(int keys_dir_fd, int public_dir_fd, int journal_dir_fd, const char *origin, const char *mail_from,
 				 struct err *err);
+/* Keys for DKIM, those of both algorithms that are not there yet. */
+MUST enum pli_status keygen_dkim(int keys_dir_fd, struct err *err);
 /* A private authority, constrained to host, localhost and 127.0.0.1, and a server certificate for these. host: DNS name or IP literal. */
 MUST enum pli_status keygen_tls(int keys_dir_fd, int tls_dir_fd, const char *host, struct err *err);
 

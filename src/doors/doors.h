@@ -32,6 +32,6 @@ void doors_metrics(struct doors *doors, struct openmetrics *out);
 
 /* The ordinary e-mail that tells a recipient (A7, A8, B6): fits notice_render; arg is struct doors *. */
 MUST enum pli_status doors_notice_render(void *arg, struct pool *pool, const struct notice_view *view,
-					 struct buf *mail_out, struct err *err);
+					 struct buf *mail_out, size_t *content_at_r, struct err *err);
 
 #endif

@@ -33,7 +33,8 @@ static const char *render(struct pool *pool, const struct template *t, const str
 	return out->p ? out->p : "";
 }
 
-enum pli_status doors_notice_render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail_out, struct err *err)
+enum pli_status doors_notice_render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail_out,
+				     size_t *content_at_r, struct err *err)
 {
 	static const struct mime_header HEADERS[] = {
 		{ "Auto-Submitted", "auto-generated" },
@@ -65,5 +66,11 @@ enum pli_status doors_notice_render(void *arg, struct pool *pool, const struct n
 	mail.html = render(pool, &tpl_mail_notice_html, v, words.locale);
 	clock_local(view->created_us, doors->settings->timezone, &parts);
 	mail.offset_min = parts.offset_min;
-	return mime_build(mail_out, &mail, err);
+	enum pli_status st = mime_head(mail_out, &mail, err);
+
+	if (st != PLI_OK)
+		return st;
+	buf_str(mail_out, "MIME-Version: 1.0\r\n");
+	*content_at_r = mail_out->n;
+	return mime_content(mail_out, &mail, err);
 }

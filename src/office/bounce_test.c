@@ -32,8 +32,10 @@ static void words_name_nobody(void **state)
 	masked("\xC3\xA9t\xC3\xA9@exemple.fr inconnu", "(address) inconnu");
 }
 
-static enum pli_status render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail_out, struct err *err)
+static enum pli_status render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail_out,
+			       size_t *content_at_r, struct err *err)
 {
+	(void)content_at_r;
 	(void)arg;
 	(void)pool;
 	(void)view;

@@ -14,10 +14,12 @@ static struct instance in;
 static const char *const ONE[] = { "a@example.org", NULL };
 static const struct journal_actor READER = { .method = "link", .level = 1, .channel = "web", .ip = "192.0.2.9", .tls = "TLSv1.3" };
 
-static enum pli_status render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail_out, struct err *err)
+static enum pli_status render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail_out,
+			       size_t *content_at_r, struct err *err)
 {
 	(void)arg;
 	(void)pool;
+	(void)content_at_r;
 	(void)err;
 	buf_str(mail_out, strrchr(view->link, '/') + 1);
 	return PLI_OK;

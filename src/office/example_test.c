@@ -14,12 +14,14 @@ static struct uuid letter;
 static char id[37], links[2][64];
 
 /* Stands in for the mail templates: keeps the links. */
-static enum pli_status render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail, struct err *err)
+static enum pli_status render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail,
+			       size_t *content_at_r, struct err *err)
 {
 	const char *at = strstr(view->link, "/l/");
 
 	(void)arg;
 	(void)pool;
+	(void)content_at_r;
 	(void)err;
 	assert_non_null(at);
 	snprintf(links[str_eq(view->recipient_address, "b@example.org")], sizeof(links[0]), "%.60s", at + 3);

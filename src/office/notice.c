@@ -220,6 +220,7 @@ static enum pli_status job_render(struct office *office, struct pool *pool, cons
 	struct buf *mail = POOL_NEW(pool, struct buf);
 	char link[LINK_CHARS + 1], hex[33];
 	struct notice_view view;
+	size_t content_at = 0;
 	enum pli_status st;
 
 	if (!r)
@@ -238,9 +239,9 @@ static enum pli_status job_render(struct office *office, struct pool *pool, cons
 		.has_password = !str_eq(d->content->password, "none"),
 	};
 	mem_wipe(link, sizeof link);
-	st = render(arg, pool, &view, mail, err);
+	st = render(arg, pool, &view, mail, &content_at, err);
 	*job = (struct notice_job){ .entity = d->entity, .notice = d->notice, .from = return_address(office, pool, d), .to = r->address,
-				    .mail = mail->p, .mail_n = mail->n, .message_id = view.message_id };
+				    .mail = mail->p, .mail_n = mail->n, .content_at = content_at, .message_id = view.message_id };
 	name_file(d, job->file_name);
 	return st;
 }

@@ -21,15 +21,17 @@ struct notice_job {
 	const char *from, *to;		/* envelope */
 	const void *mail;		/* rendered message, CRLF lines */
 	size_t mail_n;
+	size_t content_at;		/* where its Content-Type header and all that follows begins */
 	const char *message_id;
 };
-/* Renderer given by the room above (texts live in web/mail): fills mail from the view. */
+/* Renderer given by the room above (texts live in web/mail): fills mail from the view; content_at_r as in notice_job. */
 struct notice_view {
 	const char *sender_name, *entity_name, *recipient_name, *recipient_address, *link, *message_id, *from, *host, *lang, *kind;
 	int64_t created_us, expires_us;
 	bool has_password;
 };
-typedef enum pli_status notice_render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail_out, struct err *err);
+typedef enum pli_status notice_render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail_out, size_t *content_at_r,
+				       struct err *err);
 
 /* Called once at start: clears leases. */
 MUST enum pli_status notice_reset(struct office *office, struct err *err);

@@ -11,10 +11,12 @@ static struct instance in;
 
 static const struct journal_actor READER = { .method = "link", .level = 1, .channel = "web" };
 
-static enum pli_status render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail_out, struct err *err)
+static enum pli_status render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail_out,
+			       size_t *content_at_r, struct err *err)
 {
 	(void)arg;
 	(void)pool;
+	(void)content_at_r;
 	(void)err;
 	buf_fmt(mail_out, "%s %s", strrchr(view->link, '/') + 1, view->recipient_address);
 	return PLI_OK;

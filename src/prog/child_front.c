@@ -267,7 +267,8 @@ static enum pli_status start_https(struct child_front *f, struct err *err)
 
 static enum pli_status start_dispatch(struct child_front *f, struct err *err)
 {
-	struct dispatch_config config = { .office = f->front.office, .render = doors_notice_render,
+	struct dispatch_config config = { .office = f->front.office, .keeper = f->front.keeper,
+					  .settings = &f->child.settings, .render = doors_notice_render,
 					  .render_arg = f->doors,
 					  .relay = !str_eq(f->child.settings.mail, "outbox"),
 					  .demo = f->child.settings.demo,

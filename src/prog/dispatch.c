@@ -15,6 +15,8 @@
 
 #include "job.h"
 
+#include "notice_sign.h"
+
 #include "dispatch.h"
 
 #define BATCH 64
@@ -182,8 +184,10 @@ static bool lease_batch(struct dispatch *d)
 	jobs = POOL_ARRAY(batch->pool, struct notice_job, BATCH);
 	st = notice_lease(d->config.office, batch->pool, d->config.render, d->config.render_arg, d->away ? 1 : BATCH, jobs, &count,
 			  &err);
+	if (st == PLI_OK)
+		st = notice_sign(d->config.keeper, d->config.settings, batch->pool, jobs, count, &err);
 	if (st != PLI_OK) {
-		pause_after(d, "notices could not be leased", &err);
+		pause_after(d, "notices could not be made", &err);
 		d->lost = true;
 	}
 	for (unsigned i = 0; st == PLI_OK && i < count; i++)

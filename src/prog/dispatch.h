@@ -14,11 +14,15 @@
 #include "status.h"
 
 struct dispatch;
+struct keeper;
+struct settings;
 
 struct dispatch_config {
 	struct office *office;		/* borrowed */
 	notice_render *render;
 	void *render_arg;
+	struct keeper *keeper;		/* signs */
+	const struct settings *settings;
 	bool relay;			/* mails go to the relay; else into the outbox */
 	bool demo;			/* the outbox refuses addresses under .invalid, names that never exist (RFC 2606), as a relay would */
 	bool paused;			/* at first; see dispatch_pause */

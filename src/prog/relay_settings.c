@@ -14,7 +14,7 @@ void relay_settings(const struct settings *s, const char *password, const char *
 	*config_r = (struct relay_config){
 		.url = s->mail,
 		.tls = str_eq(tls, "required") ? RELAY_TLS_REQUIRED : str_eq(tls, "off") ? RELAY_TLS_OFF : RELAY_TLS_TRY,
-		.helo = s->mail_helo,
+		.helo = settings_helo(s),
 		.user = password ? s->mail_user : NULL,
 		.password = password,
 		.ca_pem = ca_pem,

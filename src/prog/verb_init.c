@@ -66,6 +66,9 @@ static enum pli_status read_options(struct init *init, struct err *err)
 	if (args_flag(args, "--demo"))
 		buf_str(&conf, "demo = yes\n[signin]\npolicy = password\n");
 	buf_str(&conf, "[mail]\n");
+	/* Where nobody depends on it, with the certificate that init makes. */
+	if (args_flag(args, "--demo"))
+		buf_str(&conf, "sign = yes\n");
 	/* An address of a mail needs a domain. */
 	if (is_address(init->host))
 		buf_str(&conf, "from = no-reply@localhost\n");
@@ -125,6 +128,8 @@ static enum pli_status make_files(struct init *init, struct instance *instance, 
 	enum pli_status st = keygen_init(instance->folder_fd[FOLDER_KEYS], instance->folder_fd[FOLDER_PUBLIC],
 					 instance->folder_fd[FOLDER_JOURNAL], origin, from, err);
 
+	if (st == PLI_OK)
+		st = keygen_dkim(instance->folder_fd[FOLDER_KEYS], err);
 	if (st == PLI_OK)
 		st = keygen_tls(instance->folder_fd[FOLDER_KEYS], instance->folder_fd[FOLDER_TLS], init->host, err);
 	if (st == PLI_OK)

@@ -430,6 +430,27 @@ static enum pli_status content_write(struct buf *out, const struct mime_mail *ma
 	return PLI_OK;
 }
 
+void mime_signed(struct buf *out, const void *content, size_t content_n, const void *p7s, size_t p7s_n)
+{
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	char boundary[40], line[4 * 19 + 1];
+
+	/* Nobody can have known it when he wrote the content. */
+	SHA256(p7s, p7s_n, digest);
+	memcpy(boundary, "=_", 2);
+	hex_encode(boundary + 2, digest, 16);
+	buf_fmt(out, "Content-Type: multipart/signed; protocol=\"application/pkcs7-signature\";\r\n micalg=sha-256; boundary=\"%s\"\r\n\r\n"
+		"--%s\r\n", boundary, boundary);
+	buf_add(out, content, content_n);
+	buf_fmt(out, "\r\n--%s\r\nContent-Type: application/pkcs7-signature; name=\"smime.p7s\"\r\n"
+		"Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=\"smime.p7s\"\r\n\r\n", boundary);
+	for (size_t at = 0; at < p7s_n; at += 57) {
+		buf_str(out, base64_encode(line, (const char *)p7s + at, p7s_n - at < 57 ? p7s_n - at : 57));
+		buf_str(out, "\r\n");
+	}
+	buf_fmt(out, "\r\n--%s--\r\n", boundary);
+}
+
 /* On failure nothing stays behind. */
 static enum pli_status undo(struct buf *out, size_t n, enum pli_status status)
 {

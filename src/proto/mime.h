@@ -43,6 +43,10 @@ MUST enum pli_status mime_content(struct buf *out, const struct mime_mail *mail,
 /* The header lines alone, without MIME-Version, content headers and the empty line. */
 MUST enum pli_status mime_head(struct buf *out, const struct mime_mail *mail, struct err *err);
 
+/* What signs content (mime_content's bytes, as they are), together with it: multipart/signed of RFC 8551 section 3.5.3.  Appends a
+ * Content-Type header, the empty line, both parts.  p7s: CMS in DER, SHA-256. */
+void mime_signed(struct buf *out, const void *content, size_t content_n, const void *p7s, size_t p7s_n);
+
 /* "Sat, 21 Nov 2026 21:34:35 +0100" */
 void mime_date(struct buf *out, int64_t t_us, int offset_min);
 
