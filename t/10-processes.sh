@@ -15,6 +15,10 @@ mode_of() { stat -c '%a %U' "$D/$1"; }
 mkdir "$TMP/closed"
 chmod 700 "$TMP/closed"		# the system users cannot even search it
 D=$TMP/closed/instance
+# shellcheck disable=SC2034 # read by the library
+CONF="[submission]
+listen = 127.0.0.1:$(PLI_TEST_PORT=24100 node "$(dirname "$0")/lib/port.js")
+"
 instance_make --demo
 same 'init of a directory that is not empty' 73 "$(rc "$PLI" init "$D" --host localhost --admin a@example.org --password-file "$TMP/admin.password")"
 same 'init without --admin' 64 "$(rc "$PLI" init "$TMP/x" --host localhost)"
@@ -50,7 +54,7 @@ same 'check, running' 0 "$(rc "$PLI" check "$D" --json)"
 check 'check --json is JSON' sh -c 'jq -e "length > 3" "$1" >/dev/null' sh "$TMP/out"
 same 'journal verify, running' 0 "$(rc "$PLI" journal verify "$D")"
 
-for who in front keeper courier; do
+for who in front keeper courier mail; do
 	p=$(worker $who)
 	same "pli-$who is there once" 1 "$(echo "$p" | wc -w)"
 	same "pli-$who: no new privileges" 1 "$(one_word "$p" NoNewPrivs)"
@@ -91,7 +95,7 @@ back() { # name, old process
 	now=$(worker "$1") && [ -n "$now" ] && [ "$now" != "$2" ] && ready
 }
 n=0
-for who in keeper front courier front keeper courier; do
+for who in keeper front courier mail front keeper courier; do
 	n=$((n + 1))
 	old=$(worker $who)
 	kill -KILL "$old"
@@ -101,7 +105,7 @@ done
 old=$(worker front)
 # shellcheck disable=SC2046
 kill -KILL $(pgrep -P "$PID")
-check 'all three killed at once: back within 5 s' wait_for 5 back front "$old"
+check 'all killed at once: back within 5 s' wait_for 5 back front "$old"
 check 'a letter goes its way after that' letter 'after-all@example.net'
 old=$(worker front)
 kill -ABRT "$old"
@@ -110,8 +114,8 @@ same 'no core file' '' "$(find "$D" . -maxdepth 2 -name 'core*' -type f ! -name 
 kill -TERM "$(worker front)"
 kill -INT "$(worker keeper)"
 check 'signals for the group do not end a child' ready
-same 'letters sent' 7 "$(cli ed@example.org list --json | jq '.letters | length')"
-same 'mails caught' 7 "$(mail_count)"
+same 'letters sent' 8 "$(cli ed@example.org list --json | jq '.letters | length')"
+same 'mails caught' 8 "$(mail_count)"
 same 'journal verify after all that' 0 "$(rc "$PLI" journal verify "$D" --json)"
 
 # ------------------------------------------------------------------ the parent's death
