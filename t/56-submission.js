@@ -67,7 +67,7 @@ async function dialogue() {
 	same((await s.cmd(`MAIL FROM:<${ME}> SIZE=1000 BODY=8BITMIME SMTPUTF8`)).code, 250, 'MAIL');
 	same((await s.cmd(`MAIL FROM:<${ME}>`)).code, 503, 'MAIL twice');
 	same((await s.cmd('DATA')).code, 554, 'DATA without a recipient');
-	for (const bad of ['', 'nobody', 'a@b', '"a b"@example.net', 'a@[127.0.0.1]', '@x.example:a@example.net', 'a@example.net;x'])
+	for (const bad of ['', 'nobody', 'a@b', '"a b"@example.net', 'a@[127.0.0.1]', '@x.example:a@example.net', 'a@example.net;x', 'a@example.net,b@example.net', 'a@example.net>x'])
 		check((await s.cmd(`RCPT TO:<${bad}>`)).code >= 500, 'a bad recipient: ' + bad);
 	same((await s.cmd('RSET')).code, 250, 'RSET');
 	same((await s.cmd('RCPT TO:<a@example.net>')).code, 503, 'RSET forgets the sender');
@@ -342,6 +342,39 @@ async function deaths() {
 	check(out['pli-mail'] && out['pli-front'], 'all are there', out);
 }
 
+// The keeper does not answer: later, whatever has happened; the same mail again is one letter.
+async function uncertain() {
+	const s = await signedIn(), before = letters(), message = mail('uncertain@example.net', 'Uncertain', 'x'), keeper = i.children()['pli-keeper'];
+	process.kill(keeper, 'SIGSTOP');
+	const r = await s.send(ME, ['uncertain@example.net'], message);
+	same(r.code, 451, 'without the keeper: later');
+	try { process.kill(keeper, 'SIGCONT'); } catch (e) { /* it was replaced */ }
+	await i.ready(30);
+	same((await until('it is taken', async () => { const q = await s.send(ME, ['uncertain@example.net'], message); return q.code === 250 ? q : null; }, 30)).code, 250, 'then it is');
+	same(letters(), before + 1, 'and is one letter');
+	s.close();
+}
+
+// New settings and a new certificate hold for new connections; too little room is said before a byte is sent.
+async function reload(old) {
+	const conf = path.join(i.dir, 'pli.conf'), before = fs.readFileSync(conf, 'utf8');
+	const certificate = (s) => s.socket.getPeerCertificate().fingerprint256, first = certificate(old);
+	fs.appendFileSync(conf, '\n[storage]\nreserve_deposit = 100T\n');
+	i.verb('reload', i.dir);
+	same((await old.cmd(`MAIL FROM:<${ME}>`)).code, 452, 'no room: later');
+	fs.writeFileSync(conf, before);
+	const key = path.join(i.dir, 'tls/key.pem'), cert = path.join(i.dir, 'tls/cert.pem');
+	const made = spawnSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', key, '-out', cert]);
+	same(made.status, 0, 'a new certificate');
+	i.verb('reload', i.dir);
+	same((await old.cmd(`MAIL FROM:<${ME}>`)).code, 250, 'room again, on the old connection');
+	const s = await Smtp.open({ port, ca: fs.readFileSync(cert) });
+	same(s.greeting.code, 220, 'a new connection');
+	check(certificate(s) !== first, 'has the new certificate');
+	s.close();
+	old.close();
+}
+
 // Over its life a process reads many: no descriptor and no memory stays behind.
 async function many() {
 	const s = await signedIn(), pid = i.children()['pli-mail'];
@@ -407,7 +440,10 @@ main(async () => {
 	await many();
 	await slow();
 	await deaths();
+	await uncertain();
+	const old = await signedIn();
 	await full();
+	await reload(old);
 	same(i.verify().status, 0, 'journal verify after all that');
 	await i.stop();
 });

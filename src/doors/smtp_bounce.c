@@ -68,6 +68,7 @@ static void one_reply(struct smtp_session *s, const struct report *r, const stru
 	}
 	memcpy(bounce.digest, sha256, sizeof(bounce.digest));
 	st = bounce_record(s->house->office, notice, &bounce, &err);
+	log_info("bounce", "a report of a %s: %s", bounce.failed ? "failure" : "delay", st == PLI_OK ? "entered" : pli_status_name(st));
 	if (st == PLI_OK)
 		smtp_reply(s, 250, "2.0.0", "Recorded.");
 	else

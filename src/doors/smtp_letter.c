@@ -288,5 +288,8 @@ void smtp_letter(struct smtp_session *s, struct ostream *message, const uint8_t 
 		smtp_reply(s, 250, "2.0.0", "Deposited as letter %lld.", (long long)number);
 	else
 		smtp_reply_err(s, &err);
+	/* Nothing of whom or what: the reply says that to who sends. */
+	log_info("mail.letter", "a mail handed over: %s%s%s", st == PLI_OK ? "deposited" : pli_status_name(st), err.type ? ", " : "",
+		 err.type ? err.type : "");
 	buf_free(&r.text);
 }

@@ -216,6 +216,15 @@ static void rcpt_bounce(struct smtp_session *s, const char *path)
 	smtp_reply(s, 250, "2.1.5", "Recipient taken.");
 }
 
+/* Exactly one address, counted once. */
+static enum pli_status recipient_add(struct smtp_session *s, const char *path, struct err *err)
+{
+	struct address one;
+	enum pli_status st = address_parse(s->pool, path, strlen(path), "to", &one, err);
+
+	return st != PLI_OK ? st : address_list_parse(s->pool, &s->recipients, one.addr, strlen(one.addr), "to", DEPOSIT_RECIPIENTS_MAX, err);
+}
+
 static void do_rcpt(struct smtp_session *s, const struct smtp_command *c)
 {
 	struct err err = { 0 };
@@ -236,10 +245,8 @@ static void do_rcpt(struct smtp_session *s, const struct smtp_command *c)
 		smtp_reply(s, 553, "5.6.7", "An address beyond ASCII needs SMTPUTF8.");
 		return;
 	}
-	if (address_list_parse(s->pool, &s->recipients, c->word, strlen(c->word), "to", DEPOSIT_RECIPIENTS_MAX, &err) != PLI_OK)
+	if (recipient_add(s, c->word, &err) != PLI_OK)
 		smtp_reply_err(s, &err);
-	else if (s->recipients.count == 0)
-		smtp_reply(s, 553, "5.1.3", "The address is empty.");
 	else
 		smtp_reply(s, 250, "2.1.5", "Recipient taken.");
 }

@@ -224,6 +224,8 @@ static enum pli_status start_mail(struct child_front *f, struct err *err)
 
 	if (config.submission_fd < 0 && config.lmtp_fd < 0)
 		return PLI_OK;
+	if (config.lmtp_fd >= 0 && !config.settings->mail_bounce_domain)
+		log_warn("front.mail", "[lmtp] listens, but without [mail] bounce_domain nothing comes back");
 	st = smtp_server_start(&config, &f->mail, err);
 	if (st == PLI_OK && f->mail_fd >= 0) {
 		smtp_server_link(f->mail, f->mail_fd);
