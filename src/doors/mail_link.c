@@ -17,7 +17,7 @@
 
 #define TURN_S 60		/* longest wait for the messages before */
 #define LINE_S 5		/* for a successor of a process that ended */
-#define PATIENCE_MS 75000	/* without a sign: longer than a message may take there */
+#define PATIENCE_MS 40000	/* without a sign */
 #define READ_BYTES 131072
 
 struct mail_link {

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "buf.h"
@@ -18,7 +19,8 @@
 #define READ_BYTES 262144
 #define OUT_BYTES 262144
 #define MEMORY_KEPT (UINT64_C(384) << 20)	/* program, libraries, tree, words */
-#define MESSAGE_SECONDS 60			/* a message that takes longer ends the process: SIGALRM */
+#define MESSAGE_SECONDS 20			/* of CPU; a message that takes more ends the process: SIGPROF */
+#define MESSAGE_BYTES_A_SECOND (4 << 20)	/* large ones may take longer */
 
 struct mail {
 	const struct mail_config *config;
@@ -95,6 +97,15 @@ static enum pli_status emit(void *arg, const struct mail_frame *frame, struct er
 	return m->out.n >= OUT_BYTES ? flush(m, err) : PLI_OK;
 }
 
+/* Time that passes while front takes its time does not count. */
+static void set_clock(uint64_t seconds)
+{
+	const struct itimerval span = { .it_value = { .tv_sec = (time_t)seconds } };
+
+	if (setitimer(ITIMER_PROF, &span, NULL) != 0)
+		log_warn("mail.clock", "no limit of time: %s", strerror(errno));
+}
+
 /* The whole message has come. */
 static enum pli_status answer(struct mail *m, struct err *err)
 {
@@ -103,7 +114,7 @@ static enum pli_status answer(struct mail *m, struct err *err)
 	char words[sizeof(err->text) + sizeof(err->hint) + 2];
 	enum pli_status st;
 
-	alarm(MESSAGE_SECONDS);
+	set_clock(MESSAGE_SECONDS + m->message.n / MESSAGE_BYTES_A_SECOND);
 	st = m->kind == MAIL_LETTER ? mail_read_letter(m->message.p ? m->message.p : "", m->message.n, &out, err)
 				    : mail_read_bounce(m->message.p ? m->message.p : "", m->message.n, &out, err);
 	buf_free(&m->message);
@@ -117,7 +128,7 @@ static enum pli_status answer(struct mail *m, struct err *err)
 		st = emit(m, &last, err);
 	if (st == PLI_OK)
 		st = flush(m, err);
-	alarm(0);
+	set_clock(0);
 	return st;
 }
 
