@@ -47,9 +47,9 @@ void *buf_reserve(struct buf *b, size_t n)
 	need = b->n + n + 1;
 	if (need <= b->cap)
 		return b->p + b->n;
-	cap = b->cap ? b->cap : 128;
+	cap = b->cap ? b->cap : 256;
 	while (cap < need)
-		cap += cap / 2 + 64;
+		cap *= 2;
 	if (b->secret) {
 		/* realloc would leave a copy behind. */
 		p = mem_alloc(cap);
