@@ -71,22 +71,35 @@ static void parts_of(int64_t t_us, int64_t offset_s, struct clock_parts *parts_r
 	parts_r->offset_min = (int)(offset_s / 60);
 }
 
+/* v in n digits, then `after`. */
+static char *put(char *at, int v, int n, char after)
+{
+	for (int i = n; i-- > 0; v /= 10)
+		at[i] = (char)('0' + v % 10);
+	at[n] = after;
+	return at + n + 1;
+}
+
 char *clock_rfc3339(char *out, int64_t t_us)
 {
 	/* 0001-01-01 … 9999-12-31: what RFC 3339 can write. */
 	static const int64_t least_us = INT64_C(-62135596800) * SECOND_US;
 	static const int64_t most_us = INT64_C(253402300800) * SECOND_US - 1;
 	struct clock_parts p;
-	char text[80];
+	char *at = out;
 
 	if (t_us < least_us)
 		t_us = least_us;
 	if (t_us > most_us)
 		t_us = most_us;
 	parts_of(t_us, 0, &p);
-	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", p.year, p.month, p.day,
-		 p.hour, p.minute, p.second, p.millisecond);
-	memcpy(out, text, 25);
+	at = put(at, p.year, 4, '-');
+	at = put(at, p.month, 2, '-');
+	at = put(at, p.day, 2, 'T');
+	at = put(at, p.hour, 2, ':');
+	at = put(at, p.minute, 2, ':');
+	at = put(at, p.second, 2, '.');
+	*put(at, p.millisecond, 3, 'Z') = 0;
 	return out;
 }
 

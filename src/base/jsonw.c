@@ -1,6 +1,5 @@
 /* The JSON writer; see jsonw.h.  Number and string forms are those of RFC 8785. */
 #include <assert.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "clock.h"
@@ -19,11 +18,31 @@ void jsonw_init(struct jsonw *w, struct buf *out, bool canonical)
 	w->first[0] = true;
 }
 
+/* Most strings are ASCII without anything to escape: copied as they are. */
+static bool plain_add(struct buf *out, const char *s, size_t n)
+{
+	char *to = buf_reserve(out, n + 2);
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\')
+			return false;
+		to[i + 1] = (char)c;
+	}
+	to[0] = to[n + 1] = '"';
+	to[n + 2] = 0;
+	out->n += n + 2;
+	return true;
+}
+
 static void string_add(struct buf *out, const char *s, size_t n)
 {
 	static const char short_forms[] = "btn\0fr";	/* 0x08 … 0x0D; 0x0B has none */
 	size_t from = 0;
 
+	if (plain_add(out, s, n))
+		return;
 	assert(utf8_valid(s, n) || memchr(s, 0, n));
 	buf_ch(out, '"');
 	for (size_t i = 0; i < n; i++) {
@@ -114,9 +133,17 @@ void jsonw_strn(struct jsonw *w, const char *key, const char *s, size_t n)
 
 void jsonw_int(struct jsonw *w, const char *key, int64_t v)
 {
+	char text[20], *at = text + sizeof(text);
+	uint64_t left = v < 0 ? (uint64_t)-v : (uint64_t)v;
+
 	assert(v <= INTEGER_MAX && v >= -INTEGER_MAX);
 	begin(w, key);
-	buf_fmt(w->out, "%" PRId64, v);
+	do
+		*--at = (char)('0' + left % 10);
+	while (left /= 10);
+	if (v < 0)
+		*--at = '-';
+	buf_add(w->out, at, (size_t)(text + sizeof(text) - at));
 }
 
 void jsonw_bool(struct jsonw *w, const char *key, bool v)
