@@ -29,8 +29,8 @@ static const char LEAVES[] = "SELECT leaf FROM journal WHERE seq >= $1 AND seq <
 static const char TREE_STATE[] = "SELECT v FROM instance WHERE k = 'journal.tree'";
 static const char NEWEST_HEAD[] = "SELECT size, root, gen_time FROM head ORDER BY size DESC LIMIT 1";
 
-/* An entry waiting for its number; lives in the group's pool. */
-struct item {
+/* An entry waiting for its number. */
+struct journal_entry {
 	const struct event *event;
 	struct entry e;
 	struct uuid letter, entity, recipient, subject;
@@ -53,7 +53,7 @@ static const struct uuid *keep(struct uuid *to, const struct uuid *from)
 }
 
 /* Sheet: its digest joins h, and, unless kept elsewhere, it is sealed for the row under an AAD that binds it to this digest. */
-static enum pli_status put_sheet(struct item *item, struct pool *pool, const struct journal_event *ev, struct err *err)
+static enum pli_status put_sheet(struct journal_entry *item, struct pool *pool, const struct journal_event *ev, struct err *err)
 {
 	AUTO_BUF h = { 0 }, plain = { .secret = 1 }, sealed = { 0 };
 	size_t sheet_n = strlen(ev->shown_json);
@@ -87,7 +87,7 @@ static enum pli_status put_sheet(struct item *item, struct pool *pool, const str
 }
 
 /* The state that depends on the case stands in d.state, so that the entry alone gives it. */
-static enum pli_status put_state(struct item *item, struct pool *pool, const struct journal_event *ev, struct err *err)
+static enum pli_status put_state(struct journal_entry *item, struct pool *pool, const struct journal_event *ev, struct err *err)
 {
 	AUTO_BUF d = { 0 };
 	enum pli_status status;
@@ -142,18 +142,16 @@ static enum pli_status accepting(struct journal *j, struct err *err)
 	return status;
 }
 
-enum pli_status journal_add(struct journal *journal, struct db_tx *tx, const struct journal_event *ev, struct err *err)
+enum pli_status journal_prepare(struct journal *journal, struct pool *pool, const struct journal_event *ev,
+				struct journal_entry **entry_r, struct err *err)
 {
 	const struct event *event = event_find(ev->ev);
-	struct pool *pool = tx->pool;
 	enum pli_status status = check(ev, event, err);
-	struct item *item;
+	struct journal_entry *item;
 
-	if (status == PLI_OK)
-		status = accepting(journal, err);
 	if (status != PLI_OK)
 		return status;
-	item = POOL_NEW(pool, struct item);
+	item = POOL_NEW(pool, struct journal_entry);
 	item->event = event;
 	item->numbered = ev->numbered;
 	item->arg = ev->arg;
@@ -170,14 +168,30 @@ enum pli_status journal_add(struct journal *journal, struct db_tx *tx, const str
 	status = put_state(item, pool, ev, err);
 	if (status == PLI_OK && ev->shown_json)
 		status = put_sheet(item, pool, ev, err);
-	if (status == PLI_OK)
-		db_tx_late(tx, item);
+	*entry_r = item;
 	return status;
+}
+
+enum pli_status journal_put(struct journal *journal, struct db_tx *tx, struct journal_entry *entry, struct err *err)
+{
+	enum pli_status status = accepting(journal, err);
+
+	if (status == PLI_OK)
+		db_tx_late(tx, entry);
+	return status;
+}
+
+enum pli_status journal_add(struct journal *journal, struct db_tx *tx, const struct journal_event *ev, struct err *err)
+{
+	struct journal_entry *entry;
+	enum pli_status status = journal_prepare(journal, tx->pool, ev, &entry, err);
+
+	return status == PLI_OK ? journal_put(journal, tx, entry, err) : status;
 }
 
 /* ---- numbering, on the writer thread ---- */
 
-static enum pli_status number_one(struct journal *j, struct db_tx *tx, struct item *item, uint64_t seq, const uint8_t salt[16],
+static enum pli_status number_one(struct journal *j, struct db_tx *tx, struct journal_entry *item, uint64_t seq, const uint8_t salt[16],
 				  uint8_t leaf_r[32], struct buf *text, struct err *err)
 {
 	struct entry *e = &item->e;
@@ -226,7 +240,7 @@ static enum pli_status finish(void *arg, struct db_tx *tx, void **items, size_t 
 	for (size_t i = 0; i < count && status == PLI_OK; i++) {
 		status = number_one(j, tx, items[i], j->next_seq + i, salts[i], j->plan.leaves[i], &text, err);
 		tree_add(&j->plan.tree, j->plan.leaves[i]);
-		counts[i] = ((const struct item *)items[i])->count;
+		counts[i] = ((const struct journal_entry *)items[i])->count;
 	}
 	if (status == PLI_OK)
 		status = journal_count_add(tx->conn, tx->pool, counts, count, clock_local_day(j->plan.t_us, j->zone), err);
@@ -235,7 +249,7 @@ static enum pli_status finish(void *arg, struct db_tx *tx, void **items, size_t 
 	return status;
 }
 
-static void event_count(struct journal *j, const struct item *item)
+static void event_count(struct journal *j, const struct journal_entry *item)
 {
 	unsigned events;
 	size_t n = (size_t)(item->event - event_table(&events));

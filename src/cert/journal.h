@@ -58,6 +58,13 @@ struct journal_event {
 /* Must be called inside a write function. */
 MUST enum pli_status journal_add(struct journal *journal, struct db_tx *tx, const struct journal_event *ev, struct err *err);
 
+/* journal_add in two steps: everything that needs no transaction (checks, sheet, sealing), on any thread, and the rest.  The entry lies
+ * in pool, which lives until db_write returns; it may be put again when the write function runs again. */
+struct journal_entry;
+MUST enum pli_status journal_prepare(struct journal *journal, struct pool *pool, const struct journal_event *ev,
+				     struct journal_entry **entry_r, struct err *err);
+MUST enum pli_status journal_put(struct journal *journal, struct db_tx *tx, struct journal_entry *entry, struct err *err);
+
 /* Newest durable head. */
 struct journal_head {
 	uint64_t size;

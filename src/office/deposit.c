@@ -257,7 +257,7 @@ static enum pli_status all_seal(struct deposit_work *w, struct err *err)
 }
 
 /* The texts that the journal's entries carry. */
-static void entries_prepare(struct deposit_work *w)
+static void texts_prepare(struct deposit_work *w)
 {
 	const struct letter *l = &w->letter;
 	AUTO_BUF json;
@@ -377,9 +377,11 @@ static enum pli_status proceed(struct deposit_work *w, struct err *err)
 	if (st == PLI_OK)
 		st = all_seal(w, err);
 	if (st == PLI_OK) {
-		entries_prepare(w);
-		st = confirmed(db_write(w->office->parts.db, deposit_write, w, err), err);
+		texts_prepare(w);
+		st = deposit_entries(w, err);
 	}
+	if (st == PLI_OK)
+		st = confirmed(db_write(w->office->parts.db, deposit_write, w, err), err);
 	mem_wipe(w->letter_key, sizeof(w->letter_key));
 	return refused_late(w, st);
 }

@@ -63,6 +63,8 @@ struct deposit_work {
 	struct object_commit *objects;		/* NULL: no objects */
 	const char *accepted_d, *manifest_h, *shown;
 	struct search_terms terms;
+	struct journal_entry **entries;
+	unsigned entry_count;
 };
 
 /* deposit_envelope.c: what was asked, checked without writing anything. */
@@ -72,7 +74,8 @@ MUST enum pli_status deposit_expiry(struct deposit_work *w, struct err *err);
 /* All that was asked, canonical, for the fingerprint of an Idempotency-Key; holds the password. */
 void deposit_content(const struct deposit_work *w, struct buf *out);
 
-/* deposit_write.c: the one transaction. */
+/* deposit_write.c: the journal's entries made ready, and the one transaction. */
+MUST enum pli_status deposit_entries(struct deposit_work *w, struct err *err);
 enum pli_status deposit_write(struct db_tx *tx, void *work, struct err *err);
 
 #endif

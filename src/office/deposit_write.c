@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "pool.h"
 #include "text.h"
 
 #include "db.h"
@@ -113,7 +114,7 @@ static enum pli_status parts_insert(struct db_tx *tx, struct deposit_work *w, st
 	return st;
 }
 
-static enum pli_status entries_add(struct db_tx *tx, struct deposit_work *w, struct err *err)
+enum pli_status deposit_entries(struct deposit_work *w, struct err *err)
 {
 	const struct letter *l = &w->letter;
 	struct journal *journal = w->office->parts.journal;
@@ -121,8 +122,11 @@ static enum pli_status entries_add(struct db_tx *tx, struct deposit_work *w, str
 					 .shown_json = w->shown, .meta_key = w->who->meta_key, .owner = &l->account };
 	struct journal_event accepted = created;
 	struct journal_actor system = { .method = "system", .channel = "system" };
-	enum pli_status st = w->deposit->draft ? PLI_OK : journal_add(journal, tx, &created, err);
+	enum pli_status st = PLI_OK;
 
+	w->entries = POOL_ARRAY(w->pool, struct journal_entry *, l->recipient_count + 2);
+	if (!w->deposit->draft)
+		st = journal_prepare(journal, w->pool, &created, &w->entries[w->entry_count++], err);
 	accepted.ev = "deposit.accepted";
 	accepted.d_json = w->accepted_d;
 	accepted.h_json = w->manifest_h;
@@ -132,7 +136,7 @@ static enum pli_status entries_add(struct db_tx *tx, struct deposit_work *w, str
 	for (unsigned i = 0; i < l->part_count; i++)
 		accepted.bytes += l->parts[i].size;
 	if (st == PLI_OK)
-		st = journal_add(journal, tx, &accepted, err);
+		st = journal_prepare(journal, w->pool, &accepted, &w->entries[w->entry_count++], err);
 	for (unsigned i = 0; st == PLI_OK && i < l->recipient_count; i++) {
 		struct journal_event consigned = {
 			.ev = "consigned", .actor = &system, .entity = &l->entity, .letter = &l->letter,
@@ -140,7 +144,7 @@ static enum pli_status entries_add(struct db_tx *tx, struct deposit_work *w, str
 			.sheet_salt = w->recipients[i].salt, .shown_elsewhere = true, .meta_key = w->who->meta_key,
 			.owner = &l->account, .hidden = str_eq(l->recipients[i].kind, "bcc"),
 		};
-		st = journal_add(journal, tx, &consigned, err);
+		st = journal_prepare(journal, w->pool, &consigned, &w->entries[w->entry_count++], err);
 	}
 	return st;
 }
@@ -158,7 +162,7 @@ enum pli_status deposit_write(struct db_tx *tx, void *work, struct err *err)
 		st = recipients_insert(tx, w, err);
 	if (st == PLI_OK)
 		st = parts_insert(tx, w, err);
-	if (st == PLI_OK)
-		st = entries_add(tx, w, err);
+	for (unsigned i = 0; st == PLI_OK && i < w->entry_count; i++)
+		st = journal_put(w->office->parts.journal, tx, w->entries[i], err);
 	return st;
 }
