@@ -66,7 +66,7 @@ LDFLAGS_ALL = -pthread -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN_$(MODE)) $
 BANNED := -include src/base/banned.h
 # GMime's headers are for the room that reads strangers' mail; they come before the ban, which they would break.
 GMIME := $(patsubst -I%,-isystem %,$(filter -I%,$(shell pkg-config --cflags-only-I gmime-3.0 2>/dev/null)))
-LIBS := -lssl -lcrypto -lsodium -lsqlite3 -ljansson -lcmark -lidn2 -lunistring -lseccomp -lcurl -lz -lnghttp2 \
+LIBS := -lssl -lcrypto -lsodium -lsqlite3 -ljansson -lcmark -lidn2 -lunistring -lseccomp -lcurl -lresolv -lz -lnghttp2 \
 	-lgmime-3.0 -lgobject-2.0 -lglib-2.0 -lqrencode
 
 # ---------------------------------------------------------------------------------- what there is

@@ -248,13 +248,43 @@ static const char *url_of(struct pool *pool, const struct relay_config *config)
 	return pool_fmt(pool, "%s/%s", config->url, config->helo);
 }
 
+static enum pli_status common_fill(struct pool *pool, const struct relay_config *config, struct relay_common *common_r, struct err *err)
+{
+	char *host = pool_str(pool, strstr(config->url, "://") + 3);
+
+	*strrchr(host, ':') = '\0';
+	*common_r = (struct relay_common){ .config = *config, .url = url_of(pool, config), .peer_host = host,
+					   .implicit_tls = str_starts(config->url, "smtps://") };
+	return store_make(config, &common_r->store, err);
+}
+
+enum pli_status relay_probe(const struct relay_config *config, const char *from, struct job *answer_r, struct err *err)
+{
+	AUTO_POOL pool = pool_new();
+	struct relay_common common;
+	struct relay_session *session;
+	struct job reset;
+	enum pli_status st = common_fill(pool, config, &common, err);
+
+	if (st != PLI_OK)
+		return st;
+	session = relay_session_new(&common);
+	if (session) {
+		relay_session_say(session, pool_fmt(pool, "MAIL FROM:<%s>", from), answer_r);
+		if (answer_r->outcome == JOB_DONE)
+			relay_session_say(session, "RSET", &reset);
+	}
+	relay_session_free(session);
+	X509_STORE_free(common.store);
+	return session ? PLI_OK : err_set(err, PLI_BUG, "libcurl does not start");
+}
+
 enum pli_status relay_new(const struct relay_config *config, relay_answer *answer_fn, void *arg, struct relay **relay_r, struct err *err)
 {
 	struct pool *pool = pool_new();
 	struct relay *r = mem_alloc(sizeof(*r));
 	pthread_condattr_t attr;
-	enum pli_status st = store_make(config, &r->common.store, err);
-	char *host;
+	enum pli_status st = common_fill(pool, config, &r->common, err);
 
 	if (st != PLI_OK) {
 		pool_free(pool);
@@ -262,12 +292,6 @@ enum pli_status relay_new(const struct relay_config *config, relay_answer *answe
 		return st;
 	}
 	r->pool = pool;
-	r->common.config = *config;
-	r->common.implicit_tls = str_starts(config->url, "smtps://");
-	r->common.url = url_of(pool, config);
-	host = pool_str(pool, strstr(config->url, "://") + 3);
-	*strrchr(host, ':') = '\0';
-	r->common.peer_host = host;
 	r->answer = answer_fn;
 	r->arg = arg;
 	r->last = &r->first;

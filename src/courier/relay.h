@@ -36,6 +36,9 @@ struct relay_config {
 typedef void relay_answer(void *arg, uint64_t tag, const struct job *answer);
 /* Before the process is confined: reads the authorities.  PLI_INPUT when ca_pem holds no certificate. */
 MUST enum pli_status relay_new(const struct relay_config *config, relay_answer *answer, void *arg, struct relay **relay_r, struct err *err);
+/* For `pli check`: connects, greets, goes under TLS and signs in as configured, names from as a sender, and takes it back: no mail is
+ * sent.  answer_r as of a mail: DONE, or what is wrong.  Blocks. */
+MUST enum pli_status relay_probe(const struct relay_config *config, const char *from, struct job *answer_r, struct err *err);
 /* Copies the job, which is of type JOB_MAIL.  Never blocks. */
 void relay_push(struct relay *relay, uint64_t tag, const struct job *job);
 /* Forgets what no session has begun; no answer will come. */

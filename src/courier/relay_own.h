@@ -37,6 +37,8 @@ struct relay_session;
 struct relay_session *relay_session_new(const struct relay_common *common);
 /* May block for timeout_s: says QUIT.  NULL is allowed. */
 void relay_session_free(struct relay_session *session);
+/* The one command instead of a mail; blocks. */
+void relay_session_say(struct relay_session *session, const char *command, struct job *answer_r);
 /* Blocks until the mail has an outcome; fills everything of answer_r but its number. */
 void relay_session_send(struct relay_session *session, const struct relay_mail *mail, struct job *answer_r);
 

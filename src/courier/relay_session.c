@@ -311,6 +311,20 @@ static CURLcode perform(struct relay_session *s, const struct relay_mail *mail, 
 	return rc;
 }
 
+/* curl sends a custom request as it is, when there is no recipient; any 2xx is fine. */
+void relay_session_say(struct relay_session *s, const char *command, struct job *answer_r)
+{
+	s->stage = GREETING;
+	s->bye = false;
+	s->fault[0] = s->tls[0] = '\0';
+	reply_clear(&s->reply);
+	set(s, CURLOPT_CUSTOMREQUEST, command);
+	set_number(s, CURLOPT_UPLOAD, 0);
+	set_number(s, CURLOPT_NOBODY, 1);
+	set_number(s, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)s->common->config.timeout_s);
+	fill_answer(s, curl_easy_perform(s->curl), answer_r);
+}
+
 void relay_session_send(struct relay_session *s, const struct relay_mail *mail, struct job *answer_r)
 {
 	CURLcode rc = perform(s, mail, false);

@@ -1,0 +1,28 @@
+/* What stands in the DNS about mails in this instance's name, and what should: SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 7489). */
+#ifndef PLI_MAIL_DNS_H
+#define PLI_MAIL_DNS_H
+
+#include <stdbool.h>
+
+#include "status.h"
+
+struct pool;
+struct settings;
+
+enum mail_dns_kind { MAIL_DNS_SPF, MAIL_DNS_DKIM, MAIL_DNS_DMARC };
+struct mail_dns_line {
+	enum mail_dns_kind kind;
+	const char *name, *text;	/* of the TXT record to publish */
+};
+#define MAIL_DNS_LINES_MAX 4
+/* keys_dir_fd: for the public DKIM keys.  Strings live in pool.  PLI_ABSENT: a DKIM key that is wanted is not there. */
+MUST enum pli_status mail_dns_lines(struct pool *pool, const struct settings *settings, int keys_dir_fd,
+				    struct mail_dns_line lines_r[MAIL_DNS_LINES_MAX], unsigned *count_r, struct err *err);
+
+/* The TXT record of line's kind as it stands at line's name, in pool; NULL: there is none.  PLI_BUSY: the DNS does not answer.  Blocks for
+ * a few seconds at most. */
+MUST enum pli_status mail_dns_published(struct pool *pool, const struct mail_dns_line *line, const char **text_r, struct err *err);
+/* Does what is published do what line does?  Blanks do not count; of SPF and DMARC any record does. */
+bool mail_dns_agrees(const struct mail_dns_line *line, const char *published);
+
+#endif
