@@ -105,8 +105,10 @@ const struct cli_verb cli_verbs[] = {
 	  "The same as SIGHUP to `pli serve`, but says what came of it.  All of it is taken, or nothing: a file that cannot be used\n"
 	  "changes nothing, and settings that need a restart are named.  New connections get the new certificate, others live on.",
 	  options_none, 1, 1, verb_reload },
-	{ "check", "check DIR", "say what is wrong with an instance, and how to mend it", NULL, options_json, 1, 1,
-	  verb_check },
+	{ "check", "check DIR [NAME]...", "say what is wrong with an instance, and how to mend it",
+	  "Looks at, or at those named alone: settings, confinement, owners, keys, clock, storage, limits, certificate, evidence,\n"
+	  "mail, database, journal, letters.  Each finding is good, weaker (works, but not as well or not for long) or wrong.\n"
+	  "Exit status 0: nothing is wrong; 65: something is.  With the server running or stopped.", options_json, 1, 16, verb_check },
 	{ "entity add", "entity add DIR NAME [--siren N]", "add an entity (an organisation)", NULL, options_entity_add,
 	  2, 2, verb_entity_add },
 	{ "user add", "user add DIR EMAIL --name N --entity E [--role editor|reader|auditor|admin] [--password-file F]",

@@ -24,6 +24,8 @@
 #include "ctl_server.h"
 #include "front.h"
 
+#include "ctl_check.h"
+
 #include "ctl_verbs.h"
 
 #define HEAD_MS 10000		/* for the head over the entries just written */
@@ -363,53 +365,6 @@ static enum pli_status verify(void *arg, struct ctl_call *call, struct err *err)
 	return st;
 }
 
-/* ------------------------------------------------------------------ check */
-
-static void finding(struct ctl_call *call, const char *level, const char *what, const char *hint)
-{
-	AUTO_BUF row = { 0 };
-	struct jsonw w;
-
-	jsonw_init(&w, &row, false);
-	jsonw_object(&w, NULL);
-	jsonw_str(&w, "level", level);
-	jsonw_str(&w, "text", what);
-	jsonw_str(&w, "hint", hint && hint[0] ? hint : NULL);
-	jsonw_object_end(&w);
-	ctl_call_row(call, row.p);
-}
-
-static void check_keeper(struct front *front, struct ctl_call *call)
-{
-	struct keeper_status keeper;
-	struct err err;
-
-	if (keeper_status(front->keeper, &keeper, &err) != PLI_OK)
-		finding(call, "wrong", pool_fmt(call->pool, "the keeper does not answer: %s", err.text), err.hint);
-	else if (keeper.refusing)
-		finding(call, "wrong", pool_fmt(call->pool, "the keeper refuses to sign: %s", keeper.reason),
-			"pli journal verify says where the journal is damaged");
-	else
-		finding(call, "good", pool_fmt(call->pool, "the keeper has %" PRIu64 " entries under its signed head",
-					       keeper.size), NULL);
-}
-
-static enum pli_status check(void *arg, struct ctl_call *call, struct err *err)
-{
-	struct front *front = arg;
-	struct err why;
-
-	(void)err;
-	check_keeper(front, call);
-	if (front->verify_only)
-		finding(call, "wrong", front->why.text, front->why.hint);
-	else if (office_ready(front->office, &why) != PLI_OK)
-		finding(call, "wrong", pool_fmt(call->pool, "no letter can be deposited now: %s", why.text), why.hint);
-	else
-		finding(call, "good", "a letter can be deposited now", NULL);
-	return PLI_OK;
-}
-
 static enum pli_status reload(void *arg, struct ctl_call *call, struct err *err)
 {
 	struct front *front = arg;
@@ -425,7 +380,7 @@ const struct ctl_verb *ctl_verbs(void)
 		{ "user add", user_add }, { "user list", user_list }, { "user disable", user_disable },
 		{ "user password", user_password },
 		{ "token add", token_add }, { "token list", token_list }, { "token revoke", token_revoke },
-		{ "letter unlock", unlock }, { "journal verify", verify }, { "check", check },
+		{ "letter unlock", unlock }, { "journal verify", verify }, { "check", ctl_check },
 		{ "reload", reload },
 		{ NULL, NULL },
 	};

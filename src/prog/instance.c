@@ -131,6 +131,13 @@ bool instance_running(const struct instance *instance)
 	return busy;
 }
 
+bool instance_has(const struct instance *instance, enum instance_folder folder, const char *name)
+{
+	struct stat sb;
+
+	return fstatat(instance->folder_fd[folder], name, &sb, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 enum pli_status instance_read(struct pool *pool, int dir_fd, const char *name, size_t max_bytes, char **text_r,
 			      size_t *n_r, struct err *err)
 {

@@ -58,7 +58,10 @@ MUST enum pli_status instance_claim(const struct instance *instance, struct err 
 MUST enum pli_status instance_claim_tls(const struct instance *instance, struct err *err);
 /* What claim would change, one line each; for `pli check`. */
 void instance_describe_faults(const struct instance *instance, struct buf *lines_out);
+/* Files right below the folders that claim leaves as they are: lines of what is wrong, a tab, and the commands that mend it. */
+void instance_describe_files(const struct instance *instance, struct buf *lines_out);
 
+bool instance_has(const struct instance *instance, enum instance_folder folder, const char *name);
 const char *instance_folder_name(enum instance_folder folder);
 
 /* Whole small file, NUL-terminated (the NUL is not counted).  PLI_ABSENT, PLI_LIMIT. */

@@ -175,6 +175,43 @@ void instance_describe_faults(const struct instance *instance, struct buf *lines
 		buf_fmt(lines_out, "pli.conf can be read or changed by others (%04o)\n", sb.st_mode & 07777);
 }
 
+static void describe_file(const struct instance *instance, enum instance_folder folder, const char *name, struct buf *out)
+{
+	const struct owner_rule *rule = &owner_rules[folder];
+	const char *folder_name = instance_folder_name(folder);
+	mode_t mode = mode_for(instance, rule->file_mode, false);
+	struct stat sb;
+
+	if (fstatat(instance->folder_fd[folder], name, &sb, AT_SYMLINK_NOFOLLOW) != 0)
+		return;
+	if (S_ISLNK(sb.st_mode)) {
+		buf_fmt(out, "%s/%s is a link, which is not followed\tPut the file itself there.\n", folder_name, name);
+		return;
+	}
+	if (!S_ISREG(sb.st_mode) || right(instance, rule, &sb))
+		return;
+	buf_fmt(out, "%s/%s has another owner or mode than it should (%u:%u %04o)\t", folder_name, name, sb.st_uid, sb.st_gid,
+		sb.st_mode & 07777);
+	if (instance->owners[OWNER_FRONT].change)
+		buf_fmt(out, "chown %u:%u %s/%s/%s; ", instance->owners[rule->user].uid, instance->owners[rule->group].gid, instance->path,
+			folder_name, name);
+	buf_fmt(out, "chmod %04o %s/%s/%s\n", mode, instance->path, folder_name, name);
+}
+
+void instance_describe_files(const struct instance *instance, struct buf *lines_out)
+{
+	for (int i = 0; i < FOLDER_COUNT; i++) {
+		int again = openat(instance->folder_fd[i], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		DIR *dir = again >= 0 ? fdopendir(again) : NULL;
+		struct dirent *d;
+		/* Caught mails are many, and nobody's but the operator's to read. */
+		while (dir && i != FOLDER_OUTBOX && i != FOLDER_RUN && (d = readdir(dir)))
+			describe_file(instance, (enum instance_folder)i, d->d_name, lines_out);
+		if (dir)
+			closedir(dir);
+	}
+}
+
 static bool empty_dir(int dir_fd)
 {
 	int again = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

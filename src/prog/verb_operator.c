@@ -11,7 +11,6 @@
 
 #include "args.h"
 #include "cli.h"
-#include "instance.h"
 #include "secret_input.h"
 #include "ctl_session.h"
 #include "sysexit.h"
@@ -297,102 +296,4 @@ int verb_journal_verify(struct cli_call *call)
 	else if (bad > 0)
 		printf("not verified from number %lld on\n", (long long)bad);
 	return st == PLI_OK ? EX_OK : sysexit_say(&err);
-}
-
-/* ------------------------------------------------------------------ check */
-
-struct checking {
-	bool json;
-	unsigned count, wrong;
-};
-
-static void say_finding(struct checking *c, const char *level, const char *text, const char *hint)
-{
-	AUTO_BUF row = { 0 };
-	struct jsonw w;
-
-	if (str_eq(level, "wrong"))
-		c->wrong++;
-	if (!c->json) {
-		printf("%-6s %s\n", level, text);
-		if (hint[0])
-			printf("       %s\n", hint);
-		return;
-	}
-	jsonw_init(&w, &row, false);
-	jsonw_object(&w, NULL);
-	jsonw_str(&w, "level", level);
-	jsonw_str(&w, "text", text);
-	jsonw_str(&w, "hint", hint[0] ? hint : NULL);
-	jsonw_object_end(&w);
-	printf("%s%s", c->count ? ",\n" : "[", row.p);
-	c->count++;
-}
-
-static enum pli_status check_row(void *arg, const struct json_read *row, const char *row_json, struct err *err)
-{
-	(void)row_json;
-	(void)err;
-	say_finding(arg, member(row, "level"), member(row, "text"), member(row, "hint"));
-	return PLI_OK;
-}
-
-static void check_machine(struct checking *c, const struct instance *instance)
-{
-	struct confine_state state;
-	char text[120];
-
-	confine_probe(&state);
-	if (!instance->owners[OWNER_FRONT].change)
-		say_finding(c, "weaker", "all processes run as one user",
-			    "started as root, each gets a system user of its own and cannot read the others' files");
-	snprintf(text, sizeof(text), "Landlock version %d", state.landlock_abi);
-	say_finding(c, state.landlock_abi ? "good" : "weaker", state.landlock_abi ? text : "this kernel has no Landlock",
-		    state.landlock_abi ? "" : "files are guarded by their owners alone");
-	say_finding(c, state.seccomp ? "good" : "weaker",
-		    state.seccomp ? "system calls are filtered (seccomp)" : "this kernel has no seccomp",
-		    "");
-	if (state.sanitizer)
-		say_finding(c, "weaker", "this build carries a sanitizer: neither Landlock nor seccomp are used", "");
-}
-
-static enum pli_status check_folders(struct cli_call *call, struct checking *c, struct err *err)
-{
-	struct instance instance;
-	AUTO_BUF faults = { 0 };
-	char *line, *next;
-	enum pli_status st = instance_open(call->pool, args_word(call->args, 0), NULL, &instance, err);
-
-	if (st != PLI_OK)
-		return st;
-	say_finding(c, "good", "pli.conf is understood", "");
-	check_machine(c, &instance);
-	instance_describe_faults(&instance, &faults);
-	for (line = faults.p; line && *line; line = next) {
-		next = strchr(line, '\n');
-		*next++ = '\0';
-		say_finding(c, "wrong", line, "pli serve puts it right when it starts");
-	}
-	instance_close(&instance);
-	return PLI_OK;
-}
-
-int verb_check(struct cli_call *call)
-{
-	struct checking c = { .json = call->json };
-	struct request r;
-	struct err err = { 0 };
-	enum pli_status st = check_folders(call, &c, &err);
-
-	if (st == PLI_OK) {
-		request_begin(&r);
-		st = request_send(call, "check", &r, check_row, &c, NULL, &err);
-	}
-	if (st != PLI_OK)
-		say_finding(&c, "wrong", err.text, err.hint);
-	if (c.json)
-		printf("]\n");
-	if (st != PLI_OK)
-		return sysexit_of(st);
-	return c.wrong ? EX_DATAERR : EX_OK;
 }

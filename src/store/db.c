@@ -328,3 +328,30 @@ enum pli_status db_healthy(struct db *db, struct err *err)
 		return PLI_OK;
 	return err_set(err, PLI_IO, "the database has stopped: %s", db->broken_err.text);
 }
+
+/* One row "ok", or a row for each fault. */
+static enum pli_status quick_check(struct db_conn *conn, struct err *err)
+{
+	static const char check[] = "PRAGMA quick_check(1)";
+	AUTO_ROWS rows = { 0 };
+	enum pli_status status = db_query(conn, &rows, err, check, "");
+	const char *said;
+
+	if (status == PLI_OK)
+		status = db_next(&rows, err);
+	if (status != PLI_OK)
+		return status;
+	said = db_text(&rows, 0);
+	if (said && strcmp(said, "ok") == 0)
+		return PLI_OK;
+	return err_set(err, PLI_CONFLICT, "the database is damaged: %.200s", said ? said : "");
+}
+
+enum pli_status db_quick_check(struct db *db, struct err *err)
+{
+	struct db_conn *conn = db_reader_take(db);
+	enum pli_status status = quick_check(conn, err);
+
+	db_reader_give(db, conn);
+	return status;
+}

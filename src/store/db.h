@@ -119,6 +119,9 @@ MUST enum pli_status db_space(struct db *db, uint64_t *free_bytes_r, struct err 
  * the fatal callback runs.  For those who write files beside the database. */
 void db_fault(struct db *db, const struct err *err);
 
+/* Reads the whole file once and checks its structure, not every index: PLI_CONFLICT with the first fault.  May take long. */
+MUST enum pli_status db_quick_check(struct db *db, struct err *err);
+
 /* PLI_OK when the engine answers and no write has failed for good; cheap. */
 MUST enum pli_status db_healthy(struct db *db, struct err *err);
 

@@ -1,0 +1,189 @@
+/* What can be seen of the machine and of the files, without the server. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/timex.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "text.h"
+
+#include "confine.h"
+#include "instance.h"
+
+#include "check.h"
+
+#define MIB (UINT64_C(1) << 20)
+#define BUILT_US INT64_C(1767225600000000)	/* 2026: no clock that is set shows less */
+#define FILES_GOOD 4096
+#define FILES_SHOWN 5
+
+void check_confinement(struct check *c)
+{
+	struct confine_state state;
+
+	confine_probe(&state);
+	if (!c->instance->owners[OWNER_FRONT].change)
+		check_say(c, CHECK_WEAK, "Started as root, each gets a system user of its own and cannot read the others' files.",
+			  "all processes run as one user");
+	else
+		check_say(c, CHECK_GOOD, NULL, "each process has a user of its own");
+	if (state.landlock_abi)
+		check_say(c, CHECK_GOOD, NULL, "files are confined (Landlock version %d)", state.landlock_abi);
+	else
+		check_say(c, CHECK_WEAK, "Files are guarded by their owners alone; Linux 5.13 or later with landlock in lsm= has it.",
+			  "this kernel has no Landlock");
+	if (state.seccomp)
+		check_say(c, CHECK_GOOD, NULL, "system calls are filtered (seccomp)");
+	else
+		check_say(c, CHECK_WEAK, NULL, "this kernel has no seccomp: system calls are not filtered");
+	if (state.sanitizer)
+		check_say(c, CHECK_WEAK, "Serve with a build of MODE=release.", "this build carries a sanitizer: neither Landlock nor seccomp are used");
+}
+
+void check_owners(struct check *c)
+{
+	AUTO_BUF faults = { 0 };
+	char *line, *next;
+
+	AUTO_BUF files = { 0 };
+	unsigned shown = 0;
+
+	instance_describe_faults(c->instance, &faults);
+	instance_describe_files(c->instance, &files);
+	if (!faults.n && !files.n)
+		check_say(c, CHECK_GOOD, NULL, "folders and files have the owners and modes that they should");
+	for (line = files.p; line && *line; line = next) {
+		char *hint = strchr(line, '\t');
+		next = strchr(line, '\n');
+		*hint++ = '\0';
+		*next++ = '\0';
+		if (shown++ < FILES_SHOWN)
+			check_say(c, CHECK_WRONG, hint, "%s", line);
+	}
+	if (shown > FILES_SHOWN)
+		check_say(c, CHECK_WRONG, NULL, "and %u files more", shown - FILES_SHOWN);
+	for (line = faults.p; line && *line; line = next) {
+		next = strchr(line, '\n');
+		*next++ = '\0';
+		check_say(c, CHECK_WRONG, "pli serve puts it right when it starts, started as the same user as now.", "%s", line);
+	}
+}
+
+void check_keys(struct check *c)
+{
+	static const struct {
+		const char *name, *lost;
+	} keys[] = {
+		{ "root.kek", "Without it nothing can be read: bring it back from your copy of keys/." },
+		{ "pepper", "Without it no password can be checked: bring it back from your copy of keys/." },
+		{ "log.key", "Without it nothing can be signed: bring it back from your copy of keys/." },
+		{ "tsa.key", "Without it nothing can be timestamped: bring it back from your copy of keys/." },
+		{ "seal.key", "Without it no proof can be sealed: bring it back from your copy of keys/." },
+		{ "counter", "Without it an older copy cannot be told from the newest: bring it back from your copy of keys/." },
+	};
+	int dir_fd = c->instance->folder_fd[FOLDER_KEYS];
+	unsigned missing = 0;
+	struct stat sb;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (fstatat(dir_fd, keys[i].name, &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(sb.st_mode) && sb.st_size > 0)
+			continue;
+		missing++;
+		check_say(c, CHECK_WRONG, keys[i].lost, "keys/%s is missing or empty", keys[i].name);
+	}
+	if (!missing)
+		check_say(c, CHECK_GOOD, "Is there a copy of keys/ elsewhere, and safe?", "all keys are there");
+	if (fstatat(dir_fd, "root.key", &sb, AT_SYMLINK_NOFOLLOW) == 0)
+		check_say(c, CHECK_WEAK, "It signed the certificates of seal and timestamps, and is needed again only to renew them: keep it elsewhere.",
+			  "keys/root.key lies beside the keys in daily use");
+}
+
+void check_clock(struct check *c)
+{
+	struct timex tx = { 0 };
+	int state = adjtimex(&tx);
+
+	if (clock_now_us() < BUILT_US)
+		check_say(c, CHECK_WRONG, "Set it; every proof carries it.", "the clock is years behind");
+	else if (state < 0)
+		check_say(c, CHECK_WEAK, NULL, "whether the clock is kept right cannot be seen here");
+	else if (state == TIME_ERROR || (tx.status & STA_UNSYNC))
+		check_say(c, CHECK_WEAK, "Let chrony or systemd-timesyncd keep it (on a guest, perhaps the host does); every proof carries it.",
+			  "nothing keeps the clock right, as far as the kernel knows");
+	else
+		check_say(c, CHECK_GOOD, NULL, "the clock is kept right, within %ld ms", tx.maxerror / 1000);
+}
+
+/* Where a flush may not mean what it says, or locks do not work. */
+static const char *remote_kind(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) != 0)
+		return NULL;
+	switch ((unsigned long)fs.f_type) {
+	case 0x6969: return "NFS";
+	case 0xff534d42UL: case 0xfe534d42UL: case 0x517b: return "SMB";
+	case 0x01021997: return "9p";
+	case 0x65735546: return "FUSE";
+	case 0x01021994: return "memory (tmpfs)";
+	default: return NULL;
+	}
+}
+
+static void storage_of(struct check *c, enum instance_folder folder)
+{
+	const struct settings *s = &c->instance->settings;
+	const char *name = instance_folder_name(folder), *kind = remote_kind(c->instance->folder_fd[folder]);
+	struct statvfs fs;
+	uint64_t free_bytes;
+
+	if (kind)
+		check_say(c, CHECK_WEAK, "Evidence must survive a power cut: put the instance on a local file system (ext4, XFS, btrfs).",
+			  "%s/ lies on %s", name, kind);
+	if (fstatvfs(c->instance->folder_fd[folder], &fs) != 0)
+		return;
+	free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (free_bytes < s->reserve_read_bytes)
+		check_say(c, CHECK_WRONG, "Make room, or lower [storage] reserve_read.",
+			  "%s/ has %" PRIu64 " MiB free, less than reserve_read: deposits and readings are refused", name, free_bytes / MIB);
+	else if (free_bytes < s->reserve_deposit_bytes)
+		check_say(c, CHECK_WRONG, "Make room, or lower [storage] reserve_deposit.",
+			  "%s/ has %" PRIu64 " MiB free, less than reserve_deposit: deposits are refused", name, free_bytes / MIB);
+	else if (free_bytes / 2 < s->reserve_deposit_bytes)
+		check_say(c, CHECK_WEAK, "Make room in good time.", "%s/ has %" PRIu64 " MiB free, less than twice the reserve", name, free_bytes / MIB);
+	else
+		check_say(c, CHECK_GOOD, NULL, "%s/ has %" PRIu64 " MiB free", name, free_bytes / MIB);
+	if (fs.f_files > 0 && fs.f_favail < 10000)
+		check_say(c, CHECK_WRONG, "Each larger document is a file: this file system needs more inodes.", "%s/ has room for %" PRIu64 " files only",
+			  name, (uint64_t)fs.f_favail);
+}
+
+void check_storage(struct check *c)
+{
+	const int *fd = c->instance->folder_fd;
+	struct stat data, journal;
+
+	storage_of(c, FOLDER_DATA);
+	if (fstat(fd[FOLDER_DATA], &data) == 0 && fstat(fd[FOLDER_JOURNAL], &journal) == 0 && data.st_dev != journal.st_dev)
+		storage_of(c, FOLDER_JOURNAL);
+}
+
+void check_limits(struct check *c)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return;
+	if (files.rlim_max != RLIM_INFINITY && files.rlim_max < FILES_GOOD)
+		check_say(c, CHECK_WEAK, "Raise it (LimitNOFILE= in the unit, or ulimit -Hn); each connection needs one.",
+			  "a process started from here may have %" PRIu64 " files open", (uint64_t)files.rlim_max);
+	else
+		check_say(c, CHECK_GOOD, NULL, "enough files may be open");
+}

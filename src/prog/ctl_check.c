@@ -1,0 +1,172 @@
+#include <inttypes.h>
+#include <string.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "jsonw.h"
+#include "pool.h"
+#include "text.h"
+
+#include "json_read.h"
+
+#include "db.h"
+
+#include "journal.h"
+#include "keeper.h"
+
+#include "notice.h"
+#include "office.h"
+
+#include "front.h"
+
+#include "ctl_check.h"
+
+#define LATE_US (600 * SECOND_US)
+
+static const char NEWEST_HEAD[] = "SELECT size, root FROM head ORDER BY size DESC LIMIT 1";
+static const char NEWEST_ENTRY[] = "SELECT seq, t FROM journal ORDER BY seq DESC LIMIT 1";
+
+static void finding(struct ctl_call *call, const char *level, const char *hint, const char *fmt, ...) PRINTF_LIKE(4, 5);
+static void finding(struct ctl_call *call, const char *level, const char *hint, const char *fmt, ...)
+{
+	AUTO_BUF row = { 0 };
+	AUTO_BUF text = { 0 };
+	struct jsonw w;
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vfmt(&text, fmt, ap);
+	va_end(ap);
+	jsonw_init(&w, &row, false);
+	jsonw_object(&w, NULL);
+	jsonw_str(&w, "level", level);
+	jsonw_str(&w, "text", text.p);
+	jsonw_str(&w, "hint", hint && *hint ? hint : NULL);
+	jsonw_object_end(&w);
+	ctl_call_row(call, row.p);
+}
+
+static void check_database(struct front *front, struct ctl_call *call)
+{
+	struct err err = { 0 };
+
+	if (db_quick_check(front->db, &err) != PLI_OK)
+		finding(call, "wrong", "Stop the server, keep a copy of DIR as it is, and go back to the newest copy that is sound.", "%s", err.text);
+	else
+		finding(call, "good", NULL, "the database is sound");
+}
+
+/* ------------------------------------------------------------------ journal */
+
+struct newest {
+	uint64_t head_size, entries;
+	uint8_t root[32];
+	int64_t t_us;
+	bool has_head;
+};
+
+static enum pli_status newest_get(struct db_conn *conn, struct newest *n, struct err *err)
+{
+	AUTO_ROWS head = { 0 };
+	AUTO_ROWS entry = { 0 };
+	enum pli_status st = db_query(conn, &head, err, NEWEST_HEAD, "");
+	const void *root;
+	size_t root_n = 0;
+
+	if (st == PLI_OK && (st = db_next(&head, err)) == PLI_OK) {
+		n->head_size = (uint64_t)db_int(&head, 0);
+		root = db_blob(&head, 1, &root_n);
+		n->has_head = root && root_n == 32;
+		if (n->has_head)
+			memcpy(n->root, root, 32);
+	}
+	if (st != PLI_OK && st != PLI_ABSENT)
+		return st;
+	st = db_query(conn, &entry, err, NEWEST_ENTRY, "");
+	if (st == PLI_OK && (st = db_next(&entry, err)) == PLI_OK) {
+		n->entries = (uint64_t)db_int(&entry, 0) + 1;
+		n->t_us = db_int(&entry, 1);
+	}
+	return st == PLI_ABSENT ? PLI_OK : st;
+}
+
+static void compare(struct ctl_call *call, const struct newest *n, const struct keeper_status *k)
+{
+	static const char hint[] = "pli journal verify reads everything and says which entry is the first that is wrong.";
+
+	if (k->counter_size > k->size)
+		finding(call, "wrong", "journal/ is an older copy than keys/: bring back the newest.",
+			"the keeper's counter knows %" PRIu64 " entries, its tree only %" PRIu64, k->counter_size, k->size);
+	else if (n->entries < k->size)
+		finding(call, "wrong", "data/ is an older copy: bring back the newest.", "the database has %" PRIu64 " entries, the keeper %" PRIu64,
+			n->entries, k->size);
+	else if (n->has_head && n->head_size == k->size && memcmp(n->root, k->root, 32) != 0)
+		finding(call, "wrong", hint, "database and keeper have different journals of %" PRIu64 " entries", k->size);
+	else
+		finding(call, "good", NULL, "database and keeper have the same journal: %" PRIu64 " entries, %" PRIu64 " under the keeper's head", n->entries,
+			k->size);
+	if (n->t_us > clock_now_us() + 60 * SECOND_US)
+		finding(call, "wrong", "Set the clock right; until it has caught up, entries carry the time of the newest.",
+			"the clock has gone back: the newest entry is %" PRId64 " s ahead of it", (n->t_us - clock_now_us()) / SECOND_US);
+}
+
+static void check_journal(struct front *front, struct ctl_call *call)
+{
+	struct db_conn *conn = db_reader_take(front->db);
+	struct keeper_status keeper;
+	struct newest newest = { 0 };
+	struct err err = { 0 };
+	/* The keeper first: what it has, the database had before. */
+	enum pli_status st = keeper_status(front->keeper, &keeper, &err);
+
+	if (st != PLI_OK) {
+		finding(call, "wrong", err.hint, "the keeper does not answer: %s", err.text);
+	} else if (keeper.refusing) {
+		finding(call, "wrong", "pli journal verify says where the journal is damaged.", "the keeper refuses to sign: %s", keeper.reason);
+	} else if (newest_get(conn, &newest, &err) != PLI_OK) {
+		finding(call, "wrong", err.hint, "%s", err.text);
+	} else {
+		compare(call, &newest, &keeper);
+	}
+	db_reader_give(front->db, conn);
+}
+
+/* ------------------------------------------------------------------ letters */
+
+static void check_letters(struct front *front, struct ctl_call *call)
+{
+	struct err err = { 0 };
+	uint64_t waiting;
+	int64_t oldest_us;
+
+	if (front->verify_only) {
+		finding(call, "wrong", front->why.hint, "%s", front->why.text);
+		return;
+	}
+	if (office_ready(front->office, &err) != PLI_OK)
+		finding(call, "wrong", err.hint, "no letter can be deposited now: %s", err.text);
+	else
+		finding(call, "good", NULL, "a letter can be deposited now");
+	if (notice_backlog(front->office, &waiting, &oldest_us, &err) != PLI_OK)
+		finding(call, "wrong", err.hint, "%s", err.text);
+	else if (waiting && clock_now_us() - oldest_us > LATE_US)
+		finding(call, "weaker", "pli check DIR mail, and the log, say why.", "%" PRIu64 " notices wait, the oldest for %" PRId64 " minutes", waiting,
+			(clock_now_us() - oldest_us) / (60 * SECOND_US));
+	else
+		finding(call, "good", NULL, "no notice waits for long");
+}
+
+enum pli_status ctl_check(void *arg, struct ctl_call *call, struct err *err)
+{
+	static const struct {
+		const char *name;
+		void (*run)(struct front *front, struct ctl_call *call);
+	} parts[] = { { "database", check_database }, { "journal", check_journal }, { "letters", check_letters } };
+	const char *part = NULL;
+	enum pli_status st = json_read_str(call->args, "part", &part, err);
+
+	for (size_t i = 0; st == PLI_OK && i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (!part || str_eq(part, parts[i].name))
+			parts[i].run(arg, call);
+	return st;
+}
