@@ -123,6 +123,10 @@ main(async () => {
 	same([await works(i, rounds.one.tokens[1]), await works(i, rounds.three.tokens[0])], [401, 401], 'what ended while it was stopped has ended');
 	same(i.run(['token', 'add', i.dir, 'three@example.org']).status !== 0, true, 'no new token for a disabled user');
 
+	// A name that is taken costs nothing: a key for each entity and one of the instance's own.
+	const keys = fs.readdirSync(path.join(i.dir, 'keys/kek')).filter((n) => n.startsWith('meta-')).length;
+	same(keys, i.one('SELECT COUNT(*) FROM entity') + 1, 'no key is left of an entity that was refused');
+
 	// Each act has its entry, once.
 	const count = (event) => i.one(`SELECT COUNT(*) FROM journal WHERE event = '${event}'`);
 	same([count('entity.created'), count('user.created'), count('token.created'), count('token.revoked'), count('user.disabled')], [1 + 6, 1 + 6, 6, 2, 2 + 3], 'entries of the acts');

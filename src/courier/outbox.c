@@ -21,14 +21,16 @@ static void answer(struct job *job, enum job_outcome outcome, const char *reply)
 	snprintf(job->reply, sizeof(job->reply), "%s", reply);
 }
 
-/* A full disk or a name that is taken by something else is this job's fault alone. */
+/* A full disk, an outbox that may not be written, a name that is taken by something else: this job is put off, and the process lives
+ * on.  What is left (EIO, a flush that fails) means a broken disk. */
 static bool job_fault(struct job *job)
 {
 	if (errno == ENOSPC || errno == EDQUOT) {
 		answer(job, JOB_AGAIN, "452 4.3.1 no room in the outbox");
 		return true;
 	}
-	if (errno == EMFILE || errno == ENFILE || errno == EACCES || errno == EPERM || errno == ENOENT) {
+	if (errno == EMFILE || errno == ENFILE || errno == EACCES || errno == EPERM || errno == ENOENT || errno == EROFS || errno == EISDIR ||
+	    errno == ENOTDIR || errno == ENOTEMPTY || errno == EEXIST || errno == ELOOP || errno == ENAMETOOLONG) {
 		answer(job, JOB_AGAIN, "451 4.3.0 the outbox cannot be written");
 		return true;
 	}

@@ -22,9 +22,10 @@
 #include "handlers.h"
 
 struct upload_sink {
-	struct ostream *os;		/* of the office; closed by the engine */
+	struct ostream *os;		/* of the office; closed by the engine.  NULL: the body goes nowhere */
+	struct ostream nowhere;
 	struct upload_info info;
-	bool created_here;
+	bool created_here;		/* and known to nobody yet */
 };
 
 static void tus_head(struct door_call *c)
@@ -70,7 +71,7 @@ static enum pli_status body_fits(const struct door_call *c, uint64_t room, struc
 	return err_hint(err, "Upload-Length was said when the upload was made; %llu bytes are missing.", (unsigned long long)room);
 }
 
-static enum pli_status create(struct door_call *c, struct upload_info *info, struct err *err)
+static enum pli_status create(struct door_call *c, struct upload_info *info, bool *replayed_r, struct err *err)
 {
 	struct tus_metadata metadata;
 	const struct tus_item *name, *type;
@@ -88,7 +89,8 @@ static enum pli_status create(struct door_call *c, struct upload_info *info, str
 	st = body_fits(c, length, err);
 	return st != PLI_OK ? st : upload_create(c->doors->office, &c->principal, length,
 			     filename_clean(c->pool, name ? name->value : "", name ? name->value_n : 0),
-			     mediatype_clean(c->pool, type ? type->value : NULL), info, err);
+			     mediatype_clean(c->pool, type ? type->value : NULL), http_field(&c->x->req, "idempotency-key"), info,
+			     replayed_r, err);
 }
 
 static enum pli_status append_begin(struct door_call *c, struct upload_sink *s, const char *id, uint64_t offset,
@@ -118,15 +120,51 @@ static void forget_unknown(struct door_call *c, const struct upload_sink *s)
 		log_warn("upload.forget", "%s", lost.text);
 }
 
+static enum pli_status nowhere_write(struct ostream *os, const void *p, size_t n, struct err *err)
+{
+	(void)os;
+	(void)p;
+	(void)n;
+	(void)err;
+	return PLI_OK;
+}
+
+static enum pli_status nowhere_finish(struct ostream *os, struct err *err)
+{
+	(void)os;
+	(void)err;
+	return PLI_OK;
+}
+
+static void nowhere_close(struct ostream *os)
+{
+	(void)os;
+}
+
+static enum pli_status nowhere_open(struct door_call *c, struct upload_sink *s, struct ostream **sink_r)
+{
+	static const struct ostream_ops OPS = { "nowhere", nowhere_write, nowhere_finish, nowhere_close };
+
+	s->nowhere.ops = &OPS;
+	c->sink_state = s;
+	*sink_r = &s->nowhere;
+	return PLI_OK;
+}
+
 enum pli_status api_upload_post_sink(struct door_call *c, struct ostream **sink_r, struct err *err)
 {
 	struct upload_sink *s = POOL_NEW(c->pool, struct upload_sink);
 	char id[37];
-	enum pli_status st = create(c, &s->info, err);
+	bool replayed;
+	enum pli_status st = create(c, &s->info, &replayed, err);
 
 	if (st != PLI_OK)
 		return st;
-	s->created_here = true;
+	/* Its bytes may have come before: the answer says from where on they are wanted. */
+	if (replayed)
+		return nowhere_open(c, s, sink_r);
+	/* Whoever has the key finds it again. */
+	s->created_here = !http_field(&c->x->req, "idempotency-key");
 	st = append_begin(c, s, uuid_format(id, &s->info.upload), 0, sink_r, err);
 	if (st != PLI_OK)
 		forget_unknown(c, s);
@@ -156,7 +194,7 @@ void api_upload_broken(struct door_call *c)
 	bool done;
 	struct err err = { 0 };
 
-	if (!s)
+	if (!s || !s->os)
 		return;
 	if (upload_append_end(c->doors->office, s->os, &offset, &done, &err) == PLI_OK)
 		s->info.offset = offset;
@@ -166,7 +204,11 @@ void api_upload_broken(struct door_call *c)
 static enum pli_status append_end(struct door_call *c, struct err *err)
 {
 	struct upload_sink *s = c->sink_state;
-	enum pli_status st = upload_append_end(c->doors->office, s->os, &s->info.offset, &s->info.done, err);
+	enum pli_status st = PLI_OK;
+
+	if (!s->os)
+		return st;
+	st = upload_append_end(c->doors->office, s->os, &s->info.offset, &s->info.done, err);
 
 	if (st != PLI_OK)
 		forget_unknown(c, s);
@@ -177,9 +219,10 @@ enum pli_status api_upload_post(struct door_call *c, struct err *err)
 {
 	struct upload_sink *s = c->sink_state, plain = { 0 };
 	enum pli_status st;
+	bool replayed;
 	char id[37];
 
-	st = s ? append_end(c, err) : create(c, &plain.info, err);
+	st = s ? append_end(c, err) : create(c, &plain.info, &replayed, err);
 	if (st != PLI_OK)
 		return st;
 	if (!s)

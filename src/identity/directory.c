@@ -111,6 +111,7 @@ enum pli_status directory_open(struct db *db, struct keeper *keeper, struct jour
 	d->journal = journal;
 	keeper_keywrap(keeper, &d->keywrap);
 	pthread_mutex_init(&d->lock, NULL);
+	pthread_mutex_init(&d->adding, NULL);
 	st = instance_key_load(d, err);
 	if (st == PLI_OK)
 		st = directory_known_all(d, err);
@@ -146,6 +147,7 @@ void directory_close(struct directory *directory)
 		}
 	}
 	pthread_mutex_destroy(&directory->lock);
+	pthread_mutex_destroy(&directory->adding);
 	mem_wipe(directory->instance_key, sizeof(directory->instance_key));
 	mem_free(directory);
 }

@@ -232,6 +232,12 @@ struct entity_new {
 	const char *shown;
 };
 
+static enum pli_status name_taken(struct err *err)
+{
+	err_field(err, PLI_CONFLICT, "entity-exists", "name", "There is already an entity of that name.");
+	return err_hint(err, "Choose another name; \"pli user add\" takes the existing one.");
+}
+
 static enum pli_status entity_insert(struct db_tx *tx, void *arg, struct err *err)
 {
 	const struct entity_new *e = arg;
@@ -239,10 +245,8 @@ static enum pli_status entity_insert(struct db_tx *tx, void *arg, struct err *er
 				    .meta_key = e->key };
 	enum pli_status st = db_run(tx->conn, NULL, err, NAME_ADD, "bu", e->name_mac, sizeof(e->name_mac), &e->entity);
 
-	if (st == PLI_CONFLICT) {
-		err_field(err, st, "entity-exists", "name", "There is already an entity of that name.");
-		return err_hint(err, "Choose another name; \"pli user add\" takes the existing one.");
-	}
+	if (st == PLI_CONFLICT)
+		return name_taken(err);
 	if (st == PLI_OK)
 		st = db_run(tx->conn, NULL, err, ENTITY_ADD, "uitbb", &e->entity, e->now_us, e->kid, e->wrapped.out,
 			    e->wrapped.out_n, e->sealed.p, e->sealed.n);
@@ -291,49 +295,6 @@ static void name_mac(struct directory *d, const char *name, uint8_t mac_r[32])
 	mem_free(nfc);
 }
 
-enum pli_status directory_entity_add(struct directory *d, const struct journal_actor *by, const char *name, const char *siren,
-				     struct uuid *entity_r, struct err *err)
-{
-	AUTO_POOL pool = pool_new();
-	struct entity_new e = { .d = d, .by = by, .now_us = clock_now_us() };
-	const char *texts[2] = { name, siren ? siren : "" };
-	enum pli_status st = entity_checked(name, siren, err);
-
-	if (st != PLI_OK)
-		return st;
-	uuid_make(&e.entity);
-	name_mac(d, name, e.name_mac);
-	e.shown = directory_shown(pool, name, siren, NULL);
-	buf_init(&e.sealed);
-	st = entity_keys(&e, err);
-	if (st == PLI_OK)
-		st = meta_seal_texts(e.key, &(struct meta_place){ "entity", &e.entity, &e.entity, 0 }, texts, 2, &e.sealed, err);
-	if (st == PLI_OK)
-		st = db_write(d->db, entity_insert, &e, err);
-	if (st == PLI_OK) {
-		const struct directory_known *known;
-		st = directory_known_get(d, &e.entity, &known, err);
-		*entity_r = e.entity;
-	}
-	buf_free(&e.sealed);
-	mem_wipe(e.key, sizeof(e.key));
-	return st;
-}
-
-enum pli_status directory_entity_get(struct directory *d, struct pool *pool, const struct uuid *entity,
-				     struct directory_entity *entity_r, struct err *err)
-{
-	const struct directory_known *known;
-	enum pli_status st = directory_known_get(d, entity, &known, err);
-
-	if (st == PLI_OK)
-		*entity_r = (struct directory_entity){
-			.entity = *entity, .name = pool_str(pool, known->name), .siren = pool_str(pool, known->siren),
-			.state = pool_str(pool, known->state), .created_us = known->created_us,
-		};
-	return st;
-}
-
 static enum pli_status entity_by_name(struct directory *d, const char *name, struct uuid *entity_r, struct err *err)
 {
 	uint8_t mac[32];
@@ -350,6 +311,74 @@ static enum pli_status entity_by_name(struct directory *d, const char *name, str
 		st = err_set(err, PLI_IO, "The table of entity names is damaged.");
 	db_end(&rows);
 	db_reader_give(d->db, conn);
+	return st;
+}
+
+/* Asked before a key is made, which would stay for nothing: one of the key files for each entity. */
+static enum pli_status name_free(struct directory *d, const char *name, struct err *err)
+{
+	struct uuid other;
+	enum pli_status st = entity_by_name(d, name, &other, err);
+
+	if (st == PLI_OK)
+		return name_taken(err);
+	return st == PLI_ABSENT ? PLI_OK : st;
+}
+
+static enum pli_status entity_add(struct entity_new *e, const char *name, const char *const texts[2], const char *siren,
+				  struct uuid *entity_r, struct err *err)
+{
+	AUTO_POOL pool = pool_new();
+	enum pli_status st;
+
+	uuid_make(&e->entity);
+	name_mac(e->d, name, e->name_mac);
+	e->shown = directory_shown(pool, name, siren, NULL);
+	buf_init(&e->sealed);
+	st = entity_keys(e, err);
+	if (st == PLI_OK)
+		st = meta_seal_texts(e->key, &(struct meta_place){ "entity", &e->entity, &e->entity, 0 }, texts, 2, &e->sealed, err);
+	if (st == PLI_OK)
+		st = db_write(e->d->db, entity_insert, e, err);
+	if (st == PLI_OK) {
+		const struct directory_known *known;
+		st = directory_known_get(e->d, &e->entity, &known, err);
+		*entity_r = e->entity;
+	}
+	buf_free(&e->sealed);
+	return st;
+}
+
+enum pli_status directory_entity_add(struct directory *d, const struct journal_actor *by, const char *name, const char *siren,
+				     struct uuid *entity_r, struct err *err)
+{
+	struct entity_new e = { .d = d, .by = by, .now_us = clock_now_us() };
+	const char *texts[2] = { name, siren ? siren : "" };
+	enum pli_status st = entity_checked(name, siren, err);
+
+	if (st != PLI_OK)
+		return st;
+	/* One after the other, so that nobody takes the name meanwhile. */
+	pthread_mutex_lock(&d->adding);
+	st = name_free(d, name, err);
+	if (st == PLI_OK)
+		st = entity_add(&e, name, texts, siren, entity_r, err);
+	pthread_mutex_unlock(&d->adding);
+	mem_wipe(e.key, sizeof(e.key));
+	return st;
+}
+
+enum pli_status directory_entity_get(struct directory *d, struct pool *pool, const struct uuid *entity,
+				     struct directory_entity *entity_r, struct err *err)
+{
+	const struct directory_known *known;
+	enum pli_status st = directory_known_get(d, entity, &known, err);
+
+	if (st == PLI_OK)
+		*entity_r = (struct directory_entity){
+			.entity = *entity, .name = pool_str(pool, known->name), .siren = pool_str(pool, known->siren),
+			.state = pool_str(pool, known->state), .created_us = known->created_us,
+		};
 	return st;
 }
 

@@ -49,6 +49,7 @@ struct directory {
 	struct keywrap keywrap;
 	uint8_t instance_key[32];
 
+	pthread_mutex_t adding;		/* entities: look, then make a key, then write */
 	pthread_mutex_t lock;		/* of all that follows; held for memory work only */
 	struct directory_known *known[DIRECTORY_BUCKETS];
 	struct directory_kek *keks[DIRECTORY_BUCKETS];

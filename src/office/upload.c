@@ -18,6 +18,7 @@
 #include "deposit.h"
 #include "letter_own.h"
 #include "office_own.h"
+#include "once.h"
 
 #include "upload_own.h"
 
@@ -41,14 +42,16 @@ struct upload_new {
 	struct upload_info *info;
 	int64_t now_us;
 	struct buf sealed;
+	struct once once;
 };
 
 static enum pli_status upload_insert(struct db_tx *tx, void *arg, struct err *err)
 {
 	const struct upload_new *u = arg;
+	enum pli_status st = db_run(tx->conn, NULL, err, UPLOAD_ADD, "uuuiiib", &u->who->entity, &u->info->upload, &u->who->account,
+				    u->now_us, u->info->expires_us, (int64_t)u->info->length, u->sealed.p, u->sealed.n);
 
-	return db_run(tx->conn, NULL, err, UPLOAD_ADD, "uuuiiib", &u->who->entity, &u->info->upload, &u->who->account, u->now_us,
-		      u->info->expires_us, (int64_t)u->info->length, u->sealed.p, u->sealed.n);
+	return st == PLI_OK ? once_keep(tx, &u->once, u->who, &u->info->upload, NULL, 0, u->now_us, err) : st;
 }
 
 static enum pli_status room_for(struct office *office, uint64_t length, struct err *err)
@@ -80,31 +83,69 @@ static enum pli_status object_begin(struct office *office, const struct principa
 	return st;
 }
 
-enum pli_status upload_create(struct office *office, const struct principal *who, uint64_t length, const char *name,
-			      const char *type, struct upload_info *info_r, struct err *err)
+static enum pli_status upload_new_make(struct office *office, struct upload_new *u, struct err *err)
 {
+	struct upload_info *info = u->info;
+	const char *texts[PART_TEXTS] = { [PART_NAME] = info->name, [PART_TYPE] = info->type };
+	enum pli_status st = room_for(office, info->length, err);
+
+	if (st == PLI_OK)
+		st = object_begin(office, u->who, info, err);
+	if (st != PLI_OK)
+		return st;
+	buf_init(&u->sealed);
+	st = meta_seal_texts(u->who->meta_key, UPLOAD_PLACE(&u->who->entity, &info->upload), texts, PART_TEXTS, &u->sealed, err);
+	if (st == PLI_OK)
+		st = db_write(office->parts.db, upload_insert, u, err);
+	buf_free(&u->sealed);
+	if (st != PLI_OK)
+		(void)!object_discard(office->parts.objects, &u->who->entity, &info->upload, NULL);
+	return st;
+}
+
+/* What the key stands for: an upload of this length, name and type. */
+static enum pli_status upload_once(struct office *office, struct upload_new *u, struct pool *pool, const char *key, bool *replayed_r,
+				   struct err *err)
+{
+	const char *content = pool_fmt(pool, "%llu\n%s\n%s", (unsigned long long)u->info->length, u->info->name, u->info->type);
+	const struct once_request request = { .key = key, .route = "POST /api/v1/uploads", .content = content, .content_n = strlen(content) };
+	AUTO_BUF ignored = { 0 };
+
+	return once_begin(office, u->who, pool, &request, &u->once, replayed_r, &u->info->upload, &ignored, err);
+}
+
+static enum pli_status upload_again(struct office *office, const struct principal *who, struct pool *pool, struct upload_info *info,
+				    struct err *err)
+{
+	char id[37];
+	enum pli_status st = upload_get(office, who, pool, uuid_format(id, &info->upload), info, err);
+
+	if (st == PLI_ABSENT || st == PLI_CONFLICT)
+		return err_set(err, PLI_GONE, "The upload that this key made is part of a letter by now, or given up.");
+	return st;
+}
+
+enum pli_status upload_create(struct office *office, const struct principal *who, uint64_t length, const char *name,
+			      const char *type, const char *key, struct upload_info *info_r, bool *replayed_r, struct err *err)
+{
+	AUTO_POOL pool = pool_new_secret();
 	struct upload_info info = { .length = length, .done = length == 0, .name = name, .type = type };
 	struct upload_new u = { .who = who, .info = &info, .now_us = clock_now_us() };
-	const char *texts[PART_TEXTS] = { [PART_NAME] = name, [PART_TYPE] = type };
 	enum pli_status st = principal_may(who, RIGHT_DEPOSIT, NULL, NULL, err);
 
+	*replayed_r = false;
 	if (st == PLI_OK && length > DEPOSIT_PART_MAX)
 		st = err_field(err, PLI_LIMIT, "too-large", "Upload-Length", "A file has at most 1 TiB.");
 	if (st == PLI_OK)
-		st = room_for(office, length, err);
-	info.expires_us = u.now_us + LIFE_US;
-	if (st == PLI_OK)
-		st = object_begin(office, who, &info, err);
+		st = upload_once(office, &u, pool, key, replayed_r, err);
 	if (st != PLI_OK)
 		return st;
-	buf_init(&u.sealed);
-	st = meta_seal_texts(who->meta_key, UPLOAD_PLACE(&who->entity, &info.upload), texts, PART_TEXTS, &u.sealed, err);
+	info.expires_us = u.now_us + LIFE_US;
+	st = *replayed_r ? upload_again(office, who, pool, &info, err) : upload_new_make(office, &u, err);
+	once_end(office, &u.once);
+	info.name = name;	/* the caller's, not the pool's */
+	info.type = type;
 	if (st == PLI_OK)
-		st = db_write(office->parts.db, upload_insert, &u, err);
-	buf_free(&u.sealed);
-	if (st != PLI_OK)
-		(void)!object_discard(office->parts.objects, &who->entity, &info.upload, NULL);
-	else
 		*info_r = info;
 	return st;
 }

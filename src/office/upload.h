@@ -20,8 +20,10 @@ struct upload_info {
 	bool done;
 	const char *name, *type;
 };
+/* key: the Idempotency-Key, NULL if none.  *replayed_r: the key made this upload before; info_r says how far it has come.  PLI_GONE when
+ * what it made is part of a letter by now, or given up. */
 MUST enum pli_status upload_create(struct office *office, const struct principal *who, uint64_t length, const char *name, const char *type,
-				   struct upload_info *info_r, struct err *err);
+				   const char *key, struct upload_info *info_r, bool *replayed_r, struct err *err);
 MUST enum pli_status upload_get(struct office *office, const struct principal *who, struct pool *pool, const char *id,
 				struct upload_info *info_r, struct err *err);
 /* A stream that continues at `offset`; PLI_CONFLICT when offset is not the upload's (text says which it is) or another request is writing.

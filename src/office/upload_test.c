@@ -33,13 +33,14 @@ static void in_pieces(void **state)
 	size_t n = 200001;
 	uint8_t *bytes = pool_alloc(pool, n);
 	struct upload_info info;
+	bool again;
 	uint64_t at = 0;
 	bool done = false;
 	char id[37];
 
 	(void)state;
 	mem_random(bytes, n);
-	OK(upload_create(in.office, &in.editor, n, "gros fichier.bin", "application/x-test", &info, &err));
+	OK(upload_create(in.office, &in.editor, n, "gros fichier.bin", "application/x-test", NULL, &info, &again, &err));
 	id_of(id, &info);
 	OK(upload_get(in.office, &in.editor, pool, id, &info, &err));
 	assert_int_equal(info.offset, 0);
@@ -80,13 +81,14 @@ static void a_break_keeps_what_came(void **state)
 	AUTO_POOL pool = pool_new();
 	struct err err = { 0 };
 	struct upload_info info;
+	bool again;
 	struct ostream *os;
 	uint64_t at;
 	bool done;
 	char id[37], bytes[50000] = { 0 };
 
 	(void)state;
-	OK(upload_create(in.office, &in.editor, 60000, "f", "text/plain", &info, &err));
+	OK(upload_create(in.office, &in.editor, 60000, "f", "text/plain", NULL, &info, &again, &err));
 	id_of(id, &info);
 	OK(upload_append_begin(in.office, &in.editor, id, 0, NULL, &os, &err));
 	OK(ostream_write(os, bytes, sizeof(bytes), &err));
@@ -112,6 +114,7 @@ static void checksums(void **state)
 {
 	struct err err = { 0 };
 	struct upload_info info;
+	bool again;
 	uint8_t digest[32], wrong[32] = { 0 };
 	uint64_t at = 0;
 	bool done;
@@ -119,7 +122,7 @@ static void checksums(void **state)
 
 	(void)state;
 	assert_true(hex_decode(digest, 32, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", 64));
-	OK(upload_create(in.office, &in.editor, 6, "f", "text/plain", &info, &err));
+	OK(upload_create(in.office, &in.editor, 6, "f", "text/plain", NULL, &info, &again, &err));
 	id_of(id, &info);
 	REFUSED(append(id, 0, "abc", 3, wrong, &at, &done, &err), PLI_INPUT, "checksum-mismatch");
 	OK(append(id, 0, "abc", 3, digest, &at, &done, &err));
@@ -134,10 +137,11 @@ static void empty_and_foreign(void **state)
 	AUTO_POOL pool = pool_new();
 	struct err err = { 0 };
 	struct upload_info info;
+	bool again;
 	char id[37];
 
 	(void)state;
-	OK(upload_create(in.office, &in.editor, 0, "vide", "text/plain", &info, &err));
+	OK(upload_create(in.office, &in.editor, 0, "vide", "text/plain", NULL, &info, &again, &err));
 	assert_true(info.done);
 	id_of(id, &info);
 	OK(upload_get(in.office, &in.editor, pool, id, &info, &err));
@@ -147,9 +151,9 @@ static void empty_and_foreign(void **state)
 	REFUSED(upload_delete(in.office, &in.stranger, id, &err), PLI_ABSENT, NULL);
 	REFUSED(upload_get(in.office, &in.auditor, pool, id, &info, &err), PLI_DENIED, NULL);
 	REFUSED(upload_get(in.office, &in.editor, pool, "x", &info, &err), PLI_ABSENT, NULL);
-	REFUSED(upload_create(in.office, &in.reader, 1, "f", "t/p", &info, &err), PLI_DENIED, NULL);
-	REFUSED(upload_create(in.office, &in.editor, DEPOSIT_PART_MAX + 1, "f", "t/p", &info, &err), PLI_LIMIT, "too-large");
-	REFUSED(upload_create(in.office, &in.editor, DEPOSIT_PART_MAX, "f", "t/p", &info, &err), PLI_FULL, "no-space");
+	REFUSED(upload_create(in.office, &in.reader, 1, "f", "t/p", NULL, &info, &again, &err), PLI_DENIED, NULL);
+	REFUSED(upload_create(in.office, &in.editor, DEPOSIT_PART_MAX + 1, "f", "t/p", NULL, &info, &again, &err), PLI_LIMIT, "too-large");
+	REFUSED(upload_create(in.office, &in.editor, DEPOSIT_PART_MAX, "f", "t/p", NULL, &info, &again, &err), PLI_FULL, "no-space");
 }
 
 static int setup(void **state)
@@ -166,10 +170,34 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* The same key makes one upload, and says how far it is; another content under it is refused. */
+static void once_by_key(void **state)
+{
+	struct upload_info first, second;
+	bool again;
+	struct err err;
+	char id[37];
+
+	(void)state;
+	OK(upload_create(in.office, &in.editor, 10, "a", "text/plain", "key-1", &first, &again, &err));
+	assert_false(again);
+	OK(upload_create(in.office, &in.editor, 10, "a", "text/plain", "key-1", &second, &again, &err));
+	assert_true(again);
+	assert_memory_equal(first.upload.b, second.upload.b, 16);
+	assert_int_equal(second.offset, 0);
+	REFUSED(upload_create(in.office, &in.editor, 11, "a", "text/plain", "key-1", &second, &again, &err), PLI_INVALID, "idempotency-mismatch");
+	REFUSED(upload_create(in.office, &in.editor, 10, "b", "text/plain", "key-1", &second, &again, &err), PLI_INVALID, "idempotency-mismatch");
+	OK(upload_delete(in.office, &in.editor, uuid_format(id, &first.upload), &err));
+	REFUSED(upload_create(in.office, &in.editor, 10, "a", "text/plain", "key-1", &second, &again, &err), PLI_GONE, NULL);
+	OK(upload_create(in.office, &in.editor, 10, "a", "text/plain", "key-2", &second, &again, &err));
+	assert_false(again);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(in_pieces), cmocka_unit_test(a_break_keeps_what_came),
-					    cmocka_unit_test(checksums), cmocka_unit_test(empty_and_foreign) };
+					    cmocka_unit_test(checksums), cmocka_unit_test(empty_and_foreign),
+					    cmocka_unit_test(once_by_key) };
 
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
