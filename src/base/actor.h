@@ -6,7 +6,7 @@ struct uuid;
 
 struct journal_actor {
 	const struct uuid *account;	/* of a user's own acts; NULL for system and recipients */
-	const char *method;		/* api-token link link+password system cli */
+	const char *method;		/* api-token link link+password password password+totp system cli */
 	int level;			/* 0..4 */
 	const char *channel;		/* api web mail cli system */
 	const char *ip, *tls;		/* NULL if none */

@@ -33,6 +33,41 @@ static const char *render(struct pool *pool, const struct template *t, const str
 	return out->p ? out->p : "";
 }
 
+/* The head, then what is signed where mails are: from MIME-Version on. */
+static enum pli_status written(struct buf *mail_out, const struct mime_mail *mail, size_t *content_at_r, struct err *err)
+{
+	enum pli_status st = mime_head(mail_out, mail, err);
+
+	if (st != PLI_OK)
+		return st;
+	buf_str(mail_out, "MIME-Version: 1.0\r\n");
+	*content_at_r = mail_out->n;
+	return mime_content(mail_out, mail, err);
+}
+
+/* To one who has an account: a link for his password, or word of what was changed. */
+static enum pli_status account_render(struct doors *doors, struct pool *pool, const struct notice_view *view, const struct door_call *words,
+				      struct mime_mail *mail, struct buf *mail_out, size_t *content_at_r, struct err *err)
+{
+	struct view *v = view_new(pool);
+
+	mail->from.name = doors->settings->host;
+	view_str(v, "name", view->recipient_name);
+	view_str(v, "address", view->recipient_address);
+	view_str(v, "host", doors->host);
+	view_str(v, "link", view->link);
+	view_str(v, "link_text", view->link);
+	view_str(v, "what", view->what);
+	view_bool(v, "setup", str_eq(view->kind, "setup"));
+	view_bool(v, "reset", str_eq(view->kind, "reset"));
+	view_bool(v, "changed", str_eq(view->kind, "changed"));
+	view_str(v, "expires", answer_date_text(words, view->expires_us));
+	mail->subject = render(pool, &tpl_mail_account_subject, v, words->locale);
+	mail->text = render(pool, &tpl_mail_account_txt, v, words->locale);
+	mail->html = render(pool, &tpl_mail_account_html, v, words->locale);
+	return written(mail_out, mail, content_at_r, err);
+}
+
 enum pli_status doors_notice_render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail_out,
 				     size_t *content_at_r, struct err *err)
 {
@@ -53,6 +88,10 @@ enum pli_status doors_notice_render(void *arg, struct pool *pool, const struct n
 		.header_count = sizeof(HEADERS) / sizeof(*HEADERS),
 	};
 
+	clock_local(view->created_us, doors->settings->timezone, &parts);
+	mail.offset_min = parts.offset_min;
+	if (str_eq(view->kind, "setup") || str_eq(view->kind, "reset") || str_eq(view->kind, "changed"))
+		return account_render(doors, pool, view, &words, &mail, mail_out, content_at_r, err);
 	view_str(v, "sender_name", view->sender_name);
 	view_str(v, "entity_name", view->entity_name);
 	view_str(v, "recipient_address", view->recipient_address);
@@ -64,13 +103,5 @@ enum pli_status doors_notice_render(void *arg, struct pool *pool, const struct n
 	mail.subject = render(pool, &tpl_mail_notice_subject, v, words.locale);
 	mail.text = render(pool, &tpl_mail_notice_txt, v, words.locale);
 	mail.html = render(pool, &tpl_mail_notice_html, v, words.locale);
-	clock_local(view->created_us, doors->settings->timezone, &parts);
-	mail.offset_min = parts.offset_min;
-	enum pli_status st = mime_head(mail_out, &mail, err);
-
-	if (st != PLI_OK)
-		return st;
-	buf_str(mail_out, "MIME-Version: 1.0\r\n");
-	*content_at_r = mail_out->n;
-	return mime_content(mail_out, &mail, err);
+	return written(mail_out, &mail, content_at_r, err);
 }

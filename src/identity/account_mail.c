@@ -24,7 +24,7 @@ static const char MAIL_DUE[] = "SELECT entity, mail, kind, created, tries, seale
 			       "WHERE due <= $1 AND (lease IS NULL OR lease < $1) ORDER BY due, mail LIMIT $2";
 static const char MAIL_LEASE[] = "UPDATE account_mail SET lease = $1, tries = tries + 1 WHERE entity = $2 AND mail = $3";
 static const char MAIL_DONE[] = "DELETE FROM account_mail WHERE entity = $1 AND mail = $2";
-static const char MAIL_LATER[] = "UPDATE account_mail SET due = $1, lease = NULL WHERE entity = $2 AND mail = $3";
+static const char MAIL_LATER[] = "UPDATE account_mail SET due = $1, lease = NULL WHERE entity = $2 AND mail = $3 AND created > $4";
 static const char MAIL_RESET[] = "UPDATE account_mail SET lease = NULL WHERE lease IS NOT NULL";
 static const char LANG_GET[] = "SELECT lang FROM account WHERE entity = $1 AND account = $2";
 
@@ -172,9 +172,13 @@ enum pli_status account_mail_done(struct db_conn *conn, const struct uuid *entit
 	return st == PLI_OK && !changed ? PLI_ABSENT : st;
 }
 
-enum pli_status account_mail_later(struct db_conn *conn, const struct uuid *entity, const struct uuid *mail, int64_t due_us, struct err *err)
+enum pli_status account_mail_later(struct db_conn *conn, const struct uuid *entity, const struct uuid *mail, int64_t due_us,
+				   int64_t since_us, struct err *err)
 {
-	return db_run(conn, NULL, err, MAIL_LATER, "iuu", due_us, entity, mail);
+	int64_t changed;
+	enum pli_status st = db_run(conn, &changed, err, MAIL_LATER, "iuui", due_us, entity, mail, since_us);
+
+	return st == PLI_OK && !changed ? PLI_ABSENT : st;
 }
 
 enum pli_status account_mail_reset(struct db_conn *conn, struct err *err)

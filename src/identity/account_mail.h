@@ -44,9 +44,9 @@ MUST enum pli_status account_mail_lease(struct directory *directory, struct pool
 					unsigned limit, struct account_mail_due *due_r, unsigned *count_r, struct err *err);
 /* Handed over, or failed for good: the row goes.  Returns PLI_ABSENT when there is none. */
 MUST enum pli_status account_mail_done(struct db_conn *conn, const struct uuid *entity, const struct uuid *mail, struct err *err);
-/* Again later: due at due_us. */
+/* Again later, at due_us; PLI_ABSENT when it is older than since_us, or there is none. */
 MUST enum pli_status account_mail_later(struct db_conn *conn, const struct uuid *entity, const struct uuid *mail, int64_t due_us,
-					struct err *err);
+					int64_t since_us, struct err *err);
 /* All leases are void: called at start. */
 MUST enum pli_status account_mail_reset(struct db_conn *conn, struct err *err);
 

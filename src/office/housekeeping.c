@@ -13,6 +13,10 @@
 #include "journal.h"
 
 #include "directory.h"
+#include "guess.h"
+#include "session.h"
+#include "signin.h"
+#include "signin_link.h"
 
 #include "draft_own.h"
 #include "letter_own.h"
@@ -234,6 +238,14 @@ enum pli_status office_housekeeping(struct office *office, int64_t now_us, struc
 		st = draft_sweep(office, now_us, err);
 	if (st == PLI_OK)
 		st = db_write(office->parts.db, sweep_fn, r, err);
+	if (st == PLI_OK)
+		st = signin_sweep(office->parts.directory, now_us, err);
+	if (st == PLI_OK)
+		st = session_sweep(office->parts.directory, now_us, err);
+	if (st == PLI_OK)
+		st = guess_sweep(office->parts.directory, now_us, err);
+	if (st == PLI_OK)
+		st = signin_link_sweep(office->parts.directory, now_us, err);
 	if (st == PLI_OK)
 		st = object_sweep(office->parts.objects, now_us, ORPHAN_GRACE_US, &removed, err);
 	if (st == PLI_OK)

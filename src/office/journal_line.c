@@ -175,6 +175,10 @@ static void message_write(struct journal_lines *l, struct line *line)
 			snprintf(key, sizeof(key), "event.notice.opened.once");
 	} else if (str_eq(line->row->event, "access") && !line->part) {
 		snprintf(key, sizeof(key), "event.access.letter");
+	} else if (str_eq(line->row->event, "session.failed")) {
+		snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(d, "failures")));
+		args[0] = line->user;
+		args[1] = number;
 	} else if (!line->row->has_letter) {
 		const char *role = json_string_value(json_object_get(d, "role"));
 

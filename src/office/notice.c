@@ -15,6 +15,9 @@
 #include "journal.h"
 #include "keeper.h"
 
+#include "account_mail.h"
+
+#include "account_notice.h"
 #include "letter_own.h"
 #include "link.h"
 #include "office_own.h"
@@ -57,8 +60,10 @@ void notice_on_due(struct office *office, void (*fn)(void *arg), void *arg)
 
 static enum pli_status reset_fn(struct db_tx *tx, void *arg, struct err *err)
 {
+	enum pli_status st = db_run(tx->conn, NULL, err, LEASES_CLEAR, "");
+
 	(void)arg;
-	return db_run(tx->conn, NULL, err, LEASES_CLEAR, "");
+	return st == PLI_OK ? account_mail_reset(tx->conn, err) : st;
 }
 
 enum pli_status notice_reset(struct office *office, struct err *err)
@@ -246,8 +251,8 @@ static enum pli_status job_render(struct office *office, struct pool *pool, cons
 	return st;
 }
 
-enum pli_status notice_lease(struct office *office, struct pool *pool, notice_render *render, void *arg, unsigned limit,
-			     struct notice_job *jobs_r, unsigned *count_r, struct err *err)
+static enum pli_status letters_lease(struct office *office, struct pool *pool, notice_render *render, void *arg, unsigned limit,
+				     struct notice_job *jobs_r, unsigned *count_r, struct err *err)
 {
 	unsigned most = limit < LEASE_MAX ? limit : LEASE_MAX, count = 0;
 	struct due *due = POOL_ARRAY(pool, struct due, most);
@@ -309,5 +314,18 @@ enum pli_status notice_backlog(struct office *office, uint64_t *waiting_r, int64
 	db_reader_give(office->parts.db, conn);
 	*waiting_r = (uint64_t)waiting;
 	*oldest_us_r = oldest_us;
+	return st;
+}
+
+/* Letters first: who waits for a password can wait for them. */
+enum pli_status notice_lease(struct office *office, struct pool *pool, notice_render *render, void *arg, unsigned limit,
+			     struct notice_job *jobs_r, unsigned *count_r, struct err *err)
+{
+	unsigned more = 0;
+	enum pli_status st = letters_lease(office, pool, render, arg, limit, jobs_r, count_r, err);
+
+	if (st == PLI_OK && *count_r < limit)
+		st = account_notice_lease(office, pool, render, arg, limit - *count_r, jobs_r + *count_r, &more, err);
+	*count_r += more;
 	return st;
 }

@@ -27,6 +27,7 @@ struct notice_job {
 /* Renderer given by the room above (texts live in web/mail): fills mail from the view; content_at_r as in notice_job. */
 struct notice_view {
 	const char *sender_name, *entity_name, *recipient_name, *recipient_address, *link, *message_id, *from, *host, *lang, *kind;
+	const char *what;		/* to account holders (kind setup, reset, changed): what was changed */
 	int64_t created_us, expires_us;
 	bool has_password;
 };

@@ -17,6 +17,7 @@
 
 #include "directory.h"
 
+#include "account_notice.h"
 #include "letter_own.h"
 #include "office_own.h"
 
@@ -233,8 +234,8 @@ static enum pli_status one_settle(struct settle *settle, struct db_tx *tx, const
 	bool sent = result->outcome == NOTICE_SENT;
 	enum pli_status st = settled_get(tx, result, &s, err);
 
-	if (st == PLI_ABSENT)	/* settled before: an answer that came twice */
-		return PLI_OK;
+	if (st == PLI_ABSENT)	/* of an account holder's mail, or settled before: an answer that came twice */
+		return account_notice_settle(tx, result, err);
 	if (st != PLI_OK)
 		return st;
 	if (!sent && result->outcome != NOTICE_FAILED) {

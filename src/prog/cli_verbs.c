@@ -94,7 +94,7 @@ const struct cli_verb cli_verbs[] = {
 	  "[--entity NAME] [--lang fr|en] [--demo]",
 	  "make a new instance in an empty or new directory",
 	  "Makes configuration, keys, a private TLS authority, the journal, and the first administrator.\n"
-	  "Without --password-file the password is asked on the terminal.\n"
+	  "Without --password-file it prints a link by which the administrator sets his password.\n"
 	  "Replace tls/cert.pem and tls/key.pem by a certificate of yours when you have one.",
 	  options_init, 1, 1, verb_init },
 	{ "serve", "serve DIR", "serve an instance, in the foreground",
@@ -114,7 +114,8 @@ const struct cli_verb cli_verbs[] = {
 	{ "user add", "user add DIR EMAIL --name N --entity E [--role editor|reader|auditor|admin] [--password-file F]",
 	  "add a user to an entity",
 	  "editor: writes letters and sees his own.  reader: sees the letters of the entity.\n"
-	  "auditor: journal and proofs, no content.  admin: people and settings, no content.",
+	  "auditor: journal and proofs, no content.  admin: people and settings, no content.\n"
+	  "Without --password-file the user is mailed a link by which he sets one.",
 	  options_user_add, 2, 2, verb_user_add },
 	{ "user list", "user list DIR", "list all users", NULL, options_json, 1, 1, verb_user_list },
 	{ "user disable", "user disable DIR EMAIL", "end a user's access at once; his letters and proofs stay", NULL,

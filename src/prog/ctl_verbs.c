@@ -15,6 +15,7 @@
 #include "keeper.h"
 
 #include "directory.h"
+#include "signin_link.h"
 #include "principal.h"
 
 #include "letter.h"
@@ -90,7 +91,31 @@ static enum pli_status entity_add(void *arg, struct ctl_call *call, struct err *
 	return st;
 }
 
-static enum pli_status add_user(struct front *front, struct ctl_call *call, const struct uuid *entity, struct err *err)
+/* Without a password: a link by which the person sets one, mailed, or for whoever made the instance to see. */
+static enum pli_status invite(struct front *front, struct ctl_call *call, const char *email, bool by_mail, const struct uuid *account,
+			      struct err *err)
+{
+	struct directory_account a;
+	const char *token = NULL;
+	struct jsonw w;
+	char text[37];
+	enum pli_status st = directory_account_find(front->directory, call->pool, email, &a, err);
+
+	if (st == PLI_OK)
+		st = signin_link_send(front->directory, call->pool, &a, true, by_mail ? NULL : &token, err);
+	if (st != PLI_OK)
+		return st;
+	jsonw_init(&w, &call->result, false);
+	jsonw_object(&w, NULL);
+	jsonw_str(&w, "account", uuid_format(text, account));
+	jsonw_bool(&w, "invited", by_mail);
+	if (token)
+		jsonw_str(&w, "link", pool_fmt(call->pool, "%s/password/%s", front->base_url, token));
+	jsonw_object_end(&w);
+	return PLI_OK;
+}
+
+static enum pli_status add_user(struct front *front, struct ctl_call *call, const struct uuid *entity, bool by_mail, struct err *err)
 {
 	const char *email, *name, *role_text, *password;
 	enum role role = ROLE_EDITOR;
@@ -112,6 +137,8 @@ static enum pli_status add_user(struct front *front, struct ctl_call *call, cons
 	if (st == PLI_OK)
 		st = directory_account_add(front->directory, &operator_actor, entity, email, name, role, instance_admin,
 					   password, &account, err);
+	if (st == PLI_OK && !password)
+		return invite(front, call, email, by_mail, &account, err);
 	if (st == PLI_OK)
 		result_id(call, "account", &account);
 	return st;
@@ -128,7 +155,7 @@ static enum pli_status user_add(void *arg, struct ctl_call *call, struct err *er
 		st = need(call, "entity", &name, err);
 	if (st == PLI_OK)
 		st = directory_entity_find(front->directory, call->pool, name, &entity, err);
-	return st == PLI_OK ? add_user(front, call, &entity.entity, err) : st;
+	return st == PLI_OK ? add_user(front, call, &entity.entity, true, err) : st;
 }
 
 /* The first entity and its administrator. */
@@ -145,7 +172,7 @@ static enum pli_status instance_init(void *arg, struct ctl_call *call, struct er
 		st = may(call, "siren", &siren, err);
 	if (st == PLI_OK)
 		st = directory_entity_add(front->directory, &operator_actor, name, siren, &entity, err);
-	return st == PLI_OK ? add_user(front, call, &entity, err) : st;
+	return st == PLI_OK ? add_user(front, call, &entity, false, err) : st;
 }
 
 static enum pli_status user_row(void *arg, const struct directory_account *account, struct err *err)

@@ -13,6 +13,8 @@
 #include "pool.h"
 #include "text.h"
 
+#include "json_read.h"
+
 #include "keyfile.h"
 #include "keygen.h"
 
@@ -28,6 +30,7 @@
 struct init {
 	struct cli_call *call;
 	const char *dir, *host, *admin, *admin_name, *entity, *password;
+	const char *link;		/* by which the administrator sets his password; NULL: he has one */
 	struct settings settings;
 };
 
@@ -83,10 +86,8 @@ static enum pli_status read_password(struct init *init, struct err *err)
 {
 	const char *file = args_value(init->call->args, "--password-file");
 
-	if (file)
-		return secret_input_file(init->call->pool, file, &init->password, err);
-	return secret_input_ask(init->call->pool, pool_fmt(init->call->pool, "Password for %s", init->admin),
-				&init->password, err);
+	/* Without: a link is printed by which the administrator sets one. */
+	return file ? secret_input_file(init->call->pool, file, &init->password, err) : PLI_OK;
 }
 
 static enum pli_status read_arguments(struct init *init, struct err *err)
@@ -145,6 +146,7 @@ static enum pli_status first_people(struct init *init, struct err *err)
 	struct ctl_session *session = NULL;
 	AUTO_BUF args = { .secret = 1 };
 	struct jsonw w;
+	struct json_read *result = NULL;
 	enum pli_status st;
 
 	jsonw_init(&w, &args, false);
@@ -158,7 +160,11 @@ static enum pli_status first_people(struct init *init, struct err *err)
 	jsonw_object_end(&w);
 	st = ctl_session_open(init->call->pool, init->dir, &session, err);
 	if (st == PLI_OK)
-		st = ctl_session_call(session, "instance init", args.p, NULL, NULL, NULL, err);
+		st = ctl_session_call(session, "instance init", args.p, NULL, NULL, &result, err);
+	if (st == PLI_OK && result && !init->password)
+		st = json_read_str(result, "link", &init->link, err);
+	if (init->link)
+		init->link = pool_str(init->call->pool, init->link);
 	ctl_session_close(session);
 	return st;
 }
@@ -226,6 +232,8 @@ static void say_made(const struct init *init)
 	else
 		printf("  mail goes to:    %s   (user, password_file, bounce_domain and more: [mail] in pli.conf)\n", init->settings.mail);
 	printf("  proofs trust:    %s/public/root.pem and log.pub\n", dir);
+	if (init->link)
+		printf("  your password:   set it within seven days, once it is served: %s\n", init->link);
 	printf("  an API token:    pli token add %s %s\n", dir, init->admin);
 }
 

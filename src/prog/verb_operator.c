@@ -160,7 +160,7 @@ int verb_user_add(struct cli_call *call)
 		(void)err_set(&err, PLI_INPUT, "%s is missing", name ? "--entity E" : "--name N");
 		return sysexit_say(&err);
 	}
-	/* Without a password file the user has none: he works by API tokens. */
+	/* Without a password file a link is mailed, by which the user sets one. */
 	if (args_value(call->args, "--password-file") && take_password(call, email, &password, &err) != PLI_OK)
 		return sysexit_say(&err);
 	request_begin(&r);

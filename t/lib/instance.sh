@@ -128,7 +128,8 @@ instance_abandon() {
 }
 
 user() { # email, role, [entity]
-	"$PLI" user add "$D" "$1" --name "${4-Name of $1}" --entity "${3-New York}" --role "$2" || die "user add $1"
+	printf 'Trois-oiseaux-gris-7\n' | "$PLI" user add "$D" "$1" --name "${4-Name of $1}" --entity "${3-New York}" --role "$2" \
+		--password-file - || die "user add $1"
 	"$PLI" token add "$D" "$1" >"$TMP/$1.token" || die "token add $1"
 }
 

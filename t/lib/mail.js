@@ -73,7 +73,7 @@ function parse(bytes) {
 	const parts = leaves(top.headers, top.body, []);
 	const text = (parts.find((p) => p.type === 'text/plain') || { body: '' }).body;
 	const html = (parts.find((p) => p.type === 'text/html') || { body: '' }).body;
-	const links = text.split(/\r?\n/).filter((l) => /^https:\/\/\S+\/l\/[A-Za-z2-7]+$/.test(l));
+	const links = text.split(/\r?\n/).filter((l) => /^https:\/\/\S+\/(?:l|password)\/[A-Za-z2-7]+$/.test(l));
 	return { headers: top.headers, get: (name) => get(top.headers, name), parts, text, html, links };
 }
 

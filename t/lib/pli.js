@@ -190,8 +190,9 @@ class Instance {
 
 	entity(name, siren) { this.verb('entity', 'add', this.dir, name, ...(siren ? ['--siren', siren] : [])); }
 
-	user(email, role = 'editor', { entity = 'New York', name = 'Name of ' + email, password } = {}) {
+	user(email, role = 'editor', { entity = 'New York', name = 'Name of ' + email, password = PASSWORD } = {}) {
 		const file = path.join(TMP, 'user.password');
+		// Without a password (null) the program mails a link.
 		if (password)
 			fs.writeFileSync(file, password + '\n');
 		this.verb('user', 'add', this.dir, email, '--name', name, '--entity', entity, '--role', role, ...(password ? ['--password-file', file] : []));
