@@ -17,18 +17,18 @@
 static const struct rule {
 	const char *purpose;
 	int free;
-	int cap_s;
+	int first_s, cap_s;		/* of waiting */
 	bool shared;			/* with people who have nothing to do with each other */
 } RULES[] = {
-	[GUESS_NAME_FROM] = { "guess-name-from", 5, 900, false },
-	[GUESS_FROM] = { "guess-from", 10, 300, true },
-	[GUESS_NAME] = { "guess-name", 10, 300, true },
-	[GUESS_DEVICE] = { "guess-device", 5, 900, false },
-	[GUESS_CODE] = { "guess-code", 5, 900, false },
-	[GUESS_SESSION] = { "guess-session", 5, 900, false },
-	[GUESS_RESET_NAME] = { "guess-reset-name", 3, 21600, true },
-	[GUESS_RESET_FROM] = { "guess-reset-from", 10, 900, true },
-	[GUESS_LINK_FROM] = { "guess-link-from", 20, 300, true },
+	[GUESS_NAME_FROM] = { "guess-name-from", 5, 1, 900, false },
+	[GUESS_FROM] = { "guess-from", 10, 1, 300, true },
+	[GUESS_NAME] = { "guess-name", 10, 1, 300, true },
+	[GUESS_DEVICE] = { "guess-device", 5, 1, 900, false },
+	[GUESS_CODE] = { "guess-code", 5, 1, 900, false },
+	[GUESS_SESSION] = { "guess-session", 5, 1, 900, false },
+	[GUESS_RESET_NAME] = { "guess-reset-name", 3, 900, 21600, true },
+	[GUESS_RESET_FROM] = { "guess-reset-from", 10, 30, 900, true },
+	[GUESS_LINK_FROM] = { "guess-link-from", 20, 1, 300, true },
 };
 
 static const char GUESS_GET[] = "SELECT tries, last FROM guess WHERE guess_mac = $1";
@@ -53,7 +53,8 @@ int64_t guess_delay_us(enum guess_kind kind, int64_t tries)
 
 	if (over < 0)
 		return 0;
-	return over < 20 && (INT64_C(1) << over) < r->cap_s ? (INT64_C(1) << over) * SECOND_US : r->cap_s * SECOND_US;
+	return over < 20 && (r->first_s * INT64_C(1) << over) < r->cap_s ? (r->first_s * INT64_C(1) << over) * SECOND_US
+									 : r->cap_s * SECOND_US;
 }
 
 struct change {
