@@ -31,18 +31,21 @@
 		list.className = 'chips seen';
 		list.setAttribute('aria-live', 'polite');
 		area.after(list);
+		/* While one writes the last address is not judged; the list is there already, so that little moves when one goes on. */
 		const show = () => {
-			const all = area.value.split(/[,;\n]/).map((s) => s.trim()).filter((s) => s);
-			list.replaceChildren(...(all.length > 1 || all.some((s) => !looksRight(s)) ? all.slice(0, 100) : []).map((text) => {
+			const writing = document.activeElement === area && !/[,;\n]\s*$/.test(area.value);
+			const all = area.value.split(/[,;\n]/).map((s) => s.trim()).filter((s) => s).slice(0, 100);
+			list.replaceChildren(...all.map((text, k) => {
 				const li = document.createElement('li');
-				const good = looksRight(text);
+				const good = looksRight(text) || (writing && k === all.length - 1);
 				li.className = good ? 'chip' : 'chip bad';
 				li.textContent = good ? text : text + ' (' + word.bad + ')';
 				return li;
 			}));
 		};
-		area.addEventListener('change', show);
-		area.addEventListener('blur', show);
+		area.addEventListener('input', show);
+		/* Not before the press that took the focus away has arrived. */
+		area.addEventListener('blur', () => setTimeout(show, 300));
 		if (area.value)
 			show();
 	}
