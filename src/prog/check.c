@@ -30,6 +30,8 @@ const struct check_row check_table[] = {
 	{ "certificate", "certificate and key of HTTPS: they belong together, dates, names", check_certificate },
 	{ "evidence", "dates of the certificates that seal and timestamp", check_evidence },
 	{ "mail", "whether notices leave", check_mail },
+	{ "relay", "whether the relay takes mail, under which TLS: tried without sending any", check_relay },
+	{ "dns", "the lines of SPF, DKIM and DMARC: what to publish, and what is published", check_dns },
 	{ "database", "the database's own integrity, quickly", check_database },
 	{ "journal", "that database and keeper have the same journal under the same head", check_journal },
 	{ "letters", "whether a letter can be deposited now, and whether notices wait too long", check_letters },

@@ -48,5 +48,7 @@ check_fn check_certificate, check_evidence;
 check_fn check_database, check_journal, check_letters;
 /* check_mail.c */
 check_fn check_mail;
+/* check_relay.c: goes out into the network, when mail does. */
+check_fn check_relay, check_dns;
 
 #endif
