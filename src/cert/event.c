@@ -29,6 +29,7 @@ static const struct event events[] = {
 	{ "link.unlocked", EVENT_RECIPIENT, NULL, "consultation", NULL },
 	{ "doc.expired", EVENT_DOCUMENT, NULL, "action", NULL },	/* d.state: expired, or the state that stays */
 	{ "log.opened", EVENT_NO_CHAIN, NULL, "journal", NULL },
+	{ "keeper.signed", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d: sums since the instance began */
 	{ "entity.created", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "entity.disabled", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "entity.enabled", EVENT_NO_CHAIN, NULL, "journal", NULL },

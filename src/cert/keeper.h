@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "keywrap.h"
+#include "signatures.h"
 #include "status.h"
 
 struct buf;
@@ -84,6 +85,7 @@ struct keeper_status {
 	uint64_t counter_generation;
 	bool refusing;			/* tree older than counter, or files damaged: signs nothing */
 	char reason[256];
+	uint64_t signatures[SIGNATURE_KINDS];	/* made since the instance began */
 };
 MUST enum pli_status keeper_status(struct keeper *keeper, struct keeper_status *status_r, struct err *err);
 /* The same within 2 s, for those who would rather know than wait: PLI_BUSY. */

@@ -345,6 +345,8 @@ static bool status_parse(struct cursor *c, struct keeper_status *s)
 	s->counter_generation = cursor_u64(c);
 	s->refusing = cursor_u8(c) != 0;
 	reason = cursor_blob(c, &n);
+	for (int i = 0; i < SIGNATURE_KINDS; i++)
+		s->signatures[i] = cursor_u64(c);
 	if (c->bad || n >= sizeof(s->reason))
 		return false;
 	memcpy(s->root, root, 32);

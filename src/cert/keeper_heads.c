@@ -16,6 +16,7 @@
 #include "keeper_link.h"
 #include "keyfile.h"
 #include "seal.h"
+#include "signatures.h"
 #include "token.h"
 
 #include "keeper_heads.h"
@@ -35,6 +36,7 @@ struct keeper_heads {
 	void (*fatal)(void *arg, const struct err *err);
 	void *arg;
 	uint8_t log_secret[64];
+	struct signatures *signatures;	/* borrowed */
 	struct token_maker *tsa;
 	struct sealer *sealer;
 	struct counter counter;
@@ -113,6 +115,7 @@ static enum pli_status make_head(struct keeper_heads *h, struct err *err)
 	record.size = t.size;
 	tree_root(&t, record.root);
 	checkpoint_write(h->origin, record.size, record.root, h->log_secret, &checkpoint);
+	signatures_add(h->signatures, SIGNATURE_CHECKPOINT, 1);
 	/* A clock set back does not make a later head older. */
 	if (now_us < h->gen_time_us)
 		now_us = h->gen_time_us;
@@ -120,6 +123,7 @@ static enum pli_status make_head(struct keeper_heads *h, struct err *err)
 	status = token_make(h->tsa, checkpoint.p, checkpoint.n, now_us, &token, err);
 	if (status != PLI_OK)
 		return status;
+	signatures_add(h->signatures, SIGNATURE_TOKEN, 1);
 	record.checkpoint = checkpoint.p;
 	record.checkpoint_n = checkpoint.n;
 	record.token = (const uint8_t *)token.p;
@@ -309,6 +313,8 @@ static void seal(struct keeper_heads *h, const struct job *job)
 		status = manifest_check(h, job->data, job->count, &err);
 	if (status == PLI_OK)
 		status = seal_make(h->sealer, job->data, job->count, &p7s, &err);
+	if (status == PLI_OK)
+		signatures_add(h->signatures, SIGNATURE_SEAL, 1);
 	if (status != PLI_OK) {
 		refuse(h, job, status, &err);
 		return;
@@ -494,7 +500,7 @@ static enum pli_status open_tree(struct keeper_heads *h, int keys_dir_fd, int jo
 	return status == PLI_OK ? load_newest(h, err) : status;
 }
 
-enum pli_status keeper_heads_new(int keys_dir_fd, int journal_dir_fd, const char *origin, struct keeper_link *link,
+enum pli_status keeper_heads_new(int keys_dir_fd, int journal_dir_fd, const char *origin, struct keeper_link *link, struct signatures *signatures,
 				 void (*fatal)(void *arg, const struct err *err), void *arg, struct keeper_heads **heads_r,
 				 struct err *err)
 {
@@ -503,6 +509,7 @@ enum pli_status keeper_heads_new(int keys_dir_fd, int journal_dir_fd, const char
 
 	h->origin = origin;
 	h->link = link;
+	h->signatures = signatures;
 	h->fatal = fatal;
 	h->arg = arg;
 	h->last = &h->first;

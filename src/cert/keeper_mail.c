@@ -9,6 +9,7 @@
 #include "keeper_frame.h"
 #include "keeper_link.h"
 #include "mail_sign.h"
+#include "signatures.h"
 
 #include "keeper_mail.h"
 
@@ -22,6 +23,7 @@ struct job {
 struct keeper_mail {
 	struct keeper_link *link;
 	struct mail_signer *signer;
+	struct signatures *signatures;	/* borrowed */
 	pthread_t thread;
 	bool started, stopping;
 	pthread_mutex_t lock;
@@ -54,6 +56,8 @@ static void sign_all(struct keeper_mail *m, const struct job *job)
 		buf_reset(&one);
 		status = text ? mail_sign(m->signer, kind, text, n, &one, &err) : err_set(&err, PLI_BUG, "a mail is cut off");
 		buf_blob(&out, one.p, one.n);
+		if (status == PLI_OK)
+			signatures_add(m->signatures, SIGNATURE_MAIL, 1);
 	}
 	if (status == PLI_OK && out.n > FRAME_MAX_BYTES)
 		status = err_set(&err, PLI_LIMIT, "too many signatures in one request");
@@ -89,12 +93,13 @@ static void *run(void *arg)
 	}
 }
 
-enum pli_status keeper_mail_new(int keys_dir_fd, struct keeper_link *link, struct keeper_mail **mail_r, struct err *err)
+enum pli_status keeper_mail_new(int keys_dir_fd, struct keeper_link *link, struct signatures *signatures, struct keeper_mail **mail_r, struct err *err)
 {
 	struct keeper_mail *m = mem_alloc(sizeof(*m));
 
 	m->link = link;
 	m->last = &m->first;
+	m->signatures = signatures;
 	m->signer = mail_signer_new(keys_dir_fd);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->queued, NULL);

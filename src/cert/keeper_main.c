@@ -44,6 +44,7 @@ struct server {
 	struct keeper_link link;
 	struct kek_store *keks;
 	struct keeper_heads *heads;
+	struct signatures *signatures;
 	struct keeper_passwords *passwords;
 	struct keeper_mail *mail;
 	struct keeper_request request;
@@ -103,6 +104,9 @@ static void answer_status(struct server *s, const struct keeper_request *r)
 	buf_u64(&s->out, status.counter_generation);
 	buf_u8(&s->out, status.refusing);
 	buf_blob(&s->out, status.reason, strlen(status.reason));
+	signatures_get(s->signatures, status.signatures);
+	for (int i = 0; i < SIGNATURE_KINDS; i++)
+		buf_u64(&s->out, status.signatures[i]);
 	keeper_frame_end(&s->out, start, 0, 0);
 }
 
@@ -426,9 +430,11 @@ enum pli_status keeper_serve(const struct keeper_config *config, struct err *err
 	if (status == PLI_OK)
 		status = keeper_passwords_new(config->keys_dir_fd, &s->link, &s->passwords, err);
 	if (status == PLI_OK)
-		status = keeper_mail_new(config->keys_dir_fd, &s->link, &s->mail, err);
+		status = signatures_open(config->keys_dir_fd, &s->signatures, err);
 	if (status == PLI_OK)
-		status = keeper_heads_new(config->keys_dir_fd, config->journal_dir_fd, config->origin, &s->link, disk_broken, s, &s->heads, err);
+		status = keeper_mail_new(config->keys_dir_fd, &s->link, s->signatures, &s->mail, err);
+	if (status == PLI_OK)
+		status = keeper_heads_new(config->keys_dir_fd, config->journal_dir_fd, config->origin, &s->link, s->signatures, disk_broken, s, &s->heads, err);
 	if (status == PLI_OK && config->ready_fd >= 0 && write(config->ready_fd, "+", 1) != 1)
 		status = err_errno(err, "the keeper cannot say that it is ready");
 	if (status == PLI_OK)
@@ -436,6 +442,7 @@ enum pli_status keeper_serve(const struct keeper_config *config, struct err *err
 	keeper_heads_free(s->heads);
 	keeper_passwords_free(s->passwords);
 	keeper_mail_free(s->mail);
+	signatures_close(s->signatures);
 	kek_store_close(s->keks);
 	keeper_link_fini(&s->link);
 	buf_free(&s->out);

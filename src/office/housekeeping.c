@@ -21,6 +21,7 @@
 #include "draft_own.h"
 #include "letter_own.h"
 #include "office_own.h"
+#include "signature_note.h"
 #include "search.h"
 #include "statistics.h"
 
@@ -252,6 +253,8 @@ enum pli_status office_housekeeping(struct office *office, int64_t now_us, struc
 		st = search_fill_all(office, err);
 	if (st == PLI_OK)
 		st = statistics_fill_all(office, err);
+	if (st == PLI_OK)
+		st = signature_note(office, now_us, err);
 	if (st == PLI_OK)
 		office_notices_due(office);
 	return st;

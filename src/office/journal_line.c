@@ -158,7 +158,7 @@ static void recipient_read(struct line *line, const struct letter *letter)
 
 static void message_write(struct journal_lines *l, struct line *line)
 {
-	char number[24], key[64];
+	char number[24], other[24], key[64];
 	const char *args[2] = { line->address, line->file };
 	json_t *d = json_object_get(line->entry, "d");
 
@@ -179,6 +179,11 @@ static void message_write(struct journal_lines *l, struct line *line)
 		snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(d, "failures")));
 		args[0] = line->user;
 		args[1] = number;
+	} else if (str_eq(line->row->event, "keeper.signed")) {
+		snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(d, "checkpoints")));
+		snprintf(other, sizeof(other), "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(d, "seals")));
+		args[0] = number;
+		args[1] = other;
 	} else if (!line->row->has_letter) {
 		const char *role = json_string_value(json_object_get(d, "role"));
 

@@ -1,0 +1,102 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "buf.h"
+#include "pool.h"
+
+#include "signatures.h"
+
+#define FILE_NAME "signatures"
+#define SLOT_BYTES (4 + 8 + 8 * SIGNATURE_KINDS + 4)
+#define SLOT_OFFSET 512
+
+struct signatures {
+	int fd;
+	pthread_mutex_t lock;
+	uint64_t generation, counts[SIGNATURE_KINDS];
+};
+
+static void slot_write(const struct signatures *s, uint8_t slot[SLOT_BYTES])
+{
+	AUTO_BUF b = { 0 };
+
+	buf_str(&b, "PLIS");
+	buf_u64(&b, s->generation);
+	for (int i = 0; i < SIGNATURE_KINDS; i++)
+		buf_u64(&b, s->counts[i]);
+	buf_u32(&b, (uint32_t)crc32(0, (const Bytef *)b.p, (uInt)b.n));
+	memcpy(slot, b.p, SLOT_BYTES);
+}
+
+/* Takes the slot when it is whole and newer. */
+static void slot_read(const uint8_t slot[SLOT_BYTES], struct signatures *s)
+{
+	uint64_t generation, counts[SIGNATURE_KINDS];
+	struct cursor c;
+
+	cursor_init(&c, slot + 4, SLOT_BYTES - 4);
+	generation = cursor_u64(&c);
+	for (int i = 0; i < SIGNATURE_KINDS; i++)
+		counts[i] = cursor_u64(&c);
+	if (memcmp(slot, "PLIS", 4) != 0 || cursor_u32(&c) != (uint32_t)crc32(0, slot, SLOT_BYTES - 4) || generation <= s->generation)
+		return;
+	s->generation = generation;
+	memcpy(s->counts, counts, sizeof(counts));
+}
+
+enum pli_status signatures_open(int keys_dir_fd, struct signatures **signatures_r, struct err *err)
+{
+	int fd = openat(keys_dir_fd, FILE_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	uint8_t slot[SLOT_BYTES];
+	struct signatures *s;
+
+	if (fd < 0)
+		return err_errno(err, "cannot open keys/signatures");
+	s = mem_alloc(sizeof(*s));
+	s->fd = fd;
+	pthread_mutex_init(&s->lock, NULL);
+	for (int i = 0; i < 2; i++)
+		if (pread(fd, slot, sizeof(slot), i * SLOT_OFFSET) == (ssize_t)sizeof(slot))
+			slot_read(slot, s);
+	*signatures_r = s;
+	return PLI_OK;
+}
+
+void signatures_close(struct signatures *s)
+{
+	if (!s)
+		return;
+	(void)!fdatasync(s->fd);
+	close(s->fd);
+	pthread_mutex_destroy(&s->lock);
+	mem_free(s);
+}
+
+/* A count that cannot be written is still counted, and written with the next one. */
+void signatures_add(struct signatures *s, enum signature_kind kind, unsigned count)
+{
+	uint8_t slot[SLOT_BYTES];
+
+	if (!s)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->counts[kind] += count;
+	s->generation++;
+	slot_write(s, slot);
+	(void)!pwrite(s->fd, slot, sizeof(slot), (off_t)(s->generation & 1) * SLOT_OFFSET);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void signatures_get(struct signatures *s, uint64_t counts_r[SIGNATURE_KINDS])
+{
+	memset(counts_r, 0, SIGNATURE_KINDS * sizeof(*counts_r));
+	if (!s)
+		return;
+	pthread_mutex_lock(&s->lock);
+	memcpy(counts_r, s->counts, sizeof(s->counts));
+	pthread_mutex_unlock(&s->lock);
+}
