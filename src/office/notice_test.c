@@ -1,0 +1,197 @@
+/* What becomes of notices: tried again by the settings, given up after their time, uncertain ones seldom, a relay that is away counts
+ * against none; the relay's words where people look; return addresses. */
+#include "office_testing.h"
+
+#include "notice.h"
+#include "verp.h"
+
+static struct instance in;
+
+static enum pli_status render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail_out, size_t *content_at_r,
+			       struct err *err)
+{
+	(void)arg;
+	(void)pool;
+	(void)view;
+	(void)err;
+	*content_at_r = 0;
+	buf_str(mail_out, "mail");
+	return PLI_OK;
+}
+
+static unsigned lease(struct notice_job *jobs, unsigned limit)
+{
+	unsigned count = 0;
+	struct err err = { 0 };
+
+	OK(notice_lease(in.office, in.pool, render, NULL, limit, jobs, &count, &err));
+	return count;
+}
+
+static struct notice_job letter_out(struct uuid *letter_r)
+{
+	static const char *const to[] = { "a@example.org", NULL };
+	struct deposit d = { .to = to, .subject = "S" };
+	AUTO_BUF body = { 0 };
+	struct notice_job job;
+	struct err err = { 0 };
+	const struct journal_actor actor = { .account = &in.editor.account, .method = "api-token", .level = 1, .channel = "api" };
+
+	OK(deposit_commit(in.office, &in.editor, &actor, in.pool, &d, letter_r, &body, &err));
+	assert_int_equal(lease(&job, 1), 1);
+	return job;
+}
+
+static void settle(const struct notice_job *job, int outcome, const char *reply, int64_t retry_us)
+{
+	struct notice_result r = { .entity = job->entity, .notice = job->notice, .reply = reply, .peer = "mx [192.0.2.1]:25", .tls = "TLSv1.3",
+				   .message_id = job->message_id, .retry_us = retry_us };
+	struct err err = { 0 };
+
+	r.outcome = outcome;
+	OK(notice_settle(in.office, &r, 1, &err));
+}
+
+static int64_t one(const char *column)
+{
+	return instance_count(&in, pool_fmt(in.pool, "SELECT COALESCE(%s, 0) FROM notice ORDER BY created DESC LIMIT 1", column));
+}
+
+static const struct letter_recipient *look(const struct uuid *letter)
+{
+	struct letter *l;
+	struct err err = { 0 };
+	char id[37];
+
+	OK(letter_get(in.office, &in.editor, in.pool, uuid_format(id, letter), &l, &err));
+	return &l->recipients[0];
+}
+
+/* Seconds from now until it is due again. */
+static int64_t wait_s(void)
+{
+	return (one("due") - clock_now_us()) / SECOND_US;
+}
+
+static void due_now(void)
+{
+	instance_run(&in, "UPDATE notice SET due = 1 WHERE due IS NOT NULL");
+}
+
+static void put_off_by_the_settings(void **state)
+{
+	static const int64_t SPANS[] = { 60, 300, 300, 300 };
+	struct uuid letter;
+	struct notice_job job = letter_out(&letter), again;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		settle(&job, NOTICE_RETRY, "450 4.2.0 later", 0);
+		assert_in_range(wait_s(), SPANS[i] * 4 / 5 - 2, SPANS[i] * 6 / 5 + 2);
+		assert_int_equal(one("tries"), i + 1);
+		assert_int_equal(lease(&again, 1), 0);
+		assert_string_equal(look(&letter)->state, "pending");
+		assert_string_equal(look(&letter)->reply, "450 4.2.0 later");
+		due_now();
+		assert_int_equal(lease(&again, 1), 1);
+		assert_string_equal(again.message_id, job.message_id);
+	}
+	/* The last try stands at the end of its time, not behind it; then it has failed, in the last words. */
+	instance_run(&in, pool_fmt(in.pool, "UPDATE notice SET created = %lld WHERE due IS NOT NULL",
+				   (long long)(clock_now_us() - 48 * 3600 * SECOND_US + 100 * SECOND_US)));
+	settle(&job, NOTICE_RETRY, "450 4.2.0 later", 0);
+	assert_in_range(wait_s(), 95, 101);
+	instance_run(&in, "UPDATE notice SET created = created - 200000000 WHERE due IS NOT NULL");
+	settle(&job, NOTICE_RETRY, "450 4.2.0 never", 0);
+	assert_int_equal(one("due"), 0);
+	assert_string_equal(look(&letter)->state, "failed");
+	assert_string_equal(look(&letter)->reply, "450 4.2.0 never");
+	assert_int_equal(look(&letter)->sends, 0);
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM journal WHERE event = 'notice.failed' AND CAST(entry AS TEXT) LIKE '%450 4.2.0 never%'"), 1);
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM journal WHERE event = 'document.failed'"), 1);
+}
+
+static void away_counts_against_none(void **state)
+{
+	struct uuid letter;
+	struct notice_job job = letter_out(&letter);
+	int64_t at = clock_now_us() + 7 * SECOND_US;
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++)
+		settle(&job, NOTICE_AWAY, "no connection to the relay: refused", at);
+	assert_int_equal(one("tries"), 0);
+	assert_true(one("due") == at);
+	assert_string_equal(look(&letter)->reply, "no connection to the relay: refused");
+	/* Yet not for ever. */
+	instance_run(&in, "UPDATE notice SET created = 1 WHERE due IS NOT NULL");
+	settle(&job, NOTICE_AWAY, "no connection to the relay: refused", at);
+	assert_string_equal(look(&letter)->state, "failed");
+}
+
+static void doubt_is_repeated_once_soon(void **state)
+{
+	struct uuid letter;
+	struct notice_job job = letter_out(&letter);
+
+	(void)state;
+	settle(&job, NOTICE_DOUBT, "the relay broke off", 0);
+	assert_in_range(wait_s(), 40, 75);
+	settle(&job, NOTICE_DOUBT, "the relay broke off", 0);
+	assert_in_range(wait_s(), 3590, 3601);
+	settle(&job, NOTICE_SENT, "250 2.0.0 Ok: queued as X", 0);
+	assert_string_equal(look(&letter)->state, "sent");
+	assert_string_equal(look(&letter)->tls, "TLSv1.3");
+	assert_string_equal(look(&letter)->peer, "mx [192.0.2.1]:25");
+	/* Answers that come late change nothing. */
+	settle(&job, NOTICE_FAILED, "550 5.1.1 no", 0);
+	assert_string_equal(look(&letter)->state, "sent");
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM journal WHERE event = 'notice.sent' AND CAST(entry AS TEXT) LIKE '%\"tls\":\"TLSv1.3\"%' "
+					      "AND CAST(entry AS TEXT) LIKE '%\"peer\":\"mx [192.0.2.1]:25\"%'"), 1);
+}
+
+static void return_addresses(void **state)
+{
+	struct uuid letter, notice;
+	struct notice_job job = letter_out(&letter);
+
+	(void)state;
+	assert_string_equal(job.from, in.settings.mail_from);
+	settle(&job, NOTICE_SENT, "250 ok", 0);
+	in.settings.mail_bounce_domain = "bounces.example.org";
+	job = letter_out(&letter);
+	assert_true(verp_parse(in.directory, "bounces.example.org", job.from, &notice));
+	assert_true(uuid_same(&notice, &job.notice));
+	settle(&job, NOTICE_SENT, "250 ok", 0);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	instance_make(&in);
+	in.settings.mail_retry = "1m, 5m";
+	in.settings.mail_retry_hours = 48;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct err err = { 0 };
+
+	(void)state;
+	(void)instance_verify(&in, &err);
+	instance_drop(&in);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(put_off_by_the_settings),
+		cmocka_unit_test(away_counts_against_none),
+		cmocka_unit_test(doubt_is_repeated_once_soon),
+		cmocka_unit_test(return_addresses),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
