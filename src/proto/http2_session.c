@@ -177,8 +177,10 @@ static int session_frame_sent(nghttp2_session *session, const nghttp2_frame *fra
 		}
 		break;
 	case NGHTTP2_RST_STREAM:
-		/* Whoever makes us reset streams resets them. */
-		if (frame->rst_stream.error_code != NGHTTP2_NO_ERROR)
+		/* Whoever makes us reset streams resets them; but that the jobs of streams given up are still out is not his doing. */
+		if (frame->rst_stream.error_code == NGHTTP2_REFUSED_STREAM)
+			session_count_frame(c);
+		else if (frame->rst_stream.error_code != NGHTTP2_NO_ERROR)
 			session_count_reset(c);
 		break;
 	default:
