@@ -98,7 +98,7 @@ FUZZ    := $(FUZZERS:fuzz/%.c=$(D)/fuzz/%)
 
 # ---------------------------------------------------------------------------------- targets
 .PHONY: all help run test unit deps test-deps demo-reset bench fuzz fuzz-build asan tsan headers \
-	lint format-check install man crash clean test-build
+	lint format-check install man crash clean test-build libs
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -163,6 +163,10 @@ fuzz:
 	@B=$(B)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) tools/fuzz $(notdir $(basename $(FUZZERS)))
 
 fuzz-build: $(FUZZ)
+
+# For tests that link an altered program.
+libs:
+	@echo $(LIBS)
 
 headers: $(GEN)/base/web.h
 	@for cc in $(CC) clang; do \

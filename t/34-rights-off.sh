@@ -25,7 +25,7 @@ try() {
 		$(for r in base io proto store cert identity policy office doors; do echo -iquote "src/$r"; done) \
 		-iquote "${B%/}/gen/base" -c "$work/altered.c" -o "$work/altered.o" &&
 		gcc -pthread -pie -o "$work/pli" "$B/obj/prog/main.o" "$work/altered.o" "$B/libpli.a" \
-			-lssl -lcrypto -lsodium -lsqlite3 -ljansson -lcmark -lidn2 -lunistring -lseccomp -lcurl -lz || {
+			$(make -s --no-print-directory libs) || {
 		echo "$name: the altered program cannot be built"
 		bad=1
 		return

@@ -115,7 +115,7 @@ static void too_many_streams(void **state)
 	(void)state;
 	server_up(&f, &usual_limits);
 	raw_open(&f, &c);
-	for (uint32_t i = 0; i < 2000; i++)
+	for (uint32_t i = 0; i < 6000; i++)
 		raw_frame(&out, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 2 * i + 1, RAW_GET, RAW_GET_BYTES);
 	client_send(&c, out.p, out.n);
 	assert_true(raw_goaway(&c) > 0);
@@ -136,7 +136,7 @@ static void continuation_flood(void **state)
 	server_up(&f, &usual_limits);
 	raw_open(&f, &c);
 	raw_frame(&out, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM, 1, RAW_GET, RAW_GET_BYTES);
-	for (int i = 0; i < 2000; i++)
+	for (int i = 0; i < 6000; i++)
 		raw_frame(&out, NGHTTP2_CONTINUATION, 0, 1, field, sizeof(field) - 1);
 	client_send(&c, out.p, out.n);
 	assert_true(raw_goaway(&c) != 0);	/* GOAWAY with a code, or cut off */

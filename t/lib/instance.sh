@@ -1,6 +1,6 @@
 # Sourced by the scenarios that are shell scripts: an instance of their own below $TMP, its server, tokens, requests by curl,
 # caught mails.  Needs TMP and PLI (t/run sets them).  Everything started here is stopped by its process id when the
-# script ends.  Ports: the first free one from ${PLI_TEST_PORT:-23000} on.
+# script ends.  Ports: see port.js.
 #
 #   instance_make [option of init]…   $D, entity "New York", admin@example.org; settings appended from $CONF
 #   instance_serve / instance_stop    $PID, $URL, $CA; a stop that does not end with 0 is a failure
