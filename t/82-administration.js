@@ -3,9 +3,7 @@
 // once, each act stands in the journal with who did it, nobody reaches beyond his entity or takes his own rights, what was typed wrongly
 // stays, an old proof of identity is asked for anew; with and without JavaScript; and it looks right everywhere.
 'use strict';
-const fs = require('fs');
-const path = require('path');
-const { Instance, check, same, main, PASSWORD, TMP } = require('./lib/pli.js');
+const { Instance, check, same, main, PASSWORD } = require('./lib/pli.js');
 const B = require('./lib/browser.js');
 const { lookAtAll } = require('./lib/look.js');
 
@@ -43,10 +41,18 @@ main(async () => {
 		await Promise.all([page.waitForNavigation(), page.click('form.sheet button[type=submit]')]);
 		same(new URL(page.url()).pathname, '/admin/invitations', 'the invitation is sent');
 		check((await page.innerText('table.people')).includes(email), 'and waits in the list');
+		const link = new URL((await i.mail(email)).links[0]);
 		await Promise.all([page.waitForNavigation(), page.click('.acts-cell button')]);
-		same(i.one("SELECT COUNT(*) FROM signin_link WHERE kind = 'setup' AND used IS NULL"), 1, 'sent again: the older link is over');
-		fs.writeFileSync(path.join(TMP, 'new.password'), NEW_PASSWORD + '\n');
-		i.verb('user', 'password', i.dir, email, '--password-file', path.join(TMP, 'new.password'));
+		const second = new URL((await i.mail(email, 2)).links[0]);
+		check(link.pathname !== second.pathname, 'sent again: another link');
+		const guest = await B.open(browser, i, { ...B.PHONE, javaScriptEnabled, name: 'guest ' + tag }, ['status of 410', 'status of 404']);
+		const theirs = await guest.newPage();
+		same((await theirs.goto(link.href)).status(), 410, 'the older link is over');
+		await theirs.goto(second.href);
+		for (const field of await theirs.$$('input[type=password]'))
+			await field.fill(NEW_PASSWORD);
+		await Promise.all([theirs.waitForNavigation(), theirs.click('form button.main')]);
+		await guest.close();
 		const session = await i.signedIn(email, { password: NEW_PASSWORD });
 		same((await session.get('/letters')).status, 200, 'the person is in');
 		await page.goto(i.url + '/admin/invitations');
