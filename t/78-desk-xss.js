@@ -9,6 +9,7 @@ const browser = require('./lib/browser.js');
 const desk = require('./lib/desk.js');
 const PAYLOADS = require('./lib/payloads.js');
 
+const REFUSED = ['status of 422'];	/* a search of too many words says so on its page */
 const cut = (text, bytes) => {
 	let s = text;
 	while (Buffer.byteLength(s) > bytes)
@@ -72,8 +73,8 @@ main(async () => {
 	const chrome = await browser.launch();
 	try {
 		const known = {};
-		const guarded = await browser.open(chrome, i, { ...browser.DESKTOP, name: 'guarded' });
-		const bare = await browser.open(chrome, i, { ...browser.DESKTOP, name: 'without policy', bypassCSP: true });
+		const guarded = await browser.open(chrome, i, { ...browser.DESKTOP, name: 'guarded' }, REFUSED);
+		const bare = await browser.open(chrome, i, { ...browser.DESKTOP, name: 'without policy', bypassCSP: true }, REFUSED);
 		const pages = [['guarded', guarded, await guarded.newPage()], ['bare', bare, await bare.newPage()]];
 		const all = [['A harmless word', 'and another'], ...PAYLOADS.map((p, k) => [p, PAYLOADS[(k + 1) % PAYLOADS.length]])];
 		for (const [k, [payload, next]] of all.entries()) {

@@ -126,6 +126,7 @@ void desk_letter_put(struct door_call *c, struct view *item, const struct letter
 	view_str(item, "badge", locale_text(c->locale, pool_fmt(c->pool, "state.%s", letter->state)));
 	view_str(item, "colour", desk_state_class(letter->state));
 	view_str(item, "progress", desk_progress(c, letter));
+	view_bool(item, "bar", !str_eq(letter->state, "failed"));
 	view_int(item, "read", read_count(letter));
 	view_int(item, "all", letter->recipient_count);
 }

@@ -163,6 +163,7 @@ static void sheet_put(struct door_call *c, struct view *v, const struct letter *
 	view_str(v, "sent", desk_moment(c, l->sent_us, true));
 	view_str(v, "deposited", desk_moment(c, l->created_us, true));
 	answer_date(c, v, "expires", "expires_iso", l->expires_us);
+	view_bool(v, "sending", str_eq(l->state, "created"));
 	view_bool(v, "is_over", l->expires_us <= clock_now_us());
 	view_bool(v, "has_password", !str_eq(l->password, "none"));
 	view_bool(v, "sees_bcc", sees_bcc);
