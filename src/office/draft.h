@@ -67,7 +67,8 @@ MUST enum pli_status draft_send(struct office *office, const struct principal *w
 
 /* The API's JSON of one draft. */
 void draft_json(const struct draft *draft, struct buf *out);
-/* Last changed first; fn is called for each; PLI_AGAIN from it ends the page with this one.  cursor NULL: from the newest; *next_r: the cursor of the next page, NULL at the end. */
+/* Last changed first; fn is called for each; PLI_AGAIN from it ends the page with this one.  cursor NULL: from the newest; *next_r: the
+ * cursor of the next page, NULL at the end. */
 typedef enum pli_status draft_fn(void *arg, const struct draft *draft, struct err *err);
 MUST enum pli_status draft_list(struct office *office, const struct principal *who, struct pool *pool, const char *cursor, unsigned limit,
 				draft_fn *fn, void *arg, const char **next_r, struct err *err);
