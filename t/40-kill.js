@@ -183,7 +183,10 @@ async function backAgain(i, killed, begin, what) {
 
 // kill(pid) may find it ended: then something else is wrong, and it shows.
 async function killOne(i, who, nth) {
-	const children = i.children(), form = nth % 3;
+	const form = nth % 3;
+	let children;
+	// One that has just been started gets its name after a moment.
+	await until(`${who} is there`, () => (children = i.children()) && (who === 'all' || children[who]), 5);
 	const victims = who !== 'all' ? [children[who]] : form === 0 ? Object.values(children) : form === 1 ? [i.server.pid, ...Object.values(children)] : [i.server.pid];
 	const begin = Date.now();
 	for (const pid of victims)
