@@ -210,7 +210,7 @@ static void choices_put(struct door_call *c, struct view *v, const struct asked 
 	options_put(c, v, "states", "state.", counts->states, a->query.state);
 	options_put(c, v, "users", NULL, counts->users, a->query.user);
 	for (unsigned i = 0; i < 4; i++)
-		option_add(v, "periods", PERIODS[i], locale_text(c->locale, pool_fmt(c->pool, "journal.period_%s", i < 3 ? PERIODS[i] : "all")),
+		option_add(v, "periods", PERIODS[i], locale_text(c->locale, pool_fmt(c->pool, "journal.period.%s", i < 3 ? PERIODS[i] : "all")),
 			   counts->periods[i], period ? period : "");
 	view_bool(v, "capped", counts->capped);
 }
@@ -222,7 +222,7 @@ static void chips_put(struct door_call *c, struct view *v, const struct asked *a
 		const char *name, *key, *group;
 	} CHIPS[] = {
 		{ "q", "journal.chip_q", NULL }, { "type", "journal.type", "type." }, { "state", "journal.state", "state." },
-		{ "user", "journal.user", NULL }, { "period", "journal.period", "journal.period_" }, { "from", "journal.from", NULL },
+		{ "user", "journal.user", NULL }, { "period", "journal.period", "journal.period." }, { "from", "journal.from", NULL },
 		{ "to", "journal.to", NULL }, { "letter", "journal.chip_letter", NULL },
 	};
 

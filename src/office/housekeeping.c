@@ -82,7 +82,8 @@ static enum pli_status visits_fn(struct db_tx *tx, void *arg, struct err *err)
 		st = journal_add(r->office->parts.journal, tx,
 				 &(struct journal_event){ .ev = "notice.opened", .actor = &SYSTEM, .entity = &v->entity,
 							  .letter = &v->letter, .recipient = &v->recipient,
-							  .owner = &v->owner, .hidden = v->hidden, .d_json = pool_fmt(tx->pool, "{\"hour\":\"%s\",\"visits\":%lld}", hour,
+							  .owner = &v->owner, .hidden = v->hidden,
+							  .d_json = pool_fmt(tx->pool, "{\"hour\":\"%s\",\"visits\":%lld}", hour,
 									     (long long)v->visits) },
 				 err);
 	}

@@ -155,8 +155,8 @@ void search_terms(struct pool *pool, const uint8_t meta_key[32], const struct le
 
 enum pli_status search_add(struct db_tx *tx, const struct letter *letter, const struct search_terms *terms, struct err *err)
 {
-	return db_run(tx->conn, NULL, err, ADD, "uiuubb", &letter->entity, (int64_t)letter->number, &letter->letter, &letter->account, terms->open, terms->open_n,
-		      terms->hidden, terms->hidden_n);
+	return db_run(tx->conn, NULL, err, ADD, "uiuubb", &letter->entity, (int64_t)letter->number, &letter->letter, &letter->account,
+		      terms->open, terms->open_n, terms->hidden, terms->hidden_n);
 }
 
 /* ---- of a query ---- */
