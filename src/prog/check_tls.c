@@ -155,7 +155,8 @@ void check_evidence(struct check *c)
 		if (instance_read(c->pool, c->instance->folder_fd[FOLDER_PUBLIC], files[i], PEM_MAX_BYTES, &text, &n, &err) == PLI_OK)
 			x = first_certificate(text);
 		if (!x)
-			check_say(c, CHECK_WRONG, "It is in your copies; whoever verifies a proof needs it.", "public/%s is missing or cannot be read", files[i]);
+			check_say(c, CHECK_WRONG, "It is in your copies; whoever verifies a proof needs it.",
+				  "public/%s is missing or cannot be read", files[i]);
 		else
 			dates(c, x, pool_fmt(c->pool, "public/%s", files[i]), 180, "Proofs made so far stay good; new ones need a new certificate.");
 		X509_free(x);

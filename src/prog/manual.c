@@ -100,8 +100,9 @@ static const char outro[] =
 	".TP\n.B NOTIFY_SOCKET\nWhere\n.B pli serve\ntells a service manager that it is ready.\n"
 	".SH EXIT STATUS\n"
 	"Those of\n.BR sysexits (3):\n"
-	"0 done; 64 wrong usage; 65 wrong data, or a proof or journal that does not verify; 66 no such instance, letter or file; 67 the system users are missing; "
-	"69 no server there; 70 a fault of the program; 73 cannot be created; 74 a disk or a connection failed; 75 try again later; 77 not allowed; 78 wrong settings.\n"
+	"0 done; 64 wrong usage; 65 wrong data, or a proof or journal that does not verify; 66 no such instance, letter or file;\n"
+	"67 the system users are missing; 69 no server there; 70 a fault of the program; 73 cannot be created;\n"
+	"74 a disk or a connection failed; 75 try again later; 77 not allowed; 78 wrong settings.\n"
 	".SH SIGNALS\n"
 	"To\n.BR \"pli serve\" :\nSIGTERM and SIGINT end it within ten seconds, with 0; SIGHUP is\n.BR \"pli reload\" .\n"
 	".SH SEE ALSO\n.BR pli.conf (5),\n.BR openssl (1)\n";
