@@ -250,3 +250,28 @@ enum pli_status directory_kek(struct directory *directory, const char *purpose, 
 		kek_remember(directory, purpose, entity, period, kid_r);
 	return st;
 }
+
+enum pli_status directory_rows_each(struct directory *d, const struct directory_listing *listing, void *arg, struct err *err)
+{
+	AUTO_POOL pool = pool_new();
+	AUTO_BUF list = { 0 };		/* pointers to rows */
+	struct db_conn *conn = db_reader_take(d->db);
+	struct db_rows rows = { 0 };
+	enum pli_status st = db_query(conn, &rows, err, listing->sql, "");
+
+	while (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK) {
+		void *row = pool_alloc(pool, listing->row_bytes);
+		st = listing->copy(&rows, pool, row, err);
+		buf_add(&list, &row, sizeof(row));
+	}
+	db_end(&rows);
+	db_reader_give(d->db, conn);
+	if (st == PLI_ABSENT)
+		st = PLI_OK;
+	for (size_t at = 0; st == PLI_OK && at < list.n; at += sizeof(void *)) {
+		void *row;
+		memcpy(&row, list.p + at, sizeof(row));
+		st = listing->tell(d, pool, row, arg, err);
+	}
+	return st;
+}

@@ -70,6 +70,16 @@ void directory_known_free(struct directory_known *known);
 /* Texts shown in a journal row that concerns no letter: {entity, siren, user}. */
 struct pool;
 const char *directory_shown(struct pool *pool, const char *entity_name, const char *siren, const char *user);
+/* Every row of a query: copied into row_bytes of memory by `copy` while the reader is out, and, once it is given back, unsealed and
+ * told by `tell`.  Who tells may so use the database himself. */
+struct db_rows;
+struct directory_listing {
+	const char *sql;
+	size_t row_bytes;
+	enum pli_status (*copy)(struct db_rows *rows, struct pool *pool, void *row_r, struct err *err);
+	enum pli_status (*tell)(struct directory *d, struct pool *pool, void *row, void *arg, struct err *err);
+};
+MUST enum pli_status directory_rows_each(struct directory *d, const struct directory_listing *listing, void *arg, struct err *err);
 /* After any change of accounts or tokens. */
 void directory_bearers_drop(struct directory *d);
 /* Look-up of an account by its e-mail address, whatever the case of its letters. */

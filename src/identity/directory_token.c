@@ -205,32 +205,30 @@ static enum pli_status row_unseal(struct directory *d, struct pool *pool, struct
 	return st;
 }
 
+static enum pli_status listed_copy(struct db_rows *rows, struct pool *pool, void *row_r, struct err *err)
+{
+	return row_copy(rows, pool, row_r, err);
+}
+
+struct token_told {
+	directory_token_fn *fn;
+	void *arg;
+};
+
+static enum pli_status listed_tell(struct directory *d, struct pool *pool, void *row, void *arg, struct err *err)
+{
+	struct token_row *r = row;
+	const struct token_told *told = arg;
+	enum pli_status st = row_unseal(d, pool, r, err);
+
+	return st == PLI_OK ? told->fn(told->arg, &r->token, err) : st;
+}
+
 enum pli_status directory_token_each(struct directory *d, directory_token_fn *fn, void *arg, struct err *err)
 {
-	AUTO_POOL pool = pool_new();
-	AUTO_BUF list;			/* struct token_row, one after the other */
-	struct db_conn *conn = db_reader_take(d->db);
-	struct db_rows rows = { 0 };
-	enum pli_status st = db_query(conn, &rows, err, TOKEN_ALL, "");
+	const struct directory_listing listing = { TOKEN_ALL, sizeof(struct token_row), listed_copy, listed_tell };
 
-	buf_init(&list);
-	while (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK) {
-		struct token_row row = { 0 };
-		st = row_copy(&rows, pool, &row, err);
-		buf_add(&list, &row, sizeof(row));
-	}
-	db_end(&rows);
-	db_reader_give(d->db, conn);
-	if (st == PLI_ABSENT)
-		st = PLI_OK;
-	for (size_t at = 0; st == PLI_OK && at < list.n; at += sizeof(struct token_row)) {
-		struct token_row row;
-		memcpy(&row, list.p + at, sizeof(row));
-		st = row_unseal(d, pool, &row, err);
-		if (st == PLI_OK)
-			st = fn(arg, &row.token, err);
-	}
-	return st;
+	return directory_rows_each(d, &listing, &(struct token_told){ fn, arg }, err);
 }
 
 /* ---- who holds it ---- */
