@@ -2,7 +2,8 @@
  * members absent rather than null:
  *   act{lvl, m, s?} ch corr? d{}? ent? etsi? ev h{}? ip? log prev? r? salt seq t tls? v
  * log = origin of the log, corr = letter id, ent = entity id, r = recipient id, act.s = account id, m = method
- * (api-token, link, link+password, password, password+totp, system, cli), lvl = 0..4, ch = channel (api web mail cli system), prev = leaf hash (hex) of the previous
+ * (api-token, link, link+password, password, password+totp,
+ * system, cli), lvl = 0..4, ch = channel (api web mail cli system), prev = leaf hash (hex) of the previous
  * entry of the same chain, salt = 32 hex digits, h = digests (hex), etsi = the event's own (event.h).
  * Inside d and h: strings, integers, booleans, objects, in d arrays too; member names of [A-Za-z0-9_.-].  Leaf hash = SHA-256(0x00 ‖ bytes) (RFC 6962).
  * No person is named: `h.sheet` binds what is shown, SHA-256(64 hex digits of the sheet's own salt ‖ canonical sheet). */

@@ -119,7 +119,9 @@ enum pli_status page_link(struct door_call *c, struct err *err)
 /* What is wrong with a password that somebody chose. */
 const char *portal_password_fault(struct door_call *c, const struct err *err)
 {
-	return locale_text(c->locale, str_eq(err->type, "common-password") ? "setpass.common" : "setpass.length");
+	bool common = str_eq(err->type, "common-password");
+
+	return locale_text(c->locale, common ? "setpass.common" : "setpass.length");
 }
 
 enum pli_status page_link_post(struct door_call *c, struct err *err)
