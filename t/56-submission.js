@@ -91,6 +91,10 @@ async function simple() {
 		check(got.page.includes(part), 'the page shows as typed: ' + part, got.page.slice(got.page.indexOf('Bonjour') - 200, got.page.indexOf('Bonjour') + 600));
 	check(!/<(li|strong|em|pre|code)>/.test(got.page.slice(got.page.indexOf('Bonjour'))), 'and nothing of it as markup');
 	same((await s.send(ME, ['one@example.net'], mail('one@example.net', 'Again', 'x'))).code, 250, 'a second one on the same connection');
+	same((await s.send(ME, ['seen@example.net', 'secret@example.net'], mail('seen@example.net', 'A Bcc line', 'x', ['Bcc: Secret <secret@example.net>', 'Bcc: nobody@example.net']))).code, 250, 'a mail program that leaves its Bcc line in');
+	same(kinds(await get((await newest()).id)), ['to:seen@example.net', 'bcc:secret@example.net'], 'hides it all the same');
+	const seen = await received('seen@example.net');
+	check(!seen.page.includes('secret@') && !spawnSync('grep', ['-r', 'secret@', seen.dir], { encoding: 'utf8' }).stdout, 'from the others');
 	const rows = (await i.request('GET', '/api/v1/journal?limit=50', { token })).json;
 	const accepted = (rows.entries || rows.lines || rows.journal || Object.values(rows)[0]).find((e) => e.event === 'deposit.accepted');
 	same([accepted.channel, accepted.ip, /^TLSv1\.[23]$/.test(accepted.tls)], ['smtp', '127.0.0.1', true], 'the entry says by which door');
@@ -281,15 +285,21 @@ async function strangers() {
 		same(q.code, 501, bad.slice(0, 14) + ' malformed or given up');
 		t.close();
 	}
-	const revoked = i.token(ME);
-	const t = await open();
-	same((await t.auth(ME, revoked)).code, 235, 'a second token');
-	const id = JSON.parse(i.verb('token', 'list', i.dir, '--json')).find((x) => x.email === ME && !x.revoked && x.id !== undefined);
-	const list = JSON.parse(i.verb('token', 'list', i.dir, '--json')).filter((x) => x.email === ME);
-	i.verb('token', 'revoke', i.dir, (list[list.length - 1].id || list[list.length - 1].token));
-	const m = await t.cmd(`MAIL FROM:<${ME}>`);
-	check(m.code === 530 || (list.length > 1 && (await signedIn().then((x) => { x.close(); return false; }, () => true))), 'a token that is revoked ends the right at once', m.all + JSON.stringify(id));
+	const brief = i.user('brief@example.org'), again = i.token('brief@example.org');
+	const idsOf = () => JSON.parse(i.verb('token', 'list', i.dir, '--json')).filter((x) => x.email === 'brief@example.org' && !x.revoked).map((x) => x.token);
+	same(idsOf().length, 2, 'two tokens');
+	const t = await open(), u = await open();
+	same([(await t.auth('brief@example.org', brief)).code, (await u.auth('brief@example.org', again)).code], [235, 235], 'each signs in');
+	await u.cmd('MAIL FROM:<brief@example.org>');
+	await u.cmd('RCPT TO:<a@example.net>');
+	same((await u.cmd('DATA')).code, 354, 'one has begun to send');
+	for (const id of idsOf())
+		i.verb('token', 'revoke', i.dir, id);
+	same((await t.cmd('MAIL FROM:<brief@example.org>')).code, 530, 'a token that is revoked ends the right at once');
+	u.write(stuffed(mail('a@example.net', 'Too late', 'x').replace(ME, 'brief@example.org')));
+	same((await u.reply()).code, 530, 'also in the middle of a mail');
 	t.close();
+	u.close();
 	// A browser that is led here by another name in the same certificate.
 	const h = await open(null);
 	h.write('POST / HTTP/1.1\r\nHost: localhost\r\n\r\n');

@@ -329,6 +329,9 @@ static void message_use(struct smtp_session *s, struct incoming *in)
 	if (in->st == PLI_OK)
 		in->st = ostream_finish(in->spool, &in->why);
 	EVP_DigestFinal_ex(in->digest, sha256, &n);
+	/* A message may take hours to come: the right may have ended meanwhile. */
+	if (in->st == PLI_OK && !s->lmtp)
+		in->st = still_may(s, &in->why);
 	if (in->st != PLI_OK)
 		refuse_all(s, &in->why);
 	else if (s->lmtp)
