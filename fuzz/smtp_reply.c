@@ -22,15 +22,13 @@ static void check(const char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct reply reply = { 0 };
-	char out[REPLY_MAX + 1], again[REPLY_MAX + 1];
+	char out[REPLY_MAX + 1];
 	const char *p = (const char *)data, *end = p + size;
 
 	reply_clean(out, p, size);
 	check(out);
 	for (const char *c = out; *c; c++)
 		assert(*c != '@' || c == out || !is_word(c[-1]) || !is_word(c[1]));
-	reply_clean(again, out, strlen(out));
-	assert(strcmp(out, again) == 0 || strchr(out, '@'));
 	while (p < end) {
 		const char *lf = memchr(p, '\n', (size_t)(end - p));
 		size_t n = lf ? (size_t)(lf - p) + 1 : (size_t)(end - p);
