@@ -65,8 +65,7 @@ static void head_pseudo(struct http2_head *h, struct head_span name, struct head
 /* RFC 9113 section 8.2.2. */
 static bool head_is_of_connection(struct head_span name, struct head_span value)
 {
-	static const char *const names[] = { "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade",
-					     "http2-settings" };
+	static const char *const names[] = { "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (span_equals(name, names[i]))

@@ -4,6 +4,7 @@
 const { spawn, spawnSync, execFileSync } = require('child_process');
 const crypto = require('crypto');
 const fs = require('fs');
+const http2 = require('http2');
 const https = require('https');
 const net = require('net');
 const path = require('path');
@@ -87,6 +88,7 @@ class Instance {
 		this.log = path.join(TMP, name + '.log');
 		this.tokens = {};
 		this.deathsExpected = false;
+		this.http2 = !!process.env.PLI_TEST_HTTP2;
 	}
 
 	make({ conf = '', lang = 'fr', entity = 'New York', more = [] } = {}) {
@@ -152,6 +154,8 @@ class Instance {
 		if (!this.server || this.exit)
 			return this.exit;
 		this.agent.destroy();
+		if (this.kept)
+			this.kept.close();
 		this.agent = new https.Agent({ keepAlive: true, maxSockets: 64, ca: this.ca });
 		const begin = Date.now();
 		this.server.kill('SIGTERM');
@@ -235,12 +239,51 @@ class Instance {
 		return this.tokens[email];
 	}
 
+	// A session of HTTP/2; the one that is kept unless another is wanted.
+	session(own = false) {
+		if (!own && this.kept && !this.kept.closed && !this.kept.destroyed)
+			return this.kept;
+		const session = http2.connect(this.url, { ca: this.ca, lookup: (name, options, done) => options.all ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4) });
+		session.on('error', () => 0);
+		session.on('goaway', () => session.close());
+		if (!own)
+			this.kept = session;
+		return session;
+	}
+
+	request2(method, target, all, body, own, timeout) {
+		const session = this.session(own), fields = { ':method': method, ':path': target };
+		for (const [name, value] of Object.entries(all))
+			fields[name.toLowerCase() === 'host' ? ':authority' : name.toLowerCase()] = value;
+		return new Promise((done, fail) => {
+			const parts = [], stream = session.request(fields, { endStream: body === undefined });
+			let head = null;
+			session.once('error', fail);
+			stream.setTimeout(timeout, () => stream.destroy(new Error(`no answer in ${timeout} ms: ${method} ${target}`)));
+			stream.on('response', (h) => { head = h; });
+			stream.on('data', (p) => parts.push(p));
+			stream.on('error', fail);
+			stream.on('close', () => {
+				session.removeListener('error', fail);
+				if (own)
+					session.close();
+				if (!head)
+					return fail(new Error(`reset with ${stream.rstCode}: ${method} ${target}`));
+				done(new Answer(head[':status'], head, Buffer.concat(parts)));
+			});
+			stream.end(body);
+		});
+	}
+
+	// Over HTTP/1.1; or over HTTP/2 when this.http2 is set.
 	request(method, target, { headers = {}, body, token, agent, timeout = 30000 } = {}) {
 		const all = { ...headers };
 		if (token)
 			all.Authorization = 'Bearer ' + token;
 		if (body !== undefined && !Object.keys(all).some((k) => k.toLowerCase() === 'content-length'))
 			all['Content-Length'] = Buffer.byteLength(body);
+		if (this.http2)
+			return this.request2(method, target, { Host: 'localhost:' + this.port, ...all }, body, agent === false, timeout);
 		return new Promise((done, fail) => {
 			const req = https.request({ host: '127.0.0.1', port: this.port, servername: 'localhost', method, path: target, ca: this.ca,
 				headers: { Host: 'localhost:' + this.port, ...all }, agent: agent === undefined ? this.agent : agent, timeout }, (res) => {
