@@ -143,7 +143,7 @@ static void large_heads(void **state)
 	struct h2 h;
 	char value[9000];
 	const char *two[] = { "x", value, "y", value, NULL }, *one[] = { "x", value, NULL };
-	char names[HEAD_FIELDS_TRIED][8];
+	char names[HEAD_FIELDS_TRIED][16];
 	nghttp2_nv nv[HEAD_FIELDS_TRIED + 4] = { h2_nv(":method", "GET"), h2_nv(":scheme", "https"),
 						 h2_nv(":authority", "localhost"), h2_nv(":path", "/") };
 	int32_t id;

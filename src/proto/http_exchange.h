@@ -1,5 +1,5 @@
 /* The engine's half of an exchange: body, jobs, response.  It knows nothing of how a wire writes heads or frames;
- * HTTP/1 (and later HTTP/2) drives it from its loop thread, and is told by changed() when to look again.
+ * HTTP/1 and HTTP/2 drive it from their loop thread, and are told by changed() when to look again.
  *
  * The border between threads: an exchange belongs to its loop, but for the one job that may be out at a time
  * (`busy`).  A job comes back by a post to the loop, or is the last one and frees the exchange.  When the peer leaves
