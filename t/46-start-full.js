@@ -42,7 +42,7 @@ main(async () => {
 	if (!check(!i.exit, 'it starts on a full disk', i.logTail()))
 		return;
 	same((await i.request('GET', '/readyz')).status, 503, 'it is not ready for deposits');
-	for (const page of ['/', '/ca.pem', link])
+	for (const page of ['/sign-in', '/about', '/ca.pem', link])
 		same((await i.request('GET', page)).status, 200, page);
 	for (const page of ['/api/v1/letters', made.headers.location, '/api/v1/journal'])
 		same((await i.request('GET', page, { token })).status, 200, page);
