@@ -23,11 +23,11 @@
 struct mail_link {
 	void (*broken)(void *arg);
 	void *arg;
-	pthread_mutex_t turn;		/* one message at a time */
-	int fd;				/* under turn; -1: none */
+	int fd;				/* of whoever has the turn, as `in` is; -1: none */
 	struct buf in;
 	pthread_mutex_t lock;		/* of what follows */
 	pthread_cond_t came;
+	bool busy;			/* somebody has the turn: one message at a time */
 	int next;			/* a newer line, not yet taken; -1: none */
 };
 
@@ -37,7 +37,6 @@ struct mail_link *mail_link_new(void (*broken)(void *arg), void *arg)
 	pthread_condattr_t attr;
 
 	*l = (struct mail_link){ .broken = broken, .arg = arg, .fd = -1, .next = -1 };
-	pthread_mutex_init(&l->turn, NULL);
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -58,7 +57,6 @@ void mail_link_free(struct mail_link *link)
 	buf_free(&link->in);
 	pthread_cond_destroy(&link->came);
 	pthread_mutex_destroy(&link->lock);
-	pthread_mutex_destroy(&link->turn);
 	mem_free(link);
 }
 
@@ -68,7 +66,7 @@ void mail_link_set(struct mail_link *link, int fd)
 	if (link->next >= 0)
 		close(link->next);
 	link->next = fd;
-	pthread_cond_signal(&link->came);
+	pthread_cond_broadcast(&link->came);
 	pthread_mutex_unlock(&link->lock);
 }
 
@@ -79,6 +77,28 @@ static struct timespec in_seconds(int s)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	t.tv_sec += s;
 	return t;
+}
+
+static enum pli_status turn_take(struct mail_link *l, struct err *err)
+{
+	struct timespec until = in_seconds(TURN_S);
+	bool taken;
+
+	pthread_mutex_lock(&l->lock);
+	while (l->busy && pthread_cond_timedwait(&l->came, &l->lock, &until) != ETIMEDOUT)
+		;
+	taken = !l->busy;
+	l->busy = true;
+	pthread_mutex_unlock(&l->lock);
+	return taken ? PLI_OK : err_set(err, PLI_BUSY, "Too many mails are being read just now.");
+}
+
+static void turn_give(struct mail_link *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->busy = false;
+	pthread_cond_broadcast(&l->came);
+	pthread_mutex_unlock(&l->lock);
 }
 
 static void drop(struct mail_link *l)
@@ -277,12 +297,11 @@ static enum pli_status answer_read(struct mail_link *l, struct answer *a, struct
 enum pli_status mail_link_read(struct mail_link *link, enum mail_kind kind, struct istream *message, uint64_t size,
 			       mail_link_fn *fn, void *arg, struct err *err)
 {
-	struct timespec until = in_seconds(TURN_S);
 	struct answer a = { .fn = fn, .arg = arg, .st = PLI_OK };
-	enum pli_status st;
+	enum pli_status st = turn_take(link, err);
 
-	if (pthread_mutex_clocklock(&link->turn, CLOCK_MONOTONIC, &until) != 0)
-		return err_set(err, PLI_BUSY, "Too many mails are being read just now.");
+	if (st != PLI_OK)
+		return st;
 	st = line_take(link, err);
 	if (st == PLI_OK)
 		st = give(link, kind, message, size, err);
@@ -294,7 +313,7 @@ enum pli_status mail_link_read(struct mail_link *link, enum mail_kind kind, stru
 			link->broken(link->arg);
 		drop(link);
 	}
-	pthread_mutex_unlock(&link->turn);
+	turn_give(link);
 	if (st == PLI_OK && a.st != PLI_OK) {
 		if (err)
 			*err = a.why;
