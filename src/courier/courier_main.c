@@ -44,6 +44,7 @@ static enum pli_status prepare(struct err *err)
 		return err_set(err, PLI_BUG, "libcurl does not start");
 	/* Later no code can be loaded: the modules that nsswitch.conf of a usual system names for hosts, as far as they are there. */
 	for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++)
+		/* cppcheck-suppress leakReturnValNotUsed ; kept for the process's life */
 		if (!dlopen(modules[i], RTLD_NOW))
 			(void)dlerror();
 	/* Reads the resolver's configuration; the answer does not matter. */

@@ -385,7 +385,7 @@ enum pli_status desk_new_post(struct door_call *c, struct err *err)
 enum pli_status desk_edit_post(struct door_call *c, struct err *err)
 {
 	struct posted p = { 0 };
-	struct draft *d;
+	struct draft *d = NULL;
 	struct err fault = { 0 };
 	enum pli_status st = posted_read(c, &p, err);
 

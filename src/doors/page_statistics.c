@@ -241,13 +241,14 @@ static void fault_put(struct door_call *c, struct view *v, const struct page_fil
 {
 	const char *by = page_filter_get(filter, "by"), *from = page_filter_get(filter, "from"), *to = page_filter_get(filter, "to");
 	enum statistics_by chosen = str_eq(by, "week") ? STATISTICS_WEEK : str_eq(by, "month") ? STATISTICS_MONTH : STATISTICS_DAY;
+	const char *fault;
 
 	by_put(c, v, filter, chosen);
 	view_str(v, "by", BY[chosen]);
 	view_str(v, "from", from ? from : "");
 	view_str(v, "to", to ? to : "");
-	view_str(v, str_eq(err->field, "to") ? "fault_to" : "fault_from",
-		 locale_text(c->locale, str_eq(err->type, "too-long") ? "stats.fault_long" : "journal.fault_date"));
+	fault = str_eq(err->type, "too-long") ? "stats.fault_long" : "journal.fault_date";
+	view_str(v, str_eq(err->field, "to") ? "fault_to" : "fault_from", locale_text(c->locale, fault));
 }
 
 enum pli_status page_statistics(struct door_call *c, struct err *err)

@@ -82,7 +82,8 @@ struct letter_counts {
 	unsigned most, letters, waiting, read, failed, drafts;
 };
 MUST enum pli_status letter_count(struct office *office, const struct principal *who, struct letter_counts *counts_r, struct err *err);
-/* {letters:[…], next} newest first; state "draft": drafts, last changed first; state NULL = any; q: words as search.h says, NULL = any; cursor NULL = from the newest. */
+/* {letters:[…], next} newest first; state "draft": drafts, last changed first; state NULL = any; q: words as search.h says, NULL = any;
+ * cursor NULL = from the newest. */
 MUST enum pli_status letter_list(struct office *office, const struct principal *who, struct pool *pool, const char *state,
 				 const char *q, const char *cursor, unsigned limit, struct buf *json_out, struct err *err);
 /* Notices again: to the addresses given or to all (NULL); also to those who have read; links stay valid (B28).  key: the

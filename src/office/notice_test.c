@@ -52,10 +52,8 @@ static void settle(const struct notice_job *job, int outcome, const char *reply,
 	OK(notice_settle(in.office, &r, 1, &err));
 }
 
-static int64_t one(const char *column)
-{
-	return instance_count(&in, pool_fmt(in.pool, "SELECT COALESCE(%s, 0) FROM notice ORDER BY created DESC LIMIT 1", column));
-}
+/* A column of the youngest notice. */
+#define YOUNGEST(column) instance_count(&in, "SELECT COALESCE(" column ", 0) FROM notice ORDER BY created DESC LIMIT 1")
 
 static const struct letter_recipient *look(const struct uuid *letter)
 {
@@ -70,7 +68,7 @@ static const struct letter_recipient *look(const struct uuid *letter)
 /* Seconds from now until it is due again. */
 static int64_t wait_s(void)
 {
-	return (one("due") - clock_now_us()) / SECOND_US;
+	return (YOUNGEST("due") - clock_now_us()) / SECOND_US;
 }
 
 static void due_now(void)
@@ -88,7 +86,7 @@ static void put_off_by_the_settings(void **state)
 	for (unsigned i = 0; i < 4; i++) {
 		settle(&job, NOTICE_RETRY, "450 4.2.0 later", 0);
 		assert_in_range(wait_s(), SPANS[i] * 4 / 5 - 2, SPANS[i] * 6 / 5 + 2);
-		assert_int_equal(one("tries"), i + 1);
+		assert_int_equal(YOUNGEST("tries"), i + 1);
 		assert_int_equal(lease(&again, 1), 0);
 		assert_string_equal(look(&letter)->state, "pending");
 		assert_string_equal(look(&letter)->reply, "450 4.2.0 later");
@@ -97,13 +95,12 @@ static void put_off_by_the_settings(void **state)
 		assert_string_equal(again.message_id, job.message_id);
 	}
 	/* The last try stands at the end of its time, not behind it; then it has failed, in the last words. */
-	instance_run(&in, pool_fmt(in.pool, "UPDATE notice SET created = %lld WHERE due IS NOT NULL",
-				   (long long)(clock_now_us() - 48 * 3600 * SECOND_US + 100 * SECOND_US)));
+	instance_run(&in, "UPDATE notice SET created = (CAST(strftime('%s', 'now') AS INTEGER) - 48 * 3600 + 100) * 1000000 WHERE due IS NOT NULL");
 	settle(&job, NOTICE_RETRY, "450 4.2.0 later", 0);
 	assert_in_range(wait_s(), 95, 101);
 	instance_run(&in, "UPDATE notice SET created = created - 200000000 WHERE due IS NOT NULL");
 	settle(&job, NOTICE_RETRY, "450 4.2.0 never", 0);
-	assert_int_equal(one("due"), 0);
+	assert_int_equal(YOUNGEST("due"), 0);
 	assert_string_equal(look(&letter)->state, "failed");
 	assert_string_equal(look(&letter)->reply, "450 4.2.0 never");
 	assert_int_equal(look(&letter)->sends, 0);
@@ -120,8 +117,8 @@ static void away_counts_against_none(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 20; i++)
 		settle(&job, NOTICE_AWAY, "no connection to the relay: refused", at);
-	assert_int_equal(one("tries"), 0);
-	assert_true(one("due") == at);
+	assert_int_equal(YOUNGEST("tries"), 0);
+	assert_true(YOUNGEST("due") == at);
 	assert_string_equal(look(&letter)->reply, "no connection to the relay: refused");
 	/* Yet not for ever. */
 	instance_run(&in, "UPDATE notice SET created = 1 WHERE due IS NOT NULL");
