@@ -248,11 +248,12 @@ async function links(i) {
 	same(i.one("SELECT COUNT(*) FROM journal WHERE event = 'password.changed' AND account = (SELECT account FROM session ORDER BY created DESC LIMIT 1)"), 1, 'one entry');
 
 	// An expired one, a replaced one, a disabled account's.
+	const inMails = () => i.mails(email).flatMap((m) => m.links).filter((l) => l.includes('/password/'));
 	const ask = async () => {
-		const n = i.mails(email).length;
+		const n = inMails().length;
 		await b.get('/forgotten');
 		await b.post('/forgotten', { email });
-		return new URL((await i.mail(email, n + 1)).links[0]).pathname;
+		return new URL((await until('a mail with a link', () => inMails()[n]))).pathname;
 	};
 	const older = await ask(), newer = await ask();
 	same((await b.get(older)).status, 410, 'a newer link ends the older one');
@@ -271,7 +272,7 @@ async function sessions(i) {
 	await b.signIn(email);
 	check(b.jar['__Host-s'] && b.jar['__Host-s'] !== planted, 'sign-in makes a value of its own');
 	same(i.one(`SELECT COUNT(*) FROM session WHERE session_hash = X'${hash(planted)}'`), 0, 'the planted one is nobody\'s');
-	check(/HttpOnly/.test('HttpOnly') && await b.signedIn(), 'he is in');
+	check(await b.signedIn(), 'he is in');
 	const attributes = (await new Browser(i, '127.6.0.9').signIn(email)).headers['set-cookie'].find((l) => l.startsWith('__Host-s='));
 	check(/; Path=\/; Secure; HttpOnly; SameSite=Strict$/.test(attributes), 'the cookie is Secure, HttpOnly, SameSite=Strict, and ends with the browser', attributes);
 
