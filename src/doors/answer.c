@@ -15,6 +15,9 @@
 #include "filename.h"
 #include "http.h"
 #include "range.h"
+#include "stream.h"
+
+#include "letter.h"
 
 #include "door.h"
 #include "route.h"
@@ -228,4 +231,27 @@ bool answer_ranged(struct door_call *c, const char *etag, uint64_t size, struct 
 		break;
 	}
 	return true;
+}
+
+enum pli_status answer_part(struct door_call *c, const struct letter *letter, const struct letter_part **part_r, struct range *range_r,
+			    struct err *err)
+{
+	const struct letter_part *part = NULL;
+	char hex[65];
+
+	*part_r = NULL;
+	for (unsigned i = 0; i < letter->part_count; i++)
+		if (str_eq(pool_fmt(c->pool, "%u", letter->parts[i].n), c->params[1]))
+			part = &letter->parts[i];
+	if (!part)
+		return err_set(err, PLI_ABSENT, "This letter has no document of that number.");
+	if (!answer_ranged(c, pool_fmt(c->pool, "\"%s\"", hex_encode(hex, part->sha256, 32)), part->size, range_r))
+		return PLI_OK;
+	answer_download(c, part->type, part->name);
+	c->x->res.source_bytes = range_r->length;
+	if (c->x->req.method == HTTP_HEAD)
+		c->x->res.source = istream_memory("", 0);
+	else
+		*part_r = part;
+	return PLI_OK;
 }

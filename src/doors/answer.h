@@ -5,10 +5,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "status.h"
+
 struct door_call;
 struct doors;
 struct html_safe;
 struct http_response;
+struct letter;
+struct letter_part;
 struct range;
 struct template;
 struct view;
@@ -22,6 +26,10 @@ void answer_json(struct door_call *c, int code);
 void answer_download(struct door_call *c, const char *type, const char *name);
 /* Status, Content-Range and ETag of a download of size bytes; false when the answer needs no body (304, 416). */
 bool answer_ranged(struct door_call *c, const char *etag, uint64_t size, struct range *range);
+/* The document of the letter that the path's second parameter numbers: its download is begun, and the caller gives range_r's bytes as the
+ * response's source.  *part_r NULL: the whole answer is made already (304, 416, HEAD).  PLI_ABSENT: there is none. */
+MUST enum pli_status answer_part(struct door_call *c, const struct letter *letter, const struct letter_part **part_r,
+				 struct range *range_r, struct err *err);
 void answer_text(struct door_call *c, const char *type, const char *text);
 void answer_see_other(struct door_call *c, const char *location);
 void answer_empty(struct door_call *c, int code);

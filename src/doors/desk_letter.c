@@ -223,26 +223,15 @@ enum pli_status desk_proof(struct door_call *c, struct err *err)
 enum pli_status desk_file(struct door_call *c, struct err *err)
 {
 	struct letter_content *content;
-	const struct letter_part *part = NULL;
+	const struct letter_part *part;
 	struct range range;
-	char hex[65];
 	enum pli_status st = letter_content_get(c->doors->office, &c->principal, c->pool, c->params[0], &content, err);
 
 	if (st != PLI_OK)
 		return st;
-	for (unsigned i = 0; i < content->letter->part_count; i++)
-		if (str_eq(pool_fmt(c->pool, "%u", content->letter->parts[i].n), c->params[1]))
-			part = &content->letter->parts[i];
-	if (!part)
-		return err_set(err, PLI_ABSENT, "This letter has no document of that number.");
-	if (!answer_ranged(c, pool_fmt(c->pool, "\"%s\"", hex_encode(hex, part->sha256, 32)), part->size, &range))
-		return PLI_OK;
-	answer_download(c, part->type, part->name);
-	c->x->res.source_bytes = range.length;
-	if (c->x->req.method == HTTP_HEAD) {
-		c->x->res.source = istream_memory("", 0);
-		return PLI_OK;
-	}
+	st = answer_part(c, content->letter, &part, &range, err);
+	if (st != PLI_OK || !part)
+		return st;
 	return letter_content_file(c->doors->office, content, part->n, range.first, range.length, &c->x->res.source, err);
 }
 

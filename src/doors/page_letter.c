@@ -124,26 +124,15 @@ enum pli_status page_letter(struct door_call *c, struct err *err)
 enum pli_status page_file(struct door_call *c, struct err *err)
 {
 	struct delivery_view *dv;
-	const struct letter_part *part = NULL;
+	const struct letter_part *part;
 	struct range range;
-	char hex[65];
 	enum pli_status st = enter(c, &dv, err);
 
 	if (st != PLI_OK || !dv)
 		return st;
-	for (unsigned i = 0; i < dv->letter->part_count; i++)
-		if (str_eq(pool_fmt(c->pool, "%u", dv->letter->parts[i].n), c->params[1]))
-			part = &dv->letter->parts[i];
-	if (!part)
-		return err_set(err, PLI_ABSENT, "This letter has no document of that number.");
-	if (!answer_ranged(c, pool_fmt(c->pool, "\"%s\"", hex_encode(hex, part->sha256, 32)), part->size, &range))
-		return PLI_OK;
-	answer_download(c, part->type, part->name);
-	c->x->res.source_bytes = range.length;
-	if (c->x->req.method == HTTP_HEAD) {
-		c->x->res.source = istream_memory("", 0);
-		return PLI_OK;
-	}
+	st = answer_part(c, dv->letter, &part, &range, err);
+	if (st != PLI_OK || !part)
+		return st;
 	st = delivery_file(c->doors->office, c->pool, dv, part->n, range.first, range.length, &c->actor, &c->x->res.source, err);
 	if (st != PLI_OK)
 		return st;
