@@ -12,6 +12,7 @@
 #include "keeper.h"
 
 #include "delivery_own.h"
+#include "key_memory.h"
 #include "office_own.h"
 
 static const char LINK_RETIRE[] = "UPDATE link SET retired = $1 WHERE entity = $2 AND letter = $3 AND n = $4 AND retired IS NULL AND token_hash = $5";
@@ -120,7 +121,9 @@ enum pli_status delivery_renew(struct office *office, struct pool *pool, const c
 	st = db_write(office->parts.db, renew_fn, &r, err);
 	if (st == PLI_OK && r.too_many)
 		return err_field(err, PLI_RATE, "too-many-links", "", "Three links were sent today already; try again tomorrow.");
-	if (st == PLI_OK)
+	if (st == PLI_OK) {
+		key_memory_forget(office->key_memory, &place.letter_id);
 		office_notices_due(office);
+	}
 	return st;
 }

@@ -10,6 +10,7 @@
 #include "db.h"
 
 #include "delivery_own.h"
+#include "key_memory.h"
 #include "office_own.h"
 
 static const char SESSION_GET[] = "SELECT entity, letter, n, expires FROM reading_session WHERE session_hash = $1";
@@ -44,17 +45,35 @@ static void wipe_view(void *arg)
 	mem_wipe(view->letter_key, sizeof view->letter_key);
 }
 
+/* From memory if this reading was here before, else from the keeper.  Whether the reader may has been asked of the database. */
+static enum pli_status view_key(struct office *office, const struct delivery_place *place, const uint8_t session[32],
+				const uint8_t secret[32], uint8_t key_r[32], struct err *err)
+{
+	const struct key_memory_place where = { .session = session, .secret = secret, .entity = &place->entity, .letter = &place->letter_id,
+						.wrapped = place->keys.letter_key, .wrapped_n = place->keys.letter_key_n };
+	int64_t now_us = clock_mono_us();
+	enum pli_status st;
+
+	if (key_memory_get(office->key_memory, &where, now_us, key_r))
+		return PLI_OK;
+	st = letter_key_unwrap(office, place->letter, &place->keys, key_r, err);
+	if (st == PLI_OK)
+		key_memory_put(office->key_memory, &where, now_us, key_r);
+	return st;
+}
+
 enum pli_status delivery_view(struct office *office, struct pool *pool, const char *token, const char *cookie,
 			      struct delivery_view *view_r, struct err *err)
 {
 	struct delivery_place place;
 	struct db_conn *conn;
-	uint8_t value[32];
+	uint8_t value[32], secret[32];
 	enum pli_status st;
 
 	if (!base32_decode(value, sizeof value, cookie, strlen(cookie)))
 		return no_session(err);
 	cipher_sha256(value, sizeof value, view_r->session);
+	key_memory_secret(value, secret);
 	mem_wipe(value, sizeof value);
 	conn = db_reader_take(office->parts.db);
 	st = db_snapshot(conn, err);
@@ -65,10 +84,11 @@ enum pli_status delivery_view(struct office *office, struct pool *pool, const ch
 	if (st == PLI_OK)
 		st = session_check(conn, &place, view_r->session, err);
 	db_reader_give(office->parts.db, conn);
-	if (st != PLI_OK)
-		return st;
-	pool_cleanup(pool, wipe_view, view_r);
-	st = letter_key_unwrap(office, place.letter, &place.keys, view_r->letter_key, err);
+	if (st == PLI_OK) {
+		pool_cleanup(pool, wipe_view, view_r);
+		st = view_key(office, &place, view_r->session, secret, view_r->letter_key, err);
+	}
+	mem_wipe(secret, sizeof secret);
 	if (st == PLI_OK)
 		st = letter_message_read(office, pool, place.letter, &place.keys, view_r->letter_key, &view_r->message,
 					 &view_r->message_n, err);

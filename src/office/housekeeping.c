@@ -19,6 +19,7 @@
 #include "signin_link.h"
 
 #include "draft_own.h"
+#include "key_memory.h"
 #include "letter_own.h"
 #include "office_own.h"
 #include "signature_note.h"
@@ -160,6 +161,7 @@ static enum pli_status expired_query(struct round *r, struct db_conn *conn, stru
 	while (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK) {
 		if (!db_uuid(&rows, 0, &r->entities[r->count]) || !db_uuid(&rows, 1, &r->letters[r->count]))
 			return err_set(err, PLI_IO, "A letter's row is damaged.");
+		key_memory_forget(r->office->key_memory, &r->letters[r->count]);	/* it opens for nobody any more */
 		/* Into the cache: the write function must not wait for the keeper.  An entity whose key is gone waits alone. */
 		st = directory_meta_key(r->office->parts.directory, &r->entities[r->count], &key, err);
 		if (st == PLI_OK) {
@@ -233,6 +235,7 @@ enum pli_status office_housekeeping(struct office *office, int64_t now_us, struc
 
 	r->office = office;
 	r->now_us = now_us;
+	key_memory_sweep(office->key_memory, clock_mono_us());
 	st = repeat(r, visits_query, visits_fn, err);
 	if (st == PLI_OK)
 		st = repeat(r, expired_query, expire_fn, err);

@@ -7,6 +7,7 @@
 #include "journal.h"
 #include "keeper.h"
 
+#include "key_memory.h"
 #include "key_reserve.h"
 #include "office_own.h"
 
@@ -20,6 +21,7 @@ enum pli_status office_new(const struct office_parts *parts, struct office **off
 	office = mem_alloc(sizeof(*office));
 	office->parts = *parts;
 	office->keys = key_reserve_new(parts->keeper);
+	office->key_memory = key_memory_new();
 	journal_use_zone(parts->journal, parts->settings->timezone);
 	pthread_mutex_init(&office->lock, NULL);
 	pthread_condattr_init(&monotonic);
@@ -34,6 +36,7 @@ void office_free(struct office *office)
 {
 	if (!office)
 		return;
+	key_memory_free(office->key_memory);
 	key_reserve_free(office->keys);
 	pthread_cond_destroy(&office->once_over);
 	pthread_mutex_destroy(&office->lock);

@@ -10,12 +10,14 @@
 
 #include "office.h"
 
+struct key_memory;
 struct key_reserve;
 struct office_running;		/* idempotency keys of requests under way: once.c */
 
 struct office {
 	struct office_parts parts;
 	struct key_reserve *keys;
+	struct key_memory *key_memory;
 	pthread_mutex_t lock;		/* of what follows; never held over a blocking call */
 	struct office_running *running;
 	pthread_cond_t once_over;	/* one of them ended; on the monotonic clock */
