@@ -172,7 +172,7 @@ main(async () => {
 			await signIn(viewer);
 		for (const [name, wanted] of [['x-content-type-options', 'nosniff'], ['referrer-policy', 'no-referrer'], ['content-security-policy', 'default-src \'none\'']])
 			check((answer.headers[name] || '').startsWith(wanted), `${what}: ${name}`, answer.headers[name]);
-		if (status !== 200 || !row.address.startsWith('/assets/'))
+		if (status !== 200 || !/^\/(assets\/|log\/(checkpoint|tile))/.test(row.address))
 			same(answer.headers['cache-control'], 'no-store', `${what}: not to be stored`);
 		if (row.address.includes('{upload}') && status === 204)
 			upload_now = await upload();

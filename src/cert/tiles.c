@@ -26,6 +26,69 @@ void tiles_path(char path_r[64], unsigned level, uint64_t n)
 	snprintf(path_r + at, 64 - (size_t)at, "%03u", (unsigned)(n % 1000));
 }
 
+/* "000", "x001/x234/067": groups of three digits, the first of several never 000. */
+static bool number_parse(const char *s, size_t n, uint64_t *v_r)
+{
+	const char *begin = s;
+	uint64_t v = 0;
+
+	for (;;) {
+		bool more = n && *s == 'x';
+		unsigned group = 0;
+
+		s += more;
+		n -= more;
+		if (n < 3)
+			return false;
+		for (int i = 0; i < 3; i++) {
+			if (s[i] < '0' || s[i] > '9')
+				return false;
+			group = group * 10 + (unsigned)(s[i] - '0');
+		}
+		if ((more && s == begin + 1 && !group) || v > (UINT64_MAX - 999) / 1000)
+			return false;
+		v = v * 1000 + group;
+		s += 3;
+		n -= 3;
+		if (!more)
+			break;
+		if (!n || *s != '/')
+			return false;
+		s++;
+		n--;
+	}
+	*v_r = v;
+	return !n;
+}
+
+/* A decimal number of at most three digits without leading zeroes, ended by `end`. */
+static const char *small_parse(const char *s, char end, unsigned *v_r)
+{
+	unsigned v = 0;
+	int i = 0;
+
+	for (; i < 3 && s[i] >= '0' && s[i] <= '9'; i++)
+		v = v * 10 + (unsigned)(s[i] - '0');
+	*v_r = v;
+	return i && s[i] == end && (*s != '0' || i == 1) ? s + i : NULL;
+}
+
+bool tiles_path_parse(const char *path, unsigned *level_r, uint64_t *n_r, unsigned *width_r)
+{
+	const char *rest = small_parse(path, '/', level_r), *part;
+	size_t n;
+
+	if (!rest || *level_r > 63)
+		return false;
+	rest++;
+	part = strstr(rest, ".p/");
+	n = part ? (size_t)(part - rest) : strlen(rest);
+	*width_r = TILE_HASHES;
+	if (part && (!small_parse(part + 3, 0, width_r) || !*width_r || *width_r >= TILE_HASHES))
+		return false;
+	return n <= 40 && number_parse(rest, n, n_r);
+}
+
 bool tiles_get(int dir_fd, unsigned level, uint64_t n, uint8_t (*hashes_r)[32])
 {
 	char path[64];
@@ -135,8 +198,7 @@ static void keep(struct tiles *t, uint64_t n, const uint8_t root[32])
 
 static enum pli_status full_tile(struct tiles *t, unsigned tile_level, uint64_t n, uint8_t root_r[32], struct err *err);
 
-/* count hashes of level 8·tile_level from number first, all of one tile. */
-static enum pli_status row(struct tiles *t, unsigned tile_level, uint64_t first, unsigned count, uint8_t (*out)[32], struct err *err)
+enum pli_status tiles_row(struct tiles *t, unsigned tile_level, uint64_t first, unsigned count, uint8_t (*out)[32], struct err *err)
 {
 	uint8_t hashes[TILE_HASHES][32];
 	enum pli_status status = PLI_OK;
@@ -161,7 +223,7 @@ static enum pli_status full_tile(struct tiles *t, unsigned tile_level, uint64_t 
 		memcpy(root_r, t->roots[n], 32);
 		return PLI_OK;
 	}
-	status = row(t, tile_level, n * TILE_HASHES, TILE_HASHES, hashes, err);
+	status = tiles_row(t, tile_level, n * TILE_HASHES, TILE_HASHES, hashes, err);
 	if (status != PLI_OK)
 		return status;
 	tiles_root((const uint8_t (*)[32])hashes, root_r);
@@ -179,7 +241,7 @@ enum pli_status tiles_read(void *arg, unsigned level, uint64_t index, uint8_t ha
 
 	if (level / 8 >= TILE_LEVELS)
 		return err_set(err, PLI_RANGE, "no tree is that large");
-	status = row(arg, level / 8, index * count, count, hashes, err);
+	status = tiles_row(arg, level / 8, index * count, count, hashes, err);
 	if (status != PLI_OK)
 		return status;
 	tree_init(&tree);

@@ -15,6 +15,9 @@
 
 /* "tile/0/x001/067" */
 void tiles_path(char path_r[64], unsigned level, uint64_t n);
+/* What stands behind "tile/" in an address of a log: "0/x001/067", or "0/x001/067.p/12" for the first 12 hashes; width 256: the whole tile.
+ * Strict: false for anything that the form does not give. */
+bool tiles_path_parse(const char *path, unsigned *level_r, uint64_t *n_r, unsigned *width_r);
 /* False when it is not there or not 8192 bytes. */
 bool tiles_get(int dir_fd, unsigned level, uint64_t n, uint8_t (*hashes_r)[32]);
 /* Makes folders as needed; put in place in one step, not synced.  PLI_FULL, PLI_IO. */
@@ -39,6 +42,8 @@ void tiles_init(struct tiles *tiles, int dir_fd, tiles_leaves_fn *leaves, void *
 void tiles_fini(struct tiles *tiles);
 /* Forget what is kept. */
 void tiles_forget(struct tiles *tiles);
+/* count hashes (1 … 256) of tile level tile_level from number first, all of one tile. */
+MUST enum pli_status tiles_row(struct tiles *tiles, unsigned tile_level, uint64_t first, unsigned count, uint8_t (*out)[32], struct err *err);
 /* A tree_read_fn; arg is a struct tiles. */
 enum pli_status tiles_read(void *arg, unsigned level, uint64_t index, uint8_t hash_r[32], struct err *err);
 

@@ -39,13 +39,19 @@ static const char *const SECURITY_HEADERS[][2] = {
 	  "screen-wake-lock=(), xr-spatial-tracking=()" },
 };
 
-void answer_security(const struct doors *doors, struct http_response *res, bool cacheable)
+void answer_security(const struct doors *doors, struct http_response *res, enum answer_cache cache)
 {
+	static const char *const words[] = {
+		[ANSWER_NO_STORE] = "no-store",
+		[ANSWER_FOREVER] = "public, max-age=31536000, immutable",
+		[ANSWER_MOMENT] = "public, max-age=2",
+	};
+
 	for (size_t i = 0; i < sizeof(SECURITY_HEADERS) / sizeof(*SECURITY_HEADERS); i++)
 		http_header(res, SECURITY_HEADERS[i][0], SECURITY_HEADERS[i][1]);
 	if (doors->hsts)
 		http_header(res, "Strict-Transport-Security", "max-age=63072000; includeSubDomains");
-	http_header(res, "Cache-Control", cacheable ? "public, max-age=31536000, immutable" : "no-store");
+	http_header(res, "Cache-Control", words[cache]);
 }
 
 void answer_json(struct door_call *c, int code)

@@ -17,8 +17,11 @@ struct range;
 struct template;
 struct view;
 
-/* Headers of every response (OWASP ASVS 3.4): CSP without any inline, HSTS for real names, nosniff, no-referrer, isolation, no-store. */
-void answer_security(const struct doors *doors, struct http_response *res, bool cacheable);
+/* How long an answer may be kept by whoever carries it: not at all, for ever (it never changes), for some seconds. */
+enum answer_cache { ANSWER_NO_STORE, ANSWER_FOREVER, ANSWER_MOMENT };
+
+/* Headers of every response (OWASP ASVS 3.4): CSP without any inline, HSTS for real names, nosniff, no-referrer, isolation, and whether it may be kept. */
+void answer_security(const struct doors *doors, struct http_response *res, enum answer_cache cache);
 
 /* c->x->res.body already holds the JSON. */
 void answer_json(struct door_call *c, int code);

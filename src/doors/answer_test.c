@@ -181,7 +181,7 @@ static void security(void **state)
 		struct doors doors = { .hsts = k & 1 };
 		struct http_response res = { 0 };
 
-		answer_security(&doors, &res, k & 2);
+		answer_security(&doors, &res, k & 2 ? ANSWER_FOREVER : ANSWER_NO_STORE);
 		for (size_t i = 0; i < sizeof(ALWAYS) / sizeof(ALWAYS[0]); i++)
 			assert_true(has_line(&res, ALWAYS[i]));
 		assert_int_equal(

@@ -8,6 +8,7 @@
 
 #include "http.h"
 #include "actor.h"
+#include "answer.h"
 #include "principal.h"
 #include "status.h"
 
@@ -56,6 +57,7 @@ struct door_call {
 	bool identified;
 	char id[17];			/* names the request in the log, and to whoever it failed for */
 	int64_t began_us;		/* monotonic */
+	enum answer_cache cache;	/* of the answer, when it is not a refusal */
 	bool gathers;			/* a body for x->body that is taken only from a known bearer */
 	void *sink_state;		/* of a streamed body, the handler's own */
 	/* A file on its way out: what delivery_sent needs when it is over. */

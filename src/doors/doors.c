@@ -137,7 +137,7 @@ static void refuse(struct door_call *c, struct http_plan *plan, enum pli_status 
 	struct err err = { 0 };
 
 	err_set(&err, status, "%s", text);
-	answer_security(c->doors, &c->x->res, false);
+	answer_security(c->doors, &c->x->res, ANSWER_NO_STORE);
 	problem_answer(c, &err);
 	request_log(c, c->x->res.status);
 	plan->refused = true;
@@ -326,7 +326,7 @@ static void doors_handle(void *app, struct http_exchange *x)
 		buf_reset(&x->res.head);
 		problem_answer(c, &err);
 	}
-	answer_security(c->doors, &x->res, st == PLI_OK && str_starts(x->req.path, "/assets/"));
+	answer_security(c->doors, &x->res, st == PLI_OK ? c->cache : ANSWER_NO_STORE);
 	request_log(c, x->res.status);
 }
 

@@ -94,6 +94,11 @@ enum pli_status desk_delete(struct door_call *c, struct err *err);
 enum pli_status desk_upload_post(struct door_call *c, struct err *err);
 enum pli_status desk_upload_delete(struct door_call *c, struct err *err);
 
+/* The public log. */
+enum pli_status page_log_checkpoint(struct door_call *c, struct err *err);
+enum pli_status page_log_key(struct door_call *c, struct err *err);
+enum pli_status page_log_tile(struct door_call *c, struct err *err);
+
 /* Administration. */
 enum pli_status admin_users(struct door_call *c, struct err *err);
 enum pli_status admin_user_new(struct door_call *c, struct err *err);

@@ -41,6 +41,7 @@ enum pli_status page_asset(struct door_call *c, struct err *err)
 
 	if (!a)
 		return err_set(err, PLI_ABSENT, "There is no such file.");
+	c->cache = ANSWER_FOREVER;
 	http_header(res, "ETag", gz ? a->etag_gz : a->etag);
 	http_header(res, "Vary", "Accept-Encoding");
 	if (range_none_match_hit(http_field(&c->x->req, "if-none-match"), gz ? a->etag_gz : a->etag)) {

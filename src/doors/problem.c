@@ -227,7 +227,7 @@ void problem_fault(const struct doors *doors, int code, const char *target, cons
 
 	fault_status(code, &err);
 	snprintf(err.text, sizeof err.text, "%s", detail ? detail : "");
-	answer_security(doors, res, false);
+	answer_security(doors, res, ANSWER_NO_STORE);
 	problem_headers(res, &err);
 	if (target && str_starts(target, "/api/")) {
 		problem_json(res, code, &err);

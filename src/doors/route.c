@@ -193,6 +193,11 @@ static const struct route ROUTES[] = {
 	  .handle = page_signout, .help = "Sign out" },
 	{ .method = HTTP_GET, .pattern = "/about", .handle = page_about, .help = "What this is, how to verify, privacy" },
 	{ .method = HTTP_GET, .pattern = "/assets/{name}", .handle = page_asset, .help = "Style and pictures" },
+	{ .method = HTTP_GET, .pattern = "/log/checkpoint", .handle = page_log_checkpoint,
+	  .help = "The journal's newest signed head (C2SP tlog-checkpoint)" },
+	{ .method = HTTP_GET, .pattern = "/log/key", .handle = page_log_key, .help = "The journal's verifier key (C2SP signed-note)" },
+	{ .method = HTTP_GET, .pattern = "/log/tile/{path}", .rest = true, .handle = page_log_tile,
+	  .help = "Hash tiles of the journal's tree (C2SP tlog-tiles)" },
 	{ .method = HTTP_GET, .pattern = "/healthz", .handle = page_health, .help = "The service answers" },
 	{ .method = HTTP_GET, .pattern = "/readyz", .handle = page_ready, .help = "A deposit would succeed" },
 	{ .method = HTTP_GET, .pattern = "/ca.pem", .handle = page_ca, .help = "The instance's own TLS authority" },
@@ -208,9 +213,10 @@ const struct route *route_table(unsigned *count_r)
 	return ROUTES;
 }
 
-/* Segment by segment; {…} takes any non-empty segment. */
-static bool pattern_matches(const char *pattern, const char *path, struct pool *pool, const char **params_r)
+/* Segment by segment; {…} takes any non-empty segment, or the last one the rest. */
+static bool pattern_matches(const struct route *r, const char *path, struct pool *pool, const char **params_r)
 {
+	const char *pattern = r->pattern;
 	int n = 0;
 
 	for (;;) {
@@ -219,6 +225,8 @@ static bool pattern_matches(const char *pattern, const char *path, struct pool *
 		if (a > 0 && pattern[0] == '{') {
 			if (b == 0)
 				return false;
+			if (r->rest && !pattern[a])
+				b = strlen(path);
 			assert(n < 2);
 			params_r[n++] = pool_strn(pool, path, b);
 		} else if (a != b || memcmp(pattern, path, a) != 0) {
@@ -251,7 +259,7 @@ enum pli_status route_find(enum http_method method, const char *path, struct poo
 	for (size_t i = 0; i < sizeof(ROUTES) / sizeof(*ROUTES); i++) {
 		const struct route *r = &ROUTES[i];
 
-		if (!pattern_matches(r->pattern, path, pool, params_r))
+		if (!pattern_matches(r, path, pool, params_r))
 			continue;
 		if (r->method == method || r->method == wanted) {
 			*route_r = r;

@@ -36,6 +36,7 @@ struct route {
 	enum pli_status (*sink_open)(struct door_call *c, struct ostream **sink_r, struct err *err);
 	unsigned sink_types;	/* types that go to sink_open rather than to memory */
 	void (*sink_broken)(struct door_call *c);
+	bool rest;		/* the last {…} takes all that is left of the path, slashes too */
 	/* Of ROUTE_SESSION.  fresh: a factor was shown within ten minutes, else /step-up first.  sends: where the policy is strong, a
 	 * session with a second factor, else a page that says how to get one. */
 	bool fresh, sends;
