@@ -19,10 +19,15 @@
 
 #include "dispatch.h"
 
-#define BATCH 64
+#define BATCH 128			/* leased at once */
 #define DISPATCH_MAX (4 * BATCH)
+#define SETTLE_MAX 64			/* in one transaction: deposits of the same group wait for it */
+#define GATHER_US (25 * 1000)		/* between leases, and for answers, while there is much to do */
+#define NAP_FROM 16			/* with so many answers to come they are fetched every NAP_MS */
+#define NAP_MS 5
 #define POLL_MS 1000			/* a lost wake-up costs this much */
-#define READ_BYTES 16384
+#define READ_BYTES 65536
+#define SEND_BYTES 65536		/* of frames that leave together */
 #define RETRY_MS 1000			/* after an error of the database or keeper */
 #define REST_MOST_US (15 * SECOND_US)	/* between trials while the relay is away */
 #define STOP_US (2 * SECOND_US)
@@ -49,16 +54,20 @@ struct dispatch {
 	atomic_bool due, stop, paused;
 	atomic_uint_fast64_t results[DISPATCH_RESULTS];	/* in the order of the outcomes of struct notice_result */
 	atomic_int new_link;		/* -1: none */
-	/* of the thread alone */
+	/* of the thread alone; times are monotonic */
 	int link;
-	struct buf in;
+	struct buf in, out;
 	struct flight flights[DISPATCH_MAX];
+	unsigned free[DISPATCH_MAX], landed[DISPATCH_MAX];	/* places: free ones, and those answered in the order of the answers */
 	unsigned flying, answered;
-	uint64_t next_number;
-	int64_t not_before_us;		/* monotonic: pause after an error */
+	uint64_t next_number;		/* of a job, times DISPATCH_MAX; its place is added */
+	int64_t not_before_us;		/* pause after an error */
+	int64_t looked_us, leased_us;	/* the last lease; the last that found some */
+	bool full;			/* and found as many as were asked for */
+	int64_t answered_us;		/* the first answer that is not settled */
 	bool lost;			/* a lease failed half way: some notices are leased by nobody */
 	unsigned away;			/* rests since the relay was last there */
-	int64_t rest_until_us;		/* monotonic: no lease before, when away > 0 */
+	int64_t rest_until_us;		/* no lease before, when away > 0 */
 };
 
 static void wake(struct dispatch *d)
@@ -85,15 +94,32 @@ static void drop_link(struct dispatch *d)
 		close(d->link);
 	d->link = -1;
 	buf_reset(&d->in);
+	buf_reset(&d->out);
 }
 
-static void send_job(struct dispatch *d, const struct flight *f)
+static void send_jobs(struct dispatch *d)
+{
+	size_t at = 0;
+
+	while (at < d->out.n && d->link >= 0) {
+		ssize_t n = send(d->link, d->out.p + at, d->out.n - at, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			drop_link(d);	/* the next courier gets all that has no answer */
+		else
+			at += (size_t)n;
+	}
+	buf_reset(&d->out);	/* wipes */
+}
+
+/* Leaves with those that follow, by send_jobs(). */
+static void queue_job(struct dispatch *d, const struct flight *f)
 {
 	struct job job = { .type = d->config.relay ? JOB_MAIL : JOB_OUTBOX, .number = f->number, .mail = f->job->mail,
 			   .mail_n = f->job->mail_n };
 	struct err err;
-	AUTO_BUF out = { .secret = 1 };
-	size_t at = 0;
 
 	if (d->link < 0)
 		return;
@@ -103,40 +129,18 @@ static void send_job(struct dispatch *d, const struct flight *f)
 	} else {
 		snprintf(job.name, sizeof(job.name), "%s", f->job->file_name);
 	}
-	if (job_write(&out, &job, &err) != PLI_OK) {
+	if (job_write(&d->out, &job, &err) != PLI_OK)
 		log_error("dispatch.job", "%s", err.text);
-		return;
-	}
-	while (at < out.n && d->link >= 0) {
-		ssize_t n = send(d->link, out.p + at, out.n - at, MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			drop_link(d);	/* the next courier gets all that has no answer */
-		else
-			at += (size_t)n;
-	}
+	if (d->out.n >= SEND_BYTES)
+		send_jobs(d);
 }
 
-static void take_new_link(struct dispatch *d)
+static void mark_answered(struct dispatch *d, struct flight *f)
 {
-	int fd = atomic_exchange(&d->new_link, -1);
-
-	if (fd < 0)
-		return;
-	drop_link(d);
-	d->link = fd;
-	for (int i = 0; i < DISPATCH_MAX; i++)
-		if (d->flights[i].number && !d->flights[i].answered)
-			send_job(d, &d->flights[i]);
-}
-
-static struct flight *free_flight(struct dispatch *d)
-{
-	for (int i = 0; i < DISPATCH_MAX; i++)
-		if (d->flights[i].number == 0)
-			return &d->flights[i];
-	return NULL;
+	f->answered = true;
+	if (d->answered == 0)
+		d->answered_us = clock_mono_us();
+	d->landed[d->answered++] = (unsigned)(f - d->flights);
 }
 
 /* A demonstration shows what a refusal looks like. */
@@ -150,19 +154,18 @@ static bool nobody_there(const struct dispatch *d, const char *to)
 
 static void launch(struct dispatch *d, struct batch *batch, struct notice_job *job)
 {
-	struct flight *f = free_flight(d);
+	unsigned place = d->free[DISPATCH_MAX - ++d->flying];
+	struct flight *f = &d->flights[place];
 
-	*f = (struct flight){ .number = ++d->next_number, .batch = batch, .job = job };
+	*f = (struct flight){ .number = ++d->next_number * DISPATCH_MAX + place, .batch = batch, .job = job };
 	batch->open++;
-	d->flying++;
 	if (!nobody_there(d, job->to)) {
-		send_job(d, f);
+		queue_job(d, f);
 		return;
 	}
-	f->answered = true;
 	f->outcome = JOB_REFUSED;
 	snprintf(f->reply, sizeof(f->reply), "550 5.1.2 There is no mail server for this name");
-	d->answered++;
+	mark_answered(d, f);
 }
 
 static void pause_after(struct dispatch *d, const char *what, const struct err *err)
@@ -171,53 +174,57 @@ static void pause_after(struct dispatch *d, const char *what, const struct err *
 	d->not_before_us = clock_mono_us() + RETRY_MS * INT64_C(1000);
 }
 
-/* False when there was nothing to lease. */
-static bool lease_batch(struct dispatch *d)
+static void lease_batch(struct dispatch *d)
 {
 	struct batch *batch = mem_alloc(sizeof(*batch));
 	struct notice_job *jobs;
-	unsigned count = 0;
+	unsigned most = d->away ? 1 : BATCH, count = 0;
 	struct err err = { 0 };
 	enum pli_status st;
 
+	d->looked_us = clock_mono_us();
+	atomic_store(&d->due, false);
 	batch->pool = pool_new_secret();	/* mails hold links */
 	jobs = POOL_ARRAY(batch->pool, struct notice_job, BATCH);
-	st = notice_lease(d->config.office, batch->pool, d->config.render, d->config.render_arg, d->away ? 1 : BATCH, jobs, &count,
-			  &err);
+	st = notice_lease(d->config.office, batch->pool, d->config.render, d->config.render_arg, most, jobs, &count, &err);
 	if (st == PLI_OK)
 		st = notice_sign(d->config.keeper, d->config.settings, batch->pool, jobs, count, &err);
 	if (st != PLI_OK) {
 		pause_after(d, "notices could not be made", &err);
 		d->lost = true;
+		atomic_store(&d->due, true);
 	}
 	for (unsigned i = 0; st == PLI_OK && i < count; i++)
 		launch(d, batch, &jobs[i]);
+	send_jobs(d);
+	if (count)
+		d->leased_us = clock_mono_us();
+	d->full = st == PLI_OK && count == most;
+	if (d->full)
+		atomic_store(&d->due, true);
 	if (batch->open == 0) {
 		pool_free(batch->pool);
 		mem_free(batch);
 	}
-	return st == PLI_OK && count > 0;
 }
 
 /* ------------------------------------------------------------------ from the courier */
 
 static void take_answer(struct dispatch *d, const struct job *job)
 {
-	for (int i = 0; i < DISPATCH_MAX; i++) {
-		struct flight *f = &d->flights[i];
-		if (f->number != job->number || f->answered)
-			continue;
-		f->answered = true;
-		f->outcome = job->outcome;
-		memcpy(f->reply, job->reply, sizeof(f->reply));
-		memcpy(f->peer, job->peer, sizeof(f->peer));
-		memcpy(f->tls, job->tls, sizeof(f->tls));
-		d->answered++;
+	struct flight *f = &d->flights[job->number % DISPATCH_MAX];
+
+	if (f->number != job->number || f->answered)
 		return;
-	}
+	f->outcome = job->outcome;
+	memcpy(f->reply, job->reply, sizeof(f->reply));
+	memcpy(f->peer, job->peer, sizeof(f->peer));
+	memcpy(f->tls, job->tls, sizeof(f->tls));
+	mark_answered(d, f);
 }
 
-static void take_answers(struct dispatch *d)
+/* False when there is nothing more to be read now. */
+static bool take_answers(struct dispatch *d)
 {
 	ssize_t n = recv(d->link, buf_reserve(&d->in, READ_BYTES), READ_BYTES, MSG_DONTWAIT);
 	enum pli_status st = PLI_OK;
@@ -225,10 +232,10 @@ static void take_answers(struct dispatch *d)
 	size_t at = 0, used;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+		return false;
 	if (n <= 0) {
 		drop_link(d);
-		return;
+		return false;
 	}
 	d->in.n += (size_t)n;
 	while ((st = job_read(d->in.p + at, d->in.n - at, &job, &used, NULL)) == PLI_OK) {
@@ -241,16 +248,34 @@ static void take_answers(struct dispatch *d)
 		log_error("dispatch.link", "the courier answered what is no frame");
 		drop_link(d);
 	}
+	return d->link >= 0;
 }
 
+/* What the courier before has said still counts. */
+static void take_new_link(struct dispatch *d)
+{
+	int fd = atomic_exchange(&d->new_link, -1);
+
+	if (fd < 0)
+		return;
+	while (d->link >= 0 && take_answers(d))
+		;
+	drop_link(d);
+	d->link = fd;
+	for (int i = 0; i < DISPATCH_MAX; i++)
+		if (d->flights[i].number && !d->flights[i].answered)
+			queue_job(d, &d->flights[i]);
+	send_jobs(d);
+}
+
+/* The flight's place is free again. */
 static void land(struct dispatch *d, struct flight *f)
 {
 	struct batch *batch = f->batch;
 
 	f->number = 0;
 	f->answered = false;
-	d->flying--;
-	d->answered--;
+	d->free[DISPATCH_MAX - d->flying--] = (unsigned)(f - d->flights);
 	if (--batch->open == 0) {
 		pool_free(batch->pool);
 		mem_free(batch);
@@ -263,10 +288,9 @@ static void judge_relay(struct dispatch *d)
 	bool there = false, away = false;
 	const char *words = "";
 
-	for (int i = 0; i < DISPATCH_MAX; i++) {
-		const struct flight *f = &d->flights[i];
-		if (!f->number || !f->answered)
-			continue;
+	for (unsigned i = 0; i < d->answered; i++) {
+		const struct flight *f = &d->flights[d->landed[i]];
+
 		if (f->outcome == JOB_AWAY)
 			words = f->reply;
 		there = there || f->outcome != JOB_AWAY;
@@ -274,6 +298,8 @@ static void judge_relay(struct dispatch *d)
 	}
 	if (there && d->away > 0)
 		log_info("relay.back", "the relay takes mail again");
+	if (there && d->away > 0)
+		atomic_store(&d->due, true);
 	if (there)
 		d->away = 0;
 	if (!away)
@@ -310,46 +336,44 @@ static void result_fill(const struct dispatch *d, const struct flight *f, struct
 		result_r->retry_us = after_rest_us(d);
 }
 
-/* One transaction for all that was answered; after an error they stay answered and are settled later. */
+/* One transaction for the first SETTLE_MAX; after an error they stay answered and are settled later. */
 static void settle(struct dispatch *d)
 {
-	struct notice_result results[DISPATCH_MAX];
-	struct flight *settled[DISPATCH_MAX];
-	unsigned count = 0;
+	struct notice_result results[SETTLE_MAX];
+	unsigned count = d->answered < SETTLE_MAX ? d->answered : SETTLE_MAX;
 	struct err err = { 0 };
 
 	judge_relay(d);
-	for (int i = 0; i < DISPATCH_MAX; i++) {
-		struct flight *f = &d->flights[i];
-		if (!f->number || !f->answered)
-			continue;
-		settled[count] = f;
-		result_fill(d, f, &results[count++]);
-	}
 	if (count == 0)
 		return;
+	for (unsigned i = 0; i < count; i++)
+		result_fill(d, &d->flights[d->landed[i]], &results[i]);
 	if (notice_settle(d->config.office, results, count, &err) != PLI_OK) {
 		pause_after(d, "notices could not be settled", &err);
 		return;
 	}
 	for (unsigned i = 0; i < count; i++) {
 		atomic_fetch_add_explicit(&d->results[results[i].outcome], 1, memory_order_relaxed);
-		land(d, settled[i]);
+		land(d, &d->flights[d->landed[i]]);
 	}
+	d->answered -= count;
+	memmove(d->landed, d->landed + count, d->answered * sizeof(*d->landed));
 }
 
 /* ------------------------------------------------------------------ the thread */
 
+/* Many answers come one by one: they are fetched together. */
 static void wait_something(struct dispatch *d, int timeout_ms)
 {
-	struct pollfd fds[2] = { { d->wake_fd, POLLIN, 0 }, { d->link, POLLIN, 0 } };
+	bool nap = d->link >= 0 && d->flying - d->answered >= NAP_FROM;
+	struct pollfd fds[2] = { { d->wake_fd, POLLIN, 0 }, { nap ? -1 : d->link, POLLIN, 0 } };
 	uint64_t count;
 
-	if (poll(fds, 2, timeout_ms) < 0 && errno != EINTR)
+	if (poll(fds, 2, nap && timeout_ms > NAP_MS ? NAP_MS : timeout_ms) < 0 && errno != EINTR)
 		log_error("dispatch.poll", "%s", strerror(errno));
 	if ((fds[0].revents & POLLIN) && read(d->wake_fd, &count, sizeof(count)) < 0)
 		log_debug("dispatch.wake", "spurious");
-	if (fds[1].revents)
+	if (nap || fds[1].revents)
 		take_answers(d);
 }
 
@@ -376,30 +400,66 @@ static bool may_lease(struct dispatch *d)
 	return d->flying + BATCH <= DISPATCH_MAX;
 }
 
+static int until_ms(int64_t then_us)
+{
+	int64_t left = then_us - clock_mono_us();
+
+	return left > 0 ? (int)((left + 999) / 1000) : 0;
+}
+
+/* Each lease and each settling costs a turn of the writer, each settling a head of the keeper's too: while notices follow each other
+ * closely they gather first.  The first one after a pause never waits, and neither does the last answer. */
+static int lease_wait_ms(struct dispatch *d)
+{
+	if (d->away > 0 && d->flying == 0 && clock_mono_us() < d->rest_until_us)
+		return until_ms(d->rest_until_us);
+	if (!may_lease(d))
+		return POLL_MS;
+	if (!atomic_load(&d->due))
+		return until_ms(d->looked_us + POLL_MS * INT64_C(1000));
+	return d->full ? 0 : until_ms(d->leased_us + GATHER_US);
+}
+
+static int settle_wait_ms(const struct dispatch *d)
+{
+	if (d->answered >= SETTLE_MAX || d->answered == d->flying || atomic_load(&d->stop))
+		return 0;
+	return until_ms(d->answered_us + GATHER_US);
+}
+
+/* Until there is something to do that nobody wakes us for. */
+static int wait_ms(struct dispatch *d, bool paused)
+{
+	int ms = paused ? RETRY_MS / 4 : lease_wait_ms(d);
+
+	if (!paused && d->answered > 0 && settle_wait_ms(d) < ms)
+		ms = settle_wait_ms(d);
+	return ms < POLL_MS ? ms : POLL_MS;
+}
+
 static void *dispatch_thread(void *arg)
 {
 	struct dispatch *d = arg;
 	int64_t end_us = 0;
-	bool more = true;
 
 	/* At a stop: what has left is waited for, so that it is not sent twice. */
 	while (!end_us || (d->flying > 0 && clock_mono_us() < end_us)) {
-		bool wait = clock_mono_us() < d->not_before_us;
+		bool paused = clock_mono_us() < d->not_before_us;
+		int ms;
+
 		take_new_link(d);
-		if (!wait && d->answered > 0)
+		if (!paused && d->answered > 0 && settle_wait_ms(d) == 0)
 			settle(d);
-		if (!wait && may_lease(d)) {
-			atomic_store(&d->due, false);
+		if (!paused && may_lease(d) && lease_wait_ms(d) == 0) {
 			recover_lost(d);
-			more = lease_batch(d);
-		} else {
-			more = false;
+			lease_batch(d);
 		}
-		wait_something(d, more || (d->answered > 0 && !wait) ? 0 : end_us ? STOP_POLL_MS : wait ? RETRY_MS / 4 : POLL_MS);
+		ms = wait_ms(d, paused);
+		wait_something(d, end_us && ms > STOP_POLL_MS ? STOP_POLL_MS : ms);
 		if (!end_us && atomic_load(&d->stop))
 			end_us = clock_mono_us() + STOP_US;
 	}
-	if (d->answered > 0)
+	while (d->answered > 0 && clock_mono_us() >= d->not_before_us)
 		settle(d);
 	return NULL;
 }
@@ -411,8 +471,12 @@ enum pli_status dispatch_start(const struct dispatch_config *config, struct disp
 	d->config = *config;
 	d->link = -1;
 	atomic_init(&d->new_link, -1);
+	atomic_init(&d->due, true);
 	atomic_init(&d->paused, config->paused);
 	buf_init(&d->in);
+	buf_init_secret(&d->out);	/* mails hold links */
+	for (unsigned i = 0; i < DISPATCH_MAX; i++)
+		d->free[i] = i;
 	d->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (d->wake_fd < 0 || pthread_create(&d->thread, NULL, dispatch_thread, d) != 0) {
 		enum pli_status st = err_errno(err, "notice dispatcher");
@@ -430,12 +494,14 @@ void dispatch_link(struct dispatch *dispatch, int fd)
 
 	if (old >= 0)
 		close(old);
+	atomic_store(&dispatch->due, true);
 	wake(dispatch);
 }
 
 void dispatch_pause(struct dispatch *dispatch, bool paused)
 {
 	atomic_store(&dispatch->paused, paused);
+	atomic_store(&dispatch->due, true);
 	wake(dispatch);
 }
 
@@ -460,13 +526,12 @@ void dispatch_stop(struct dispatch *d)
 	pthread_join(d->thread, NULL);
 	for (int i = 0; i < DISPATCH_MAX; i++) {
 		struct flight *f = &d->flights[i];
-		if (!f->number)
-			continue;
-		d->answered += f->answered ? 0 : 1;
-		land(d, f);
+		if (f->number)
+			land(d, f);
 	}
 	drop_link(d);
 	close(d->wake_fd);
 	buf_free(&d->in);
+	buf_free(&d->out);
 	mem_free(d);
 }

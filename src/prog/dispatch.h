@@ -2,6 +2,9 @@
  * answers.  At most DISPATCH_MAX notices are under way; what the courier has not answered when it dies is sent again to the
  * next one, with the same bytes and file name.
  *
+ * A notice that comes alone leaves at once.  While they follow each other closely they are leased, handed over and settled many at a
+ * time, some 25 ms later: each turn of the writer and each head of the keeper costs the same however many it holds.
+ *
  * While the relay itself is away, leasing rests: for a second first, then longer, up to fifteen; after each rest one notice is sent as
  * a trial.  Nothing else in the server waits for any of this. */
 #ifndef PLI_DISPATCH_H
