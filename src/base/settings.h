@@ -48,6 +48,8 @@ struct settings {
 	const char *submission_listen;	/* "ADDR:PORT"; NULL: off */
 	uint64_t submission_max_bytes;	/* of one mail */
 	const char *lmtp_listen;	/* "127.0.0.1:PORT" or "unix:/PATH"; NULL: off */
+	/* [keys]; NULL: none */
+	const char *keys_passphrase_file;
 	/* [signin] */
 	const char *signin_policy;	/* strong | password */
 	unsigned signin_idle_min;	/* a session ends after so many minutes without a request */

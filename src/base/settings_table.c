@@ -287,6 +287,10 @@ const struct settings_row settings_rows[] = {
 	{ "lmtp", "listen", TEXT, FIELD(lmtp_listen), "", .check = lmtp_is_sane, .flags = RESTART,
 	  .wanted = "127.0.0.1:PORT or unix:/PATH",
 	  .help = "Where this machine's mail server delivers what comes back to bounce_domain (LMTP); none: nowhere." },
+	{ "keys", "passphrase_file", TEXT, FIELD(keys_passphrase_file), "", .check = file_is_sane, .flags = RESTART,
+	  .wanted = "the name of a file, or credential:NAME",
+	  .help = "File with the pass phrase of the key files (see `pli key protect`); credential:NAME: the one that systemd gives "
+		  "(LoadCredentialEncrypted=NAME:…)." },
 	{ "signin", "policy", CHOICE, FIELD(signin_policy), "strong", .choices = policies,
 	  .help = "strong: a second factor beside the password; password: the password alone." },
 	{ "signin", "idle_min", NUMBER, FIELD(signin_idle_min), "30", 1, 1440,

@@ -30,7 +30,7 @@ struct settings_row {
 };
 
 /* Rows of one section stand together. */
-#define SETTINGS_ROW_COUNT 48
+#define SETTINGS_ROW_COUNT 49
 extern const struct settings_row settings_rows[];
 
 /* NULL when there is none. */

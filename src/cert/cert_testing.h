@@ -40,6 +40,7 @@ struct testing_dir {
 	pid_t nursery;		/* starts keepers; 0: not there yet */
 	int nursery_fd;
 	int old_mounts;
+	const char *phrase;	/* of the keys; set before the first keeper starts */
 };
 
 static inline int testing_mkdir(struct testing_dir *d, const char *name)
@@ -203,7 +204,7 @@ static inline void testing_nursery_start(struct testing_dir *d, int fd)
 	if (!answer.pid) {
 		struct keeper_config config = {
 			.link_fd = link[1], .control_fd = control[1], .keys_dir_fd = d->keys, .journal_dir_fd = d->journal,
-			.origin = TESTING_ORIGIN, .ready_fd = ready[1],
+			.origin = TESTING_ORIGIN, .ready_fd = ready[1], .phrase = d->phrase,
 		};
 		struct err err = { 0 };
 		enum pli_status status;

@@ -14,7 +14,7 @@
 #include "head_store.h"
 #include "keeper_frame.h"
 #include "keeper_link.h"
-#include "keyfile.h"
+#include "keyring.h"
 #include "seal.h"
 #include "signatures.h"
 #include "token.h"
@@ -426,10 +426,10 @@ void keeper_heads_status(struct keeper_heads *heads, struct keeper_status *statu
 
 /* ---- opening ---- */
 
-static enum pli_status read_log_key(struct keeper_heads *h, int keys_dir_fd, struct err *err)
+static enum pli_status read_log_key(struct keeper_heads *h, const struct keyring *ring, struct err *err)
 {
 	AUTO_BUF pem = { .secret = 1 };
-	enum pli_status status = keyfile_read(keys_dir_fd, "log.key", &pem, err);
+	enum pli_status status = keyring_read(ring, "log.key", &pem, err);
 	size_t n = 32, public_n = 32;
 	EVP_PKEY *key;
 	BIO *bio;
@@ -446,19 +446,19 @@ static enum pli_status read_log_key(struct keeper_heads *h, int keys_dir_fd, str
 	return ok ? PLI_OK : err_set(err, PLI_CONFLICT, "keys/log.key is not an Ed25519 key");
 }
 
-static enum pli_status read_signing_keys(struct keeper_heads *h, int keys_dir_fd, struct err *err)
+static enum pli_status read_signing_keys(struct keeper_heads *h, const struct keyring *ring, struct err *err)
 {
 	AUTO_BUF tsa = { 0 }, tsa_key = { .secret = 1 }, seal_cert = { 0 }, seal_key = { .secret = 1 };
-	enum pli_status status = read_log_key(h, keys_dir_fd, err);
+	enum pli_status status = read_log_key(h, ring, err);
 
 	if (status == PLI_OK)
-		status = keyfile_read(keys_dir_fd, "tsa.pem", &tsa, err);
+		status = keyring_read(ring, "tsa.pem", &tsa, err);
 	if (status == PLI_OK)
-		status = keyfile_read(keys_dir_fd, "tsa.key", &tsa_key, err);
+		status = keyring_read(ring, "tsa.key", &tsa_key, err);
 	if (status == PLI_OK)
-		status = keyfile_read(keys_dir_fd, "seal.pem", &seal_cert, err);
+		status = keyring_read(ring, "seal.pem", &seal_cert, err);
 	if (status == PLI_OK)
-		status = keyfile_read(keys_dir_fd, "seal.key", &seal_key, err);
+		status = keyring_read(ring, "seal.key", &seal_key, err);
 	if (status == PLI_OK)
 		status = token_maker_new(tsa.p, tsa_key.p, &h->tsa, err);
 	if (status == PLI_OK)
@@ -500,7 +500,7 @@ static enum pli_status open_tree(struct keeper_heads *h, int keys_dir_fd, int jo
 	return status == PLI_OK ? load_newest(h, err) : status;
 }
 
-enum pli_status keeper_heads_new(int keys_dir_fd, int journal_dir_fd, const char *origin, struct keeper_link *link, struct signatures *signatures,
+enum pli_status keeper_heads_new(const struct keyring *ring, int journal_dir_fd, const char *origin, struct keeper_link *link, struct signatures *signatures,
 				 void (*fatal)(void *arg, const struct err *err), void *arg, struct keeper_heads **heads_r,
 				 struct err *err)
 {
@@ -516,9 +516,9 @@ enum pli_status keeper_heads_new(int keys_dir_fd, int journal_dir_fd, const char
 	h->store.heads_fd = h->store.leaves_fd = h->store.index_fd = -1;
 	pthread_mutex_init(&h->lock, NULL);
 	pthread_cond_init(&h->queued, NULL);
-	status = read_signing_keys(h, keys_dir_fd, err);
+	status = read_signing_keys(h, ring, err);
 	if (status == PLI_OK)
-		status = open_tree(h, keys_dir_fd, journal_dir_fd, err);
+		status = open_tree(h, ring->dir_fd, journal_dir_fd, err);
 	if (status == PLI_CONFLICT && h->tsa && h->sealer) {
 		h->status.refusing = true;
 		snprintf(h->status.reason, sizeof(h->status.reason), "%.255s", err->text);

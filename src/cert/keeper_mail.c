@@ -93,14 +93,15 @@ static void *run(void *arg)
 	}
 }
 
-enum pli_status keeper_mail_new(int keys_dir_fd, struct keeper_link *link, struct signatures *signatures, struct keeper_mail **mail_r, struct err *err)
+enum pli_status keeper_mail_new(const struct keyring *ring, struct keeper_link *link, struct signatures *signatures,
+				struct keeper_mail **mail_r, struct err *err)
 {
 	struct keeper_mail *m = mem_alloc(sizeof(*m));
 
 	m->link = link;
 	m->last = &m->first;
 	m->signatures = signatures;
-	m->signer = mail_signer_new(keys_dir_fd);
+	m->signer = mail_signer_new(ring);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->queued, NULL);
 	m->started = pthread_create(&m->thread, NULL, run, m) == 0;

@@ -7,11 +7,13 @@
 #include "status.h"
 
 struct keeper_link;
+struct keyring;
 struct signatures;
 struct keeper_mail;
 struct keeper_request;
 
-MUST enum pli_status keeper_mail_new(int keys_dir_fd, struct keeper_link *link, struct signatures *signatures, struct keeper_mail **mail_r, struct err *err);
+MUST enum pli_status keeper_mail_new(const struct keyring *ring, struct keeper_link *link, struct signatures *signatures,
+				     struct keeper_mail **mail_r, struct err *err);
 void keeper_mail_free(struct keeper_mail *mail);
 /* MAIL_SIGN; copied; answered on the link. */
 void keeper_mail_push(struct keeper_mail *mail, uint64_t generation, const struct keeper_request *request);

@@ -21,6 +21,7 @@
 #include "keeper_link.h"
 #include "keeper_mail.h"
 #include "keeper_password.h"
+#include "keyring.h"
 #include "kek_store.h"
 #include "totp.h"
 
@@ -42,6 +43,7 @@ struct partial {
 struct server {
 	const struct keeper_config *config;
 	struct keeper_link link;
+	struct keyring ring;
 	struct kek_store *keks;
 	struct keeper_heads *heads;
 	struct signatures *signatures;
@@ -426,15 +428,17 @@ enum pli_status keeper_serve(const struct keeper_config *config, struct err *err
 	if (s->wake_fd < 0 || sodium_init() < 0)
 		status = err_set(err, PLI_BUG, "the keeper cannot start");
 	if (status == PLI_OK)
-		status = kek_store_open(config->keys_dir_fd, &s->keks, err);
+		status = keyring_open(config->keys_dir_fd, config->phrase, &s->ring, err);
 	if (status == PLI_OK)
-		status = keeper_passwords_new(config->keys_dir_fd, &s->link, &s->passwords, err);
+		status = kek_store_open(&s->ring, &s->keks, err);
+	if (status == PLI_OK)
+		status = keeper_passwords_new(&s->ring, &s->link, &s->passwords, err);
 	if (status == PLI_OK)
 		status = signatures_open(config->keys_dir_fd, &s->signatures, err);
 	if (status == PLI_OK)
-		status = keeper_mail_new(config->keys_dir_fd, &s->link, s->signatures, &s->mail, err);
+		status = keeper_mail_new(&s->ring, &s->link, s->signatures, &s->mail, err);
 	if (status == PLI_OK)
-		status = keeper_heads_new(config->keys_dir_fd, config->journal_dir_fd, config->origin, &s->link, s->signatures, disk_broken, s, &s->heads, err);
+		status = keeper_heads_new(&s->ring, config->journal_dir_fd, config->origin, &s->link, s->signatures, disk_broken, s, &s->heads, err);
 	if (status == PLI_OK && config->ready_fd >= 0 && write(config->ready_fd, "+", 1) != 1)
 		status = err_errno(err, "the keeper cannot say that it is ready");
 	if (status == PLI_OK)
@@ -444,6 +448,7 @@ enum pli_status keeper_serve(const struct keeper_config *config, struct err *err
 	keeper_mail_free(s->mail);
 	signatures_close(s->signatures);
 	kek_store_close(s->keks);
+	keyring_close(&s->ring);
 	keeper_link_fini(&s->link);
 	buf_free(&s->out);
 	buf_free(&s->partial.data);

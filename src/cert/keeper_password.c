@@ -10,7 +10,7 @@
 
 #include "keeper_frame.h"
 #include "keeper_link.h"
-#include "keyfile.h"
+#include "keyring.h"
 
 #include "keeper_password.h"
 
@@ -118,11 +118,11 @@ static void *run(void *arg)
 	}
 }
 
-enum pli_status keeper_passwords_new(int keys_dir_fd, struct keeper_link *link, struct keeper_passwords **passwords_r, struct err *err)
+enum pli_status keeper_passwords_new(const struct keyring *ring, struct keeper_link *link, struct keeper_passwords **passwords_r, struct err *err)
 {
 	struct keeper_passwords *p = mem_alloc(sizeof(*p));
 	AUTO_BUF pepper = { .secret = 1 };
-	enum pli_status status = keyfile_read(keys_dir_fd, "pepper", &pepper, err);
+	enum pli_status status = keyring_read(ring, "pepper", &pepper, err);
 
 	p->link = link;
 	p->last = &p->first;

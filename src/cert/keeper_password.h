@@ -14,8 +14,10 @@
 struct keeper_link;
 struct keeper_passwords;
 struct keeper_request;
+struct keyring;
 
-MUST enum pli_status keeper_passwords_new(int keys_dir_fd, struct keeper_link *link, struct keeper_passwords **passwords_r, struct err *err);
+MUST enum pli_status keeper_passwords_new(const struct keyring *ring, struct keeper_link *link,
+					  struct keeper_passwords **passwords_r, struct err *err);
 void keeper_passwords_free(struct keeper_passwords *passwords);
 /* PASSWORD_MAKE or PASSWORD_CHECK; copied; answered on the link.  PLI_BUSY: the queue is full. */
 MUST enum pli_status keeper_passwords_push(struct keeper_passwords *passwords, uint64_t generation, const struct keeper_request *request,

@@ -12,6 +12,7 @@
 #include "head_record.h"
 #include "keeper_frame.h"
 #include "kek_store.h"
+#include "keyring.h"
 #include "mail_sign.h"
 #include "seal.h"
 #include "tiles.h"
@@ -252,7 +253,7 @@ static void staging_keys_are_swept(void **state)
 	unsigned count;
 	struct err err;
 
-	assert_int_equal(kek_store_open(f->dir.keys, &store, &err), PLI_OK);
+	assert_int_equal(kek_store_open(&(struct keyring){ .dir_fd = f->dir.keys }, &store, &err), PLI_OK);
 	assert_int_equal(kek_store_make(store, KEK_STAGE, &entity, today, kid, &err), PLI_OK);
 	assert_int_equal(kek_store_make(store, KEK_STAGE, &entity, today - 10, old, &err), PLI_OK);
 	assert_int_equal(kek_store_sweep(store, today, &count, &err), PLI_OK);

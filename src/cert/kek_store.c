@@ -17,6 +17,7 @@
 #include "cipher.h"
 
 #include "keyfile.h"
+#include "keyring.h"
 
 #include "kek_store.h"
 
@@ -39,19 +40,19 @@ struct kek_store {
 	struct kek slots[SLOTS];	/* by hash of the kid; a newcomer takes the place */
 };
 
-enum pli_status kek_store_open(int keys_dir_fd, struct kek_store **store_r, struct err *err)
+enum pli_status kek_store_open(const struct keyring *ring, struct kek_store **store_r, struct err *err)
 {
 	struct kek_store *s = mem_alloc(sizeof(*s));
 	AUTO_BUF root = { .secret = 1 };
 	enum pli_status status;
 
 	s->dir_fd = -1;
-	status = keyfile_read(keys_dir_fd, "root.kek", &root, err);
+	status = keyring_read(ring, "root.kek", &root, err);
 	if (status == PLI_OK && root.n != 32)
 		status = err_set(err, PLI_CONFLICT, "keys/root.kek is damaged");
 	if (status == PLI_OK) {
 		memcpy(s->root, root.p, 32);
-		s->dir_fd = openat(keys_dir_fd, "kek", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		s->dir_fd = openat(ring->dir_fd, "kek", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (s->dir_fd < 0)
 			status = err_errno(err, "cannot open keys/kek");
 	}

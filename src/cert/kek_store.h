@@ -12,13 +12,15 @@
 #include "status.h"
 #include "uuid.h"
 
+struct keyring;
+
 enum kek_purpose { KEK_STAGE = 1, KEK_LETTER, KEK_META };
 
 #define KEK_WRAPPED_EXTRA 28
 
 struct kek_store;	/* one thread at a time */
-/* Opens keys/root.kek and keys/kek below keys_dir_fd (borrowed only for the call). */
-MUST enum pli_status kek_store_open(int keys_dir_fd, struct kek_store **store_r, struct err *err);
+/* Opens keys/root.kek and keys/kek of the ring (borrowed only for the call). */
+MUST enum pli_status kek_store_open(const struct keyring *ring, struct kek_store **store_r, struct err *err);
 void kek_store_close(struct kek_store *store);	/* wipes */
 
 /* The kid of these three; makes the key when there is none, durable on return.  period: UTC day since 1970 (stage), year·12 + month - 1

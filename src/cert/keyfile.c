@@ -1,6 +1,7 @@
 /* See keyfile.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -64,7 +65,8 @@ static enum pli_status write_all(int fd, const char *name, const void *p, size_t
 	return fsync(fd) == 0 ? PLI_OK : fault(err, "cannot sync", name);
 }
 
-static enum pli_status put(int dir_fd, const char *name, mode_t mode, int flags, const void *p, size_t n, struct err *err)
+static enum pli_status put(int dir_fd, const char *name, mode_t mode, int flags, const struct stat *owner, const void *p,
+			   size_t n, struct err *err)
 {
 	int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, mode);
 	enum pli_status status;
@@ -73,15 +75,26 @@ static enum pli_status put(int dir_fd, const char *name, mode_t mode, int flags,
 		return errno == EEXIST ? err_set(err, PLI_CONFLICT, "file %.100s exists already", name) : fault(err, "cannot make", name);
 	/* The process's umask must not make it narrower or wider. */
 	status = fchmod(fd, mode) == 0 ? write_all(fd, name, p, n, err) : fault(err, "cannot set the mode of", name);
+	if (status == PLI_OK && owner && fchown(fd, owner->st_uid, owner->st_gid) != 0)
+		status = fault(err, "cannot set the owner of", name);
 	close(fd);
 	if (status != PLI_OK)
 		unlinkat(dir_fd, name, 0);
 	return status;
 }
 
+/* What root makes in a folder belongs to the folder's owner, what it replaces to whom it belonged; NULL: to us. */
+static const struct stat *owner_of(int dir_fd, const char *name, struct stat *st)
+{
+	bool known = fstatat(dir_fd, name, st, AT_SYMLINK_NOFOLLOW) == 0 || fstat(dir_fd, st) == 0;
+
+	return known && geteuid() == 0 && st->st_uid != 0 ? st : NULL;
+}
+
 enum pli_status keyfile_create(int dir_fd, const char *name, mode_t mode, const void *p, size_t n, struct err *err)
 {
-	enum pli_status status = put(dir_fd, name, mode, O_EXCL, p, n, err);
+	struct stat owner;
+	enum pli_status status = put(dir_fd, name, mode, O_EXCL, owner_of(dir_fd, name, &owner), p, n, err);
 
 	if (status == PLI_OK && fsync(dir_fd) != 0)
 		status = fault(err, "cannot sync the directory of", name);
@@ -92,9 +105,10 @@ enum pli_status keyfile_replace(int dir_fd, const char *name, mode_t mode, const
 {
 	enum pli_status status;
 	char temporary[128];
+	struct stat owner;
 
 	snprintf(temporary, sizeof(temporary), "%.100s.new", name);
-	status = put(dir_fd, temporary, mode, O_TRUNC, p, n, err);
+	status = put(dir_fd, temporary, mode, O_TRUNC, owner_of(dir_fd, name, &owner), p, n, err);
 	if (status != PLI_OK)
 		return status;
 	if (renameat(dir_fd, temporary, dir_fd, name) != 0 || fsync(dir_fd) != 0)

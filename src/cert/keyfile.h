@@ -13,7 +13,7 @@ struct buf;
 
 /* Appends the file's bytes to out (make it a secret buffer for keys).  PLI_ABSENT, PLI_LIMIT, PLI_IO. */
 MUST enum pli_status keyfile_read(int dir_fd, const char *name, struct buf *out, struct err *err);
-/* A new file, synced with its directory; PLI_CONFLICT when it exists. */
+/* A new file, synced with its directory; PLI_CONFLICT when it exists.  Made by root it belongs to the directory's owner. */
 MUST enum pli_status keyfile_create(int dir_fd, const char *name, mode_t mode, const void *p, size_t n, struct err *err);
 /* The same, but puts it in the place of an older one in one step (by NAME.new). */
 MUST enum pli_status keyfile_replace(int dir_fd, const char *name, mode_t mode, const void *p, size_t n, struct err *err);

@@ -12,7 +12,7 @@
 #include "buf.h"
 #include "pool.h"
 
-#include "keyfile.h"
+#include "keyring.h"
 
 #include "mail_sign.h"
 
@@ -30,10 +30,10 @@ static const char *const key_names[] = { [MAIL_SIGN_SMIME] = "mail.key", [MAIL_S
 					 [MAIL_SIGN_DKIM_RSA] = "dkim-rsa.key" };
 static const int key_types[] = { [MAIL_SIGN_SMIME] = 0, [MAIL_SIGN_DKIM_ED25519] = EVP_PKEY_ED25519, [MAIL_SIGN_DKIM_RSA] = EVP_PKEY_RSA };
 
-static enum pli_status read_key(int keys_dir_fd, enum mail_sign_kind kind, EVP_PKEY **key_r, struct err *err)
+static enum pli_status read_key(const struct keyring *ring, enum mail_sign_kind kind, EVP_PKEY **key_r, struct err *err)
 {
 	AUTO_BUF pem = { .secret = 1 };
-	enum pli_status status = keyfile_read(keys_dir_fd, key_names[kind], &pem, err);
+	enum pli_status status = keyring_read(ring, key_names[kind], &pem, err);
 	EVP_PKEY *key = NULL;
 
 	if (status == PLI_OK) {
@@ -55,10 +55,10 @@ static enum pli_status read_key(int keys_dir_fd, enum mail_sign_kind kind, EVP_P
 }
 
 /* The signer's own certificate first, whatever follows goes along for those who check. */
-static enum pli_status read_certs(struct mail_signer *s, int keys_dir_fd, struct err *err)
+static enum pli_status read_certs(struct mail_signer *s, const struct keyring *ring, struct err *err)
 {
 	AUTO_BUF pem = { 0 };
-	enum pli_status status = keyfile_read(keys_dir_fd, "mail.pem", &pem, err);
+	enum pli_status status = keyring_read(ring, "mail.pem", &pem, err);
 	BIO *bio = status == PLI_OK ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
 	X509 *cert;
 
@@ -78,14 +78,14 @@ static enum pli_status read_certs(struct mail_signer *s, int keys_dir_fd, struct
 	return err_set(err, PLI_ABSENT, "keys/mail.key does not belong to keys/mail.pem");
 }
 
-struct mail_signer *mail_signer_new(int keys_dir_fd)
+struct mail_signer *mail_signer_new(const struct keyring *ring)
 {
 	struct mail_signer *s = mem_alloc(sizeof(*s));
 
 	for (int kind = MAIL_SIGN_SMIME; kind <= MAIL_SIGN_DKIM_RSA; kind++)
-		if (read_key(keys_dir_fd, (enum mail_sign_kind)kind, &s->keys[kind], &s->why[kind]) != PLI_OK)
+		if (read_key(ring, (enum mail_sign_kind)kind, &s->keys[kind], &s->why[kind]) != PLI_OK)
 			s->keys[kind] = NULL;
-	if (s->keys[MAIL_SIGN_SMIME] && read_certs(s, keys_dir_fd, &s->why[MAIL_SIGN_SMIME]) != PLI_OK) {
+	if (s->keys[MAIL_SIGN_SMIME] && read_certs(s, ring, &s->why[MAIL_SIGN_SMIME]) != PLI_OK) {
 		EVP_PKEY_free(s->keys[MAIL_SIGN_SMIME]);
 		s->keys[MAIL_SIGN_SMIME] = NULL;
 	}

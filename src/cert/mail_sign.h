@@ -12,12 +12,13 @@
 #include "status.h"
 
 struct buf;
+struct keyring;
 
 enum mail_sign_kind { MAIL_SIGN_SMIME = 1, MAIL_SIGN_DKIM_ED25519, MAIL_SIGN_DKIM_RSA };
 
 struct mail_signer;		/* one thread at a time */
 /* Files that are missing or of no use are a fault of the signature that wants them, not of the start. */
-struct mail_signer *mail_signer_new(int keys_dir_fd);
+struct mail_signer *mail_signer_new(const struct keyring *ring);
 void mail_signer_free(struct mail_signer *signer);
 /* Appends: for SMIME a detached CMS SignedData in DER (SHA-256, the certificates inside), for DKIM the bare signature over SHA-256.
  * PLI_ABSENT: no such key; PLI_INPUT: text is not what this key signs; PLI_BUG. */

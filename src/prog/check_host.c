@@ -13,6 +13,8 @@
 #include "clock.h"
 #include "text.h"
 
+#include "keyring.h"
+
 #include "confine.h"
 #include "instance.h"
 
@@ -75,17 +77,43 @@ void check_owners(struct check *c)
 	}
 }
 
+static enum pli_status count_plain(void *arg, const char *name, enum keyring_form form, struct err *err)
+{
+	unsigned *counts = arg;
+
+	(void)name;
+	(void)err;
+	counts[form]++;
+	return PLI_OK;
+}
+
+/* Plain files are as safe as the disk that they lie on. */
+static void check_plain(struct check *c, int dir_fd)
+{
+	unsigned counts[3] = { 0 };
+
+	if (keyring_each(dir_fd, count_plain, counts, NULL) != PLI_OK)
+		return;
+	if (counts[KEYRING_PLAIN])
+		check_say(c, CHECK_WEAK, "pli key protect DIR puts them under a pass phrase; a PKCS#11 token keeps them altogether (doc/keys.md).",
+			  "%u key files lie plain on the disk", counts[KEYRING_PLAIN]);
+	else if (counts[KEYRING_PROTECTED])
+		check_say(c, CHECK_GOOD, NULL, "the key files are under a pass phrase");
+	if (counts[KEYRING_PROTECTED] && !c->instance->settings.keys_passphrase_file)
+		check_say(c, CHECK_WRONG, "Add [keys] passphrase_file to pli.conf.", "pli.conf does not say where the pass phrase is");
+}
+
 void check_keys(struct check *c)
 {
 	static const struct {
-		const char *name, *lost;
+		const char *name, *lost, *token;
 	} keys[] = {
-		{ "root.kek", "Without it nothing can be read: bring it back from your copy of keys/." },
-		{ "pepper", "Without it no password can be checked: bring it back from your copy of keys/." },
-		{ "log.key", "Without it nothing can be signed: bring it back from your copy of keys/." },
-		{ "tsa.key", "Without it nothing can be timestamped: bring it back from your copy of keys/." },
-		{ "seal.key", "Without it no proof can be sealed: bring it back from your copy of keys/." },
-		{ "counter", "Without it an older copy cannot be told from the newest: bring it back from your copy of keys/." },
+		{ "root.kek", "Without it nothing can be read: bring it back from your copy of keys/.", "root.token" },
+		{ "pepper", "Without it no password can be checked: bring it back from your copy of keys/.", NULL },
+		{ "log.key", "Without it nothing can be signed: bring it back from your copy of keys/.", "log.token" },
+		{ "tsa.key", "Without it nothing can be timestamped: bring it back from your copy of keys/.", "tsa.token" },
+		{ "seal.key", "Without it no proof can be sealed: bring it back from your copy of keys/.", "seal.token" },
+		{ "counter", "Without it an older copy cannot be told from the newest: bring it back from your copy of keys/.", NULL },
 	};
 	int dir_fd = c->instance->folder_fd[FOLDER_KEYS];
 	unsigned missing = 0;
@@ -94,11 +122,15 @@ void check_keys(struct check *c)
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (fstatat(dir_fd, keys[i].name, &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(sb.st_mode) && sb.st_size > 0)
 			continue;
+		/* It lies in the token; whether it is there, the keeper says when it starts. */
+		if (keys[i].token && fstatat(dir_fd, keys[i].token, &sb, AT_SYMLINK_NOFOLLOW) == 0)
+			continue;
 		missing++;
 		check_say(c, CHECK_WRONG, keys[i].lost, "keys/%s is missing or empty", keys[i].name);
 	}
 	if (!missing)
 		check_say(c, CHECK_GOOD, "Is there a copy of keys/ elsewhere, and safe?", "all keys are there");
+	check_plain(c, dir_fd);
 	if (fstatat(dir_fd, "root.key", &sb, AT_SYMLINK_NOFOLLOW) == 0)
 		check_say(c, CHECK_WEAK, "It signed the certificates of seal and timestamps, and is needed again only to renew them: keep it elsewhere.",
 			  "keys/root.key lies beside the keys in daily use");

@@ -9,7 +9,10 @@
 #include "job.h"
 #include "relay.h"
 
+#include "keyring.h"
+
 #include "instance.h"
+#include "key_phrase.h"
 #include "mail_dns.h"
 #include "relay_settings.h"
 
@@ -97,13 +100,19 @@ void check_dns(struct check *c)
 {
 	const struct settings *s = &c->instance->settings;
 	struct mail_dns_line lines[MAIL_DNS_LINES_MAX];
+	enum pli_status st = PLI_DENIED;
+	struct keyring ring;
 	struct err err = { 0 };
 	unsigned count = 0;
 	bool dns = true;
 
 	if (str_eq(s->mail, "outbox"))
 		return;
-	if (mail_dns_lines(c->pool, s, c->instance->folder_fd[FOLDER_KEYS], lines, &count, &err) != PLI_OK) {
+	if (key_phrase_ring(c->instance, &ring, &err) == PLI_OK) {
+		st = mail_dns_lines(c->pool, s, &ring, lines, &count, &err);
+		keyring_close(&ring);
+	}
+	if (st != PLI_OK) {
 		check_say(c, CHECK_WRONG, "`pli init` makes the keys; copy them from where the instance was made.", "%s", err.text);
 		return;
 	}

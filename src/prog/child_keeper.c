@@ -2,12 +2,14 @@
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <sodium.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "keeper_main.h"
 #include "log.h"
 #include "pool.h"
 
+#include "secret_input.h"
 #include "sysexit.h"
 
 #include "child_reload.h"
@@ -31,15 +33,32 @@ static enum pli_status confine_keeper(struct err *err)
 	return st == PLI_OK ? confine_calls(CONFINE_KEEPER, err) : st;
 }
 
+/* The one line of a file that the parent opened; NULL: there is none. */
+static enum pli_status read_line(struct pool *pool, int fd, const char *what, const char **line_r, struct err *err)
+{
+	struct stat sb;
+	enum pli_status st;
+
+	*line_r = NULL;
+	if (fstat(fd, &sb) != 0 || S_ISCHR(sb.st_mode)) {	/* the null device */
+		close(fd);
+		return PLI_OK;
+	}
+	st = secret_input_descriptor(pool, fd, what, line_r, err);
+	close(fd);
+	return st;
+}
+
 int child_keeper(int argc, char **argv)
 {
-	AUTO_POOL pool = pool_new();
+	AUTO_POOL pool = pool_new_secret();
 	struct err err = { 0 };
 	struct child child;
-	const char *origin;
+	const char *origin, *phrase;
 
 	if (child_begin(pool, argc, argv, &child, &err) != PLI_OK ||
-	    child_origin(pool, CHILD_FD_KEEPER_JOURNAL, &origin, &err) != PLI_OK || confine_keeper(&err) != PLI_OK)
+	    child_origin(pool, CHILD_FD_KEEPER_JOURNAL, &origin, &err) != PLI_OK ||
+	    read_line(pool, CHILD_FD_KEEPER_PHRASE, "[keys] passphrase_file", &phrase, &err) != PLI_OK || confine_keeper(&err) != PLI_OK)
 		return child_failed(&err);
 	struct child_reload reload = { .live = &child.settings };
 	const struct keeper_config config = {
@@ -48,6 +67,7 @@ int child_keeper(int argc, char **argv)
 		.control = child_reload_control,
 		.control_arg = &reload,
 		.keys_dir_fd = CHILD_FD_KEEPER_KEYS,
+		.phrase = phrase,
 		.journal_dir_fd = CHILD_FD_KEEPER_JOURNAL,
 		.origin = origin,
 		.ready_fd = CHILD_FD_CONTROL,

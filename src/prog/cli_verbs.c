@@ -47,6 +47,11 @@ static const struct args_option options_token_add[] = {
 static const struct args_option options_unlock[] = {
 	{ "--recipient", "A", "the recipient's address", false, 0 }, JSON, END,
 };
+#define PASSPHRASE_FILE { "--passphrase-file", "F", "the pass phrase, - is standard input (else: [keys] passphrase_file)", false, 0 }
+static const struct args_option options_protect[] = {
+	PASSPHRASE_FILE, { "--new-passphrase-file", "F", "put the keys under this other pass phrase", false, 0 }, JSON, END,
+};
+static const struct args_option options_unprotect[] = { PASSPHRASE_FILE, JSON, END };
 static const struct args_option options_send[] = {
 	{ "--to", "A[,B]", "recipients, may be repeated", true, 0 },
 	{ "--cc", "A[,B]", "recipients in copy", true, 0 },
@@ -133,6 +138,16 @@ const struct cli_verb cli_verbs[] = {
 	  "Exit status 0: all of it verifies, size and root are printed.  65: the text says from which number on it does not.\n"
 	  "Works while the server runs, and on instances that the server refuses to serve.",
 	  options_json, 1, 1, verb_journal_verify },
+	{ "key list", "key list DIR", "list the instance's keys, where they lie and until when they hold",
+	  "current: in use; former: gone, its public part is kept for what it signed.  plain: a file as it is; protected: under the\n"
+	  "pass phrase; token: in the PKCS#11 token.  The SHA-256 is that of the certificate or public key.", options_json, 1, 1,
+	  verb_key_list },
+	{ "key protect", "key protect DIR [--passphrase-file F] [--new-passphrase-file F]", "put the key files under a pass phrase",
+	  "Argon2id and AES-256-GCM; the root of all keys of letters included.  Before: [keys] passphrase_file in pli.conf says where the\n"
+	  "server finds the pass phrase when it starts.  The server must not run.  What was broken off is finished when it is repeated.",
+	  options_protect, 1, 1, verb_key_protect },
+	{ "key unprotect", "key unprotect DIR [--passphrase-file F]", "make the key files plain again", NULL, options_unprotect, 1, 1,
+	  verb_key_unprotect },
 	{ "send", "send --to A[,B] [--cc A] [--bcc A] --subject S [--message F|-] [--attach F]... "
 	  "[--letter-password-file F] [--expires DATE] [--key K]",
 	  "send a letter and print its id",

@@ -39,14 +39,13 @@
 
 /* ------------------------------------------------------------------ starting one */
 
-/* A file that the settings name, below DIR or with its whole path; the null device when they name none.  Read by the child alone. */
+/* A file that the settings name; the null device when they name none.  Read by the child alone. */
 static enum pli_status open_named(const struct host *host, const char *what, const char *name, int *fd_r, struct err *err)
 {
-	*fd_r = name ? openat(host->instance->dir_fd, name, O_RDONLY | O_CLOEXEC) : open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (*fd_r >= 0)
-		return PLI_OK;
-	(void)err_set(err, errno == ENOENT ? PLI_ABSENT : PLI_IO, "[mail] %s = %s: %s", what, name ? name : "", strerror(errno));
-	return err_hint(err, "Paths in pli.conf begin at the instance's directory, or with a slash.");
+	if (name)
+		return instance_open_named(host->instance, what, name, fd_r, err);
+	*fd_r = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return *fd_r >= 0 ? PLI_OK : err_errno(err, "/dev/null");
 }
 
 /* Anew for each courier: a password that was changed is taken by the next one. */
@@ -54,17 +53,27 @@ static enum pli_status open_relay_files(const struct host *host, int files_r[2],
 {
 	const struct settings *s = &host->instance->settings;
 	bool relay = strcmp(s->mail, "outbox") != 0;
-	enum pli_status st = open_named(host, "password_file", relay ? s->mail_password_file : NULL, &files_r[0], err);
+	enum pli_status st = open_named(host, "[mail] password_file", relay ? s->mail_password_file : NULL, &files_r[0], err);
 
 	if (st != PLI_OK)
 		return st;
-	st = open_named(host, "ca_file", relay ? s->mail_ca_file : NULL, &files_r[1], err);
+	st = open_named(host, "[mail] ca_file", relay ? s->mail_ca_file : NULL, &files_r[1], err);
 	if (st != PLI_OK)
 		close(files_r[0]);
 	return st;
 }
 
-static void start_fds(const struct host *host, enum child_kind kind, const int relay_files[2], struct child_start *start)
+/* What one kind of process is given besides folders and sockets; the others get nothing. */
+static enum pli_status open_files(const struct host *host, enum child_kind kind, int files_r[2], struct err *err)
+{
+	if (kind == CHILD_COURIER)
+		return open_relay_files(host, files_r, err);
+	if (kind == CHILD_KEEPER)
+		return open_named(host, "[keys] passphrase_file", host->instance->settings.keys_passphrase_file, &files_r[0], err);
+	return PLI_OK;
+}
+
+static void start_fds(const struct host *host, enum child_kind kind, const int files[2], struct child_start *start)
 {
 	const int *folder = host->instance->folder_fd;
 	int n = 0;
@@ -88,11 +97,12 @@ static void start_fds(const struct host *host, enum child_kind kind, const int r
 	case CHILD_KEEPER:
 		start->fds[n++] = folder[FOLDER_KEYS];
 		start->fds[n++] = folder[FOLDER_JOURNAL];
+		start->fds[n++] = files[0];
 		break;
 	case CHILD_COURIER:
 		start->fds[n++] = folder[FOLDER_OUTBOX];
-		start->fds[n++] = relay_files[0];
-		start->fds[n++] = relay_files[1];
+		start->fds[n++] = files[0];
+		start->fds[n++] = files[1];
 		break;
 	case CHILD_MAIL:
 		break;
@@ -157,23 +167,23 @@ static enum pli_status start_worker(struct host *host, enum child_kind kind, str
 	struct worker *w = &host->workers[kind];
 	struct child_start start = { .kind = kind, .owner = *owner_of(host, kind), .settings_fd = host->settings_fd,
 				     .mode = host->serve ? "serve" : "verbs" };
-	int pair[2], relay_files[2] = { -1, -1 };
-	enum pli_status st = kind == CHILD_COURIER ? open_relay_files(host, relay_files, err) : PLI_OK;
+	int pair[2], files[2] = { -1, -1 };
+	enum pli_status st = open_files(host, kind, files, err);
 
 	if (st == PLI_OK && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		st = err_errno(err, "socketpair");
 	if (st != PLI_OK) {
-		close_files(relay_files, 2);
+		close_files(files, 2);
 		return st;
 	}
 	/* Only our end: the flag belongs to the socket, not to the descriptor that the child inherits. */
 	if (fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0)
 		log_warn("host.control", "%s", strerror(errno));
 	start.control_fd = pair[1];
-	start_fds(host, kind, relay_files, &start);
+	start_fds(host, kind, files, &start);
 	st = child_start(&start, &w->pid, err);
 	close(pair[1]);
-	close_files(relay_files, 2);
+	close_files(files, 2);
 	if (st != PLI_OK) {
 		close(pair[0]);
 		w->pid = 0;

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -129,6 +130,26 @@ bool instance_running(const struct instance *instance)
 	busy = flock(fd, LOCK_SH | LOCK_NB) != 0;
 	close(fd);
 	return busy;
+}
+
+enum pli_status instance_open_named(const struct instance *instance, const char *what, const char *name, int *fd_r, struct err *err)
+{
+	static const char CREDENTIAL[] = "credential:";
+	const char *folder = getenv("CREDENTIALS_DIRECTORY"), *word = name + strlen(CREDENTIAL);
+	char path[4096];
+
+	if (!str_starts(name, CREDENTIAL)) {
+		*fd_r = openat(instance->dir_fd, name, O_RDONLY | O_CLOEXEC);
+	} else if (!folder || strchr(word, '/') || snprintf(path, sizeof(path), "%s/%s", folder, word) >= (int)sizeof(path)) {
+		(void)err_set(err, PLI_ABSENT, "%s = %.100s: the service manager gives no such credential", what, name);
+		return err_hint(err, "In the unit: LoadCredentialEncrypted=%.60s:/etc/pli/%.60s", word, word);
+	} else {
+		*fd_r = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (*fd_r >= 0)
+		return PLI_OK;
+	(void)err_set(err, errno == ENOENT ? PLI_ABSENT : PLI_IO, "%s = %.100s: %s", what, name, strerror(errno));
+	return err_hint(err, "Paths in pli.conf begin at the instance's directory, or with a slash.");
 }
 
 bool instance_has(const struct instance *instance, enum instance_folder folder, const char *name)

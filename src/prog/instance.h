@@ -61,6 +61,11 @@ void instance_describe_faults(const struct instance *instance, struct buf *lines
 /* Files right below the folders that claim leaves as they are: lines of what is wrong, a tab, and the commands that mend it. */
 void instance_describe_files(const struct instance *instance, struct buf *lines_out);
 
+/* Opens for reading a file that pli.conf names: below DIR, with its whole path, or credential:NAME, of those that the service manager
+ * gives (systemd.exec(5), CREDENTIALS_DIRECTORY).  what: the setting, for the text of a failure. */
+MUST enum pli_status instance_open_named(const struct instance *instance, const char *what, const char *name, int *fd_r,
+					 struct err *err);
+
 bool instance_has(const struct instance *instance, enum instance_folder folder, const char *name);
 const char *instance_folder_name(enum instance_folder folder);
 

@@ -14,7 +14,7 @@
 
 #include "dkim.h"
 
-#include "keyfile.h"
+#include "keyring.h"
 
 #include "mail_dns.h"
 
@@ -24,10 +24,10 @@ static const char *const begins[] = { [MAIL_DNS_SPF] = "v=spf1", [MAIL_DNS_DKIM]
 
 /* ------------------------------------------------------------------ what should be there */
 
-static enum pli_status public_key(int keys_dir_fd, const char *name, bool rsa, struct buf *out, struct err *err)
+static enum pli_status public_key(const struct keyring *ring, const char *name, bool rsa, struct buf *out, struct err *err)
 {
 	AUTO_BUF pem = { .secret = 1 };
-	enum pli_status st = keyfile_read(keys_dir_fd, name, &pem, err);
+	enum pli_status st = keyring_read(ring, name, &pem, err);
 	BIO *bio = st == PLI_OK ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
 	EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
 	uint8_t raw[32], *der = NULL;
@@ -44,12 +44,12 @@ static enum pli_status public_key(int keys_dir_fd, const char *name, bool rsa, s
 	return out->n ? PLI_OK : err_set(err, PLI_ABSENT, "keys/%s cannot be read", name);
 }
 
-static enum pli_status dkim_line(struct pool *pool, const struct settings *s, int keys_dir_fd, bool rsa, struct mail_dns_line *line_r,
-				 struct err *err)
+static enum pli_status dkim_line(struct pool *pool, const struct settings *s, const struct keyring *ring, bool rsa,
+				 struct mail_dns_line *line_r, struct err *err)
 {
 	AUTO_BUF key = { 0 }, text = { 0 };
 	bool both = str_eq(s->mail_dkim, "both");
-	enum pli_status st = public_key(keys_dir_fd, rsa ? "dkim-rsa.key" : "dkim.key", rsa, &key, err);
+	enum pli_status st = public_key(ring, rsa ? "dkim-rsa.key" : "dkim.key", rsa, &key, err);
 
 	if (st != PLI_OK)
 		return st;
@@ -73,7 +73,8 @@ static const char *sending_host(struct pool *pool, const struct settings *s)
 	return copy;
 }
 
-enum pli_status mail_dns_lines(struct pool *pool, const struct settings *s, int keys_dir_fd, struct mail_dns_line lines_r[MAIL_DNS_LINES_MAX],
+enum pli_status mail_dns_lines(struct pool *pool, const struct settings *s, const struct keyring *ring,
+				struct mail_dns_line lines_r[MAIL_DNS_LINES_MAX],
 			       unsigned *count_r, struct err *err)
 {
 	const char *from = strrchr(s->mail_from, '@') + 1, *envelope = s->mail_bounce_domain ? s->mail_bounce_domain : from;
@@ -83,9 +84,9 @@ enum pli_status mail_dns_lines(struct pool *pool, const struct settings *s, int 
 
 	lines_r[count++] = (struct mail_dns_line){ MAIL_DNS_SPF, envelope, pool_fmt(pool, "v=spf1 a:%s -all", sending_host(pool, s)) };
 	if (one && (both || str_eq(s->mail_dkim, "ed25519")))
-		st = dkim_line(pool, s, keys_dir_fd, false, &lines_r[count++], err);
+		st = dkim_line(pool, s, ring, false, &lines_r[count++], err);
 	if (st == PLI_OK && one && (both || str_eq(s->mail_dkim, "rsa")))
-		st = dkim_line(pool, s, keys_dir_fd, true, &lines_r[count++], err);
+		st = dkim_line(pool, s, ring, true, &lines_r[count++], err);
 	if (st != PLI_OK)
 		return st;
 	lines_r[count++] = (struct mail_dns_line){ MAIL_DNS_DMARC, pool_fmt(pool, "_dmarc.%s", from),

@@ -6,6 +6,7 @@
 
 #include "status.h"
 
+struct keyring;
 struct pool;
 struct settings;
 
@@ -15,8 +16,8 @@ struct mail_dns_line {
 	const char *name, *text;	/* of the TXT record to publish */
 };
 #define MAIL_DNS_LINES_MAX 4
-/* keys_dir_fd: for the public DKIM keys.  Strings live in pool.  PLI_ABSENT: a DKIM key that is wanted is not there. */
-MUST enum pli_status mail_dns_lines(struct pool *pool, const struct settings *settings, int keys_dir_fd,
+/* ring: for the public DKIM keys.  Strings live in pool.  PLI_ABSENT: a DKIM key that is wanted is not there. */
+MUST enum pli_status mail_dns_lines(struct pool *pool, const struct settings *settings, const struct keyring *ring,
 				    struct mail_dns_line lines_r[MAIL_DNS_LINES_MAX], unsigned *count_r, struct err *err);
 
 /* The TXT record of line's kind as it stands at line's name, in pool; NULL: there is none.  PLI_BUSY: the DNS does not answer.  Blocks for

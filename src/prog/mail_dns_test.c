@@ -14,6 +14,7 @@
 #include "settings.h"
 
 #include "keygen.h"
+#include "keyring.h"
 
 #include "mail_dns.h"
 
@@ -33,10 +34,10 @@ static void lines(void **state)
 	assert_non_null(mkdtemp(dir));
 	fd = open(dir, O_RDONLY | O_DIRECTORY);
 	assert_int_equal(settings_parse(pool, "f", conf, NULL, &s, &err), PLI_OK);
-	assert_int_equal(mail_dns_lines(pool, &s, fd, l, &count, &err), PLI_ABSENT);
+	assert_int_equal(mail_dns_lines(pool, &s, &(struct keyring){ .dir_fd = fd }, l, &count, &err), PLI_ABSENT);
 	assert_int_equal(keygen_dkim(fd, &err), PLI_OK);
 	assert_int_equal(keygen_dkim(fd, &err), PLI_OK);
-	assert_int_equal(mail_dns_lines(pool, &s, fd, l, &count, &err), PLI_OK);
+	assert_int_equal(mail_dns_lines(pool, &s, &(struct keyring){ .dir_fd = fd }, l, &count, &err), PLI_OK);
 	assert_int_equal(count, 4);
 	assert_string_equal(l[0].name, "b.example.org");
 	assert_string_equal(l[0].text, "v=spf1 a:mx.example.net -all");

@@ -55,6 +55,11 @@ enum pli_status secret_input_file(struct pool *pool, const char *file, const cha
 	return st;
 }
 
+enum pli_status secret_input_descriptor(struct pool *pool, int fd, const char *what, const char **secret_r, struct err *err)
+{
+	return read_secret(pool, fd, what, false, secret_r, err);
+}
+
 static enum pli_status ask_once(struct pool *pool, int fd, const char *prompt, const char **secret_r, struct err *err)
 {
 	struct termios before, quiet;

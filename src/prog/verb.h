@@ -1,4 +1,4 @@
-/* The verbs' functions, one file per kind: verb_init.c verb_serve.c verb_operator.c verb_send.c verb_letter.c verb_proof.c
+/* The verbs' functions, one file per kind: verb_init.c verb_serve.c verb_operator.c verb_key.c verb_send.c verb_letter.c verb_proof.c
  * verb_manual.c.
  * Each returns the exit status. */
 #ifndef PLI_VERB_H
@@ -20,6 +20,9 @@ int verb_token_list(struct cli_call *call);
 int verb_token_revoke(struct cli_call *call);
 int verb_letter_unlock(struct cli_call *call);
 int verb_journal_verify(struct cli_call *call);
+int verb_key_list(struct cli_call *call);
+int verb_key_protect(struct cli_call *call);
+int verb_key_unprotect(struct cli_call *call);
 
 int verb_send(struct cli_call *call);
 int verb_list(struct cli_call *call);
