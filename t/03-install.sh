@@ -21,6 +21,7 @@ same 'what is installed' "$(sort <<'END'
 ./usr/share/doc/pli/README.md
 ./usr/share/doc/pli/api.md
 ./usr/share/doc/pli/formats.md
+./usr/share/doc/pli/keys.md
 ./usr/share/doc/pli/operating.md
 ./usr/share/doc/pli/proof.md
 ./usr/share/fish/vendor_completions.d/pli.fish
