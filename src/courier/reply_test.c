@@ -14,17 +14,8 @@ static void addresses_go(void **state)
 	} rows[] = {
 		{ "250 2.0.0 Ok: queued as 4XYZ\r\n", "250 2.0.0 Ok: queued as 4XYZ" },
 		{ "550 5.1.1 <a.b+c@example.org>: Recipient address rejected", "550 5.1.1 <(address)>: Recipient address rejected" },
-		{ "a@b.c,d@e.f", "(address),(address)" },
-		{ "\"a b\"@example.org x", "(address) x" },
-		{ "user@[192.0.2.1] gone", "(address) gone" },
-		{ "user@[192.0.2.1", "(address)" },
-		{ "bounce+abc.def@bounces.example.org rejected", "(address) rejected" },
-		{ "a@b@c", "(address)(address)" },
-		{ "price @ home, @ alone@", "price @ home, @ alone@" },
 		{ "tabs\tand\r\nlines  \x01\xc3\xa9", "tabs and lines ???" },
 		{ "", "" },
-		{ "@", "@" },
-		{ "\"@x.y", "\"@x.y" },
 	};
 	char out[REPLY_MAX + 1], longest[2000];
 
@@ -39,6 +30,12 @@ static void addresses_go(void **state)
 	reply_clean(out, longest, sizeof(longest));
 	assert_true(strlen(out) <= REPLY_MAX);
 	assert_null(strchr(out, '@'));
+	/* Nor of an address that stands across the end. */
+	memset(longest, 'x', sizeof(longest));
+	longest[REPLY_MAX - 4] = ' ';
+	memcpy(longest + REPLY_MAX + 4, "@example.org", 12);
+	reply_clean(out, longest, sizeof(longest));
+	assert_string_equal(out + REPLY_MAX - 4, " (ad");
 }
 
 static void take(struct reply *reply, const char *line)

@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -6,6 +5,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "jsonw.h"
+#include "mask.h"
 #include "pool.h"
 #include "settings.h"
 #include "text.h"
@@ -63,64 +63,6 @@ enum pli_status bounce_known(struct office *office, const char *address, struct 
 	if (!domain || !verp_parse(office->parts.directory, domain, address, notice_r))
 		return err_set(err, PLI_ABSENT, "There is no such address here.");
 	return entity_of(office, notice_r, &entity, err);
-}
-
-/* ---- words ---- */
-
-static bool local_char(unsigned char c)
-{
-	return isalnum(c) || c >= 0x80 || (c && strchr("!#$%&'*+-/=?^_`{|}~.\"", c));
-}
-
-static bool domain_char(unsigned char c)
-{
-	return isalnum(c) || c >= 0x80 || c == '.' || c == '-';
-}
-
-/* Where the address around the @ at p[i] begins, not before `from`: a local part may be quoted. */
-static size_t address_begin(const char *p, size_t from, size_t i)
-{
-	size_t begin = i;
-
-	if (begin > from && p[begin - 1] == '"') {
-		for (size_t k = begin - 1; k > from; k--)
-			if (p[k - 1] == '"')
-				return k - 1;
-	}
-	while (begin > from && local_char((unsigned char)p[begin - 1]))
-		begin--;
-	return begin;
-}
-
-static size_t address_end(const char *p, size_t n, size_t i)
-{
-	size_t end = i + 1;
-
-	if (end < n && p[end] == '[') {
-		const char *close = memchr(p + end, ']', n - end);
-		return close ? (size_t)(close + 1 - p) : n;
-	}
-	while (end < n && domain_char((unsigned char)p[end]))
-		end++;
-	return end;
-}
-
-void bounce_words(struct buf *out, const char *words)
-{
-	size_t n = strlen(words), from = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		size_t begin;
-
-		if (words[i] != '@')
-			continue;
-		begin = address_begin(words, from, i);
-		buf_add(out, words + from, begin - from);
-		buf_str(out, "(address)");
-		from = address_end(words, n, i);
-		i = from - 1;
-	}
-	buf_add(out, words + from, n - from);
 }
 
 /* ---- the record ---- */
@@ -255,8 +197,8 @@ enum pli_status bounce_record(struct office *office, const struct uuid *notice, 
 	AUTO_BUF words = { 0 }, remote = { 0 };
 	enum pli_status st = entity_of(office, notice, &r.entity, err);
 
-	bounce_words(&words, bounce->diagnostic);
-	bounce_words(&remote, bounce->remote);
+	mask_addresses(&words, bounce->diagnostic, strlen(bounce->diagnostic));
+	mask_addresses(&remote, bounce->remote, strlen(bounce->remote));
 	r.words = words.p ? words.p : "";
 	r.remote = remote.p ? remote.p : "";
 	/* Into the cache now: a write function must not wait for the keeper. */

@@ -29,8 +29,4 @@ MUST enum pli_status bounce_known(struct office *office, const char *address, st
 /* PLI_OK also when it was entered before.  PLI_BUSY: the sending itself is not entered yet; PLI_ABSENT: no such notice. */
 MUST enum pli_status bounce_record(struct office *office, const struct uuid *notice, const struct bounce *bounce, struct err *err);
 
-/* Appends words (UTF-8) with every e-mail address in it replaced by "(address)": entries name nobody. */
-struct buf;
-void bounce_words(struct buf *out, const char *words);
-
 #endif
