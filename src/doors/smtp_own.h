@@ -8,12 +8,15 @@
 
 #include "actor.h"
 #include "buf.h"
+#include "clock.h"
 #include "principal.h"
 #include "status.h"
 #include "uuid.h"
 
 #include "address.h"
 #include "http.h"
+
+#define SMTP_LOGIN_US (60 * SECOND_US)	/* from the connection to a successful AUTH */
 
 struct directory;
 struct mail_link;
@@ -68,6 +71,15 @@ struct smtp_session {
 void smtp_reply(struct smtp_session *s, int code, const char *enhanced, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* What an error is in SMTP, with its text and hint. */
 void smtp_reply_err(struct smtp_session *s, const struct err *err);
+
+/* Sends what was added; false (and the conversation is over) when it cannot go.  Blocks at most a minute. */
+bool smtp_flush(struct smtp_session *s);
+/* A last reply: the conversation is over behind it. */
+void smtp_end(struct smtp_session *s, int code, const char *enhanced, const char *text);
+
+/* smtp_auth.c: the whole exchange of one AUTH, with its reply; asks further lines of the client. */
+struct smtp_command;
+void smtp_auth(struct smtp_session *s, const struct smtp_command *c);
 
 /* The whole conversation; returns when it is over. */
 void smtp_session_run(struct smtp_session *s);

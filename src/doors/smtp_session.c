@@ -1,4 +1,4 @@
-/* The conversation: RFC 5321 and 4409 (submission), RFC 2033 (LMTP), RFC 4954 (AUTH), extensions SIZE, 8BITMIME, SMTPUTF8,
+/* The conversation: RFC 5321 and 4409 (submission), RFC 2033 (LMTP), extensions SIZE, 8BITMIME, SMTPUTF8,
  * PIPELINING, ENHANCEDSTATUSCODES.
  *
  * 250 after the final dot is said when the evidence is durable; 4xx when that is not certain. */
@@ -29,11 +29,9 @@
 
 #include "smtp_own.h"
 
-#define LOGIN_US (60 * SECOND_US)	/* from the connection to a successful AUTH */
 #define IDLE_US (300 * SECOND_US)	/* RFC 5321 section 4.5.3.2.7 */
 #define SEND_US (60 * SECOND_US)
 #define ERRORS_MAX 100
-#define AUTH_TRIES_MAX 3
 #define BOUNCE_BYTES_MAX (UINT64_C(4) << 20)
 #define BOUNCE_RECIPIENTS_MAX 100
 #define REPLY_TEXT_MAX 480		/* RFC 5321 section 4.5.3.1.5: 512 with code and end */
@@ -74,7 +72,7 @@ void smtp_reply_err(struct smtp_session *s, const struct err *err)
 	smtp_reply(s, code, enhanced, "%s%s%s", problem_detail(err), err->hint[0] ? " " : "", err->hint);
 }
 
-static bool flush(struct smtp_session *s)
+bool smtp_flush(struct smtp_session *s)
 {
 	struct err err;
 	bool sent = !s->out.n || wire_send(s->wire, s->out.p, s->out.n, clock_mono_us() + SEND_US, &err) == PLI_OK;
@@ -84,7 +82,7 @@ static bool flush(struct smtp_session *s)
 	return sent;
 }
 
-static void end_with(struct smtp_session *s, int code, const char *enhanced, const char *text)
+void smtp_end(struct smtp_session *s, int code, const char *enhanced, const char *text)
 {
 	smtp_reply(s, code, enhanced, "%s", text);
 	s->over = true;
@@ -172,7 +170,7 @@ static void do_mail(struct smtp_session *s, const struct smtp_command *c)
 		return;
 	}
 	if (s->stopping(s->guard_arg)) {
-		end_with(s, 421, "4.3.2", "The server is stopping; try again later.");
+		smtp_end(s, 421, "4.3.2", "The server is stopping; try again later.");
 		return;
 	}
 	if (c->has_size && c->size > message_max(s)) {
@@ -343,11 +341,11 @@ static void message_use(struct smtp_session *s, struct incoming *in)
 static void message_broken(struct smtp_session *s, enum pli_status st, const struct err *err)
 {
 	if (st == PLI_INPUT)	/* where this message ends is a matter of opinion: nothing behind it is read */
-		end_with(s, 521, "5.5.2", err->text);
+		smtp_end(s, 521, "5.5.2", err->text);
 	else if (st == PLI_AGAIN)
-		end_with(s, 421, "4.4.2", "The mail came too slowly.");
+		smtp_end(s, 421, "4.4.2", "The mail came too slowly.");
 	else if (st == PLI_LIMIT)
-		end_with(s, 421, "5.3.4", "The mail is far too large.");
+		smtp_end(s, 421, "5.3.4", "The mail is far too large.");
 	s->over = true;
 }
 
@@ -369,7 +367,7 @@ static void do_data(struct smtp_session *s)
 	EVP_DigestInit_ex(in.digest, EVP_sha256(), NULL);
 	atomic_store(&s->busy, true);
 	smtp_reply(s, 354, NULL, "Go on; end with a dot on a line of its own.");
-	if (flush(s)) {
+	if (smtp_flush(s)) {
 		st = message_receive(s, &in, &err);
 		if (st == PLI_OK)
 			message_use(s, &in);
@@ -380,121 +378,8 @@ static void do_data(struct smtp_session *s)
 	ostream_close(in.spool);
 	buf_free(&in.text);
 	transaction_end(s);
-	(void)flush(s);
+	(void)smtp_flush(s);
 	atomic_store(&s->busy, false);
-}
-
-/* ---- AUTH ---- */
-
-/* One line of the client's after a 334; false: it went wrong, and the reply is there. */
-static bool auth_ask(struct smtp_session *s, struct pool *pool, const char *challenge, const char **line_r)
-{
-	AUTO_BUF line;
-	struct err err;
-
-	buf_init_secret(&line);
-	buf_fmt(&s->out, "334 %s\r\n", challenge);
-	if (!flush(s))
-		return false;
-	if (wire_line(s->wire, SMTP_LINE_MAX, s->begun_us + LOGIN_US, &line, &err) != PLI_OK) {
-		end_with(s, 421, "4.4.2", "No answer.");
-		return false;
-	}
-	if (line.n == 1 && line.p[0] == '*') {
-		smtp_reply(s, 501, "5.7.0", "Given up.");
-		return false;
-	}
-	*line_r = pool_strn(pool, line.p ? line.p : "", line.n);
-	return true;
-}
-
-/* User and password by one of the two ways; false: the reply is there. */
-static bool auth_words(struct smtp_session *s, struct pool *pool, const struct smtp_command *c, const char **user_r,
-		       const char **password_r)
-{
-	const char *line = c->initial, *second;
-	struct err err = { 0 };
-	enum pli_status st;
-
-	if (str_eq(c->word, "PLAIN")) {
-		if (!line && !auth_ask(s, pool, "", &line))
-			return false;
-		st = smtp_auth_plain(pool, line, user_r, password_r, &err);
-	} else {
-		if (!line && !auth_ask(s, pool, "VXNlcm5hbWU6", &line))
-			return false;
-		if (!auth_ask(s, pool, "UGFzc3dvcmQ6", &second))
-			return false;
-		st = smtp_auth_text(pool, line, user_r, &err);
-		if (st == PLI_OK)
-			st = smtp_auth_text(pool, second, password_r, &err);
-	}
-	if (st != PLI_OK)
-		smtp_reply(s, 501, "5.5.2", "%s", err.text);
-	return st == PLI_OK;
-}
-
-static enum pli_status auth_check(struct smtp_session *s, struct pool *pool, const char *user, const char *password, struct err *err)
-{
-	struct address address;
-	enum pli_status st = directory_token_principal(s->house->directory, pool, password, &s->who, err);
-
-	/* Whose token it is must be said too: a mail program shows that name as the sender's. */
-	if (st == PLI_OK && (address_parse(pool, user, strlen(user), "user", &address, NULL) != PLI_OK ||
-			     !address_same(address.addr, s->who.email)))
-		st = err_set(err, PLI_UNAUTH, "the token is another user's");
-	return st;
-}
-
-static void auth_failed(struct smtp_session *s, enum pli_status st, const struct err *err)
-{
-	if (st != PLI_UNAUTH) {
-		smtp_reply_err(s, err);
-		return;
-	}
-	(void)s->guard(s->guard_arg, s->net_key, true);
-	if (++s->auth_tries >= AUTH_TRIES_MAX)
-		end_with(s, 421, "4.7.0", "Too many failed sign-ins.");
-	else
-		smtp_reply(s, 535, "5.7.8", "User and token do not belong together. The password is an API token of your account.");
-}
-
-static void do_auth(struct smtp_session *s, const struct smtp_command *c)
-{
-	struct pool *pool;
-	const char *user, *password;
-	struct err err = { 0 };
-	enum pli_status st;
-
-	if (s->lmtp || s->authenticated || s->has_sender) {
-		smtp_reply(s, 503, "5.5.1", "AUTH is not expected here.");
-		return;
-	}
-	if (!str_eq(c->word, "PLAIN") && !str_eq(c->word, "LOGIN")) {
-		smtp_reply(s, 504, "5.5.4", "Known here: PLAIN, LOGIN.");
-		return;
-	}
-	if (s->guard(s->guard_arg, s->net_key, false)) {
-		end_with(s, 421, "4.7.0", "Too many failed sign-ins from your network; try again later.");
-		return;
-	}
-	pool = pool_new_secret();
-	if (!auth_words(s, pool, c, &user, &password)) {
-		pool_free(pool);
-		return;
-	}
-	st = auth_check(s, pool, user, password, &err);
-	if (st != PLI_OK) {
-		pool_free(pool);
-		auth_failed(s, st, &err);
-		return;
-	}
-	s->who_pool = pool;
-	s->token = password;
-	s->authenticated = true;
-	s->actor = (struct journal_actor){ .account = &s->who.account, .method = s->who.method, .level = s->who.level,
-					   .channel = "smtp", .ip = s->peer.ip, .tls = s->peer.tls };
-	smtp_reply(s, 235, "2.7.0", "Signed in.");
 }
 
 /* ---- the conversation ---- */
@@ -526,7 +411,7 @@ static void do_command(struct smtp_session *s, const struct smtp_command *c)
 		do_hello(s, c);
 		return;
 	case SMTP_AUTH:
-		do_auth(s, c);
+		smtp_auth(s, c);
 		return;
 	case SMTP_MAIL:
 		do_mail(s, c);
@@ -579,7 +464,7 @@ static void line_take(struct smtp_session *s, const struct buf *line)
 	if (st == PLI_OK)
 		do_command(s, &command);
 	else if (!s->greeted && is_http(p, line->n))
-		end_with(s, 554, "5.5.0", "This is no web server.");
+		smtp_end(s, 554, "5.5.0", "This is no web server.");
 	else if (st == PLI_METHOD)
 		smtp_reply(s, 500, "5.5.1", "%s", err.text);
 	else if (st == PLI_INVALID)
@@ -587,7 +472,7 @@ static void line_take(struct smtp_session *s, const struct buf *line)
 	else
 		smtp_reply(s, 501, "5.5.2", "%s", err.text);
 	if (s->errors > ERRORS_MAX && !s->over)
-		end_with(s, 421, "4.7.0", "Too many errors.");
+		smtp_end(s, 421, "4.7.0", "Too many errors.");
 }
 
 static void converse(struct smtp_session *s)
@@ -597,27 +482,27 @@ static void converse(struct smtp_session *s)
 
 	buf_fmt(&s->out, "220 %s %s Pli\r\n", s->house->host, s->lmtp ? "LMTP" : "ESMTP");
 	while (!s->over) {
-		int64_t until_us = waits_for_login && !s->authenticated ? s->begun_us + LOGIN_US : clock_mono_us() + IDLE_US;
+		int64_t until_us = waits_for_login && !s->authenticated ? s->begun_us + SMTP_LOGIN_US : clock_mono_us() + IDLE_US;
 		AUTO_BUF line;
 		enum pli_status st;
 
 		buf_init_secret(&line);
-		if (!wire_pending(s->wire) && !flush(s))
+		if (!wire_pending(s->wire) && !smtp_flush(s))
 			break;
 		st = wire_line(s->wire, SMTP_LINE_MAX, until_us, &line, &err);
 		if (st == PLI_OK)
 			line_take(s, &line);
 		else if (st == PLI_AGAIN)
-			end_with(s, 421, "4.4.2", s->stopping(s->guard_arg) ? "The server is stopping." : "Nothing came for too long.");
+			smtp_end(s, 421, "4.4.2", s->stopping(s->guard_arg) ? "The server is stopping." : "Nothing came for too long.");
 		else if (st == PLI_LIMIT || st == PLI_INPUT)
-			end_with(s, 521, "5.5.2", st == PLI_LIMIT ? "The line is too long." : "Lines end with CR LF.");
+			smtp_end(s, 521, "5.5.2", st == PLI_LIMIT ? "The line is too long." : "Lines end with CR LF.");
 		else
 			break;
 		/* Who sends much and reads nothing must not fill our memory. */
 		if (s->out.n > 65536)
-			(void)flush(s);
+			(void)smtp_flush(s);
 	}
-	(void)flush(s);
+	(void)smtp_flush(s);
 }
 
 void smtp_session_run(struct smtp_session *s)
