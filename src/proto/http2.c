@@ -12,9 +12,7 @@
 
 #define HTTP2_MAGIC 0x68747432u
 #define READ_BYTES ((size_t)16384)
-#define RECORD_BYTES ((size_t)16384)
-#define DIRECT_BYTES ((size_t)8192)	/* frames from this size are not copied together */
-#define FRAMES_PER_STEP 16
+#define WRITES_PER_STEP 4
 
 enum http2_outcome { HTTP2_AGAIN, HTTP2_MORE, HTTP2_ENDED };
 
@@ -116,28 +114,6 @@ static enum http2_outcome http2_blocked(struct http2_conn *c, bool moved)
 	return HTTP2_AGAIN;
 }
 
-/* Hands p to TLS as far as it goes; the rest is kept in out, which is empty before. */
-static enum http2_outcome http2_hand(struct http2_conn *c, const uint8_t *p, size_t n)
-{
-	size_t done = 0;
-
-	while (done < n) {
-		size_t k = 0;
-		enum pli_status st = chan_write(&c->conn->chan, p + done, n - done, &k);
-
-		if (st == PLI_AGAIN) {
-			buf_add(&c->out, p + done, n - done);
-			return http2_blocked(c, done > 0);
-		}
-		if (st != PLI_OK) {
-			http_conn_close(c->conn);
-			return HTTP2_ENDED;
-		}
-		done += k;
-	}
-	return HTTP2_MORE;
-}
-
 /* HTTP2_MORE: all that was given is with TLS. */
 static enum http2_outcome http2_flush(struct http2_conn *c)
 {
@@ -155,55 +131,51 @@ static enum http2_outcome http2_flush(struct http2_conn *c)
 		}
 		c->out_off += k;
 	}
-	buf_free(&c->out);
+	/* What comes next is written over it; when nothing does, all of it is wiped. */
+	c->out.n = 0;
 	c->out_off = 0;
 	loop_timer_stop(c->env->exchanges.loop, &c->stall);
 	http2_streams_sent(c);
 	return HTTP2_MORE;
 }
 
-/* One frame of the library's: large ones go straight to TLS, small ones are gathered.  *n_r == 0: there is none. */
-static enum http2_outcome http2_frame(struct http2_conn *c, size_t *n_r)
+/* Frames of the library's, until out is worth a write.  The bodies' bytes it does not see: http2_stream_put() puts them there. */
+static enum http2_outcome http2_fill(struct http2_conn *c)
 {
 	const uint8_t *p = NULL;
-	ssize_t n = nghttp2_session_mem_send(c->session, &p);
-	enum http2_outcome outcome;
+	ssize_t n = 1;
 
-	*n_r = n > 0 ? (size_t)n : 0;
+	c->full = false;
+	while (n > 0 && !c->full) {
+		n = nghttp2_session_mem_send(c->session, &p);
+		if (n > 0)
+			buf_add(&c->out, p, (size_t)n);
+		c->full |= c->out.n >= HTTP2_OUT_BYTES;
+	}
 	if (n < 0) {
 		http_conn_close(c->conn);
 		return HTTP2_ENDED;
 	}
-	if (n == 0)
-		return HTTP2_MORE;
-	if (c->out.n || (size_t)n < DIRECT_BYTES) {
-		buf_add(&c->out, p, (size_t)n);
-		return HTTP2_MORE;
-	}
-	outcome = http2_hand(c, p, (size_t)n);
-	if (outcome == HTTP2_MORE)
-		http2_streams_sent(c);
-	return outcome;
+	return HTTP2_MORE;
 }
 
 /* HTTP2_AGAIN: the socket is full, or there is nothing more to say. */
 static enum http2_outcome http2_write(struct http2_conn *c)
 {
-	enum http2_outcome outcome = c->out.n ? http2_flush(c) : HTTP2_MORE;
-	int frames = 0;
+	for (int i = 0; i < WRITES_PER_STEP; i++) {
+		enum http2_outcome outcome = c->out.n ? HTTP2_MORE : http2_fill(c);
 
-	while (outcome == HTTP2_MORE && frames < FRAMES_PER_STEP) {
-		size_t n = 0;
-
-		outcome = http2_frame(c, &n);
-		frames += n >= DIRECT_BYTES;
-		if (outcome != HTTP2_MORE || (n > 0 && c->out.n < RECORD_BYTES))
-			continue;
-		if (n == 0 && c->out.n == 0 && !c->unsent)
+		if (outcome == HTTP2_MORE && c->out.n == 0 && !c->unsent) {
+			if (!c->sending)
+				buf_free(&c->out);
 			return HTTP2_AGAIN;
-		outcome = http2_flush(c);
+		}
+		if (outcome == HTTP2_MORE)
+			outcome = http2_flush(c);
+		if (outcome != HTTP2_MORE)
+			return outcome;
 	}
-	return outcome;
+	return HTTP2_MORE;
 }
 
 /* ---- steps and timers ---- */

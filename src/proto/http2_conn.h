@@ -24,6 +24,8 @@
 #define HTTP2_CONN_WINDOW_BYTES (16 << 20)	/* more than all streams' together */
 #define HTTP2_COLLECT_BYTES 32768u		/* of a body that does not say its length */
 #define HTTP2_DATA_BYTES 16375u			/* of a DATA frame: with its head one TLS record */
+#define HTTP2_OUT_BYTES 65000u			/* of frames are written at once: four records, in memory of 64 KiB */
+#define HTTP2_OUT_LEAST 2048u			/* with less room than this no further DATA frame is begun */
 #define HTTP2_FIELDS_TIMES 4u			/* the limit of a head; beyond, its sender means harm */
 
 struct nghttp2_session;
@@ -77,6 +79,8 @@ struct http2_conn {
 	struct http2_stream *unsent;	/* have given bytes that TLS has not */
 	struct http2_flood flood;
 	bool flooded;
+	bool full;			/* out is worth a write */
+	unsigned sending;		/* streams whose answer goes out */
 	int32_t head_id;		/* whose header block is arriving; 0: none */
 	bool greeted;			/* the peer's SETTINGS have come */
 	bool leaving;			/* said so; ends when the streams have */
@@ -113,8 +117,10 @@ void http2_streams_fed(struct http2_conn *c);
 /* All that was given is with TLS. */
 void http2_streams_sent(struct http2_conn *c);
 void http2_stream_unsent(struct http2_stream *s);
-/* Body of the answer, for the library: bytes, 0: none now; -1: it cannot be had. */
-long http2_stream_out(struct http2_stream *s, uint8_t *p, size_t cap, bool *last_r);
+/* Body of the answer, for the library: as many bytes as the next frame may have, 0: none now; -1: it cannot be had. */
+long http2_stream_out(struct http2_stream *s, size_t cap, bool *last_r);
+/* That frame: its head and the last n bytes of those announced go into c->out. */
+void http2_stream_put(struct http2_stream *s, const uint8_t head[9], size_t n);
 
 /* ---- http2.c ---- */
 

@@ -214,13 +214,29 @@ static int session_stream_closed(nghttp2_session *session, int32_t id, uint32_t 
 static ssize_t session_data_length(nghttp2_session *session, uint8_t type, int32_t id, int32_t session_window,
 				   int32_t stream_window, uint32_t frame_max, void *user)
 {
+	const struct http2_conn *c = user;
+	size_t room = c->out.n + HTTP2_OUT_LEAST <= HTTP2_OUT_BYTES ? HTTP2_OUT_BYTES - c->out.n - 9 : HTTP2_OUT_LEAST;
+
 	(void)session;
 	(void)type;
 	(void)id;
 	(void)session_window;
 	(void)stream_window;
-	(void)user;
-	return frame_max < HTTP2_DATA_BYTES ? (ssize_t)frame_max : (ssize_t)HTTP2_DATA_BYTES;
+	if (room > HTTP2_DATA_BYTES)
+		room = HTTP2_DATA_BYTES;
+	return frame_max < room ? (ssize_t)frame_max : (ssize_t)room;
+}
+
+/* A DATA frame whose bytes the library has left to us. */
+static int session_data_put(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, size_t n, nghttp2_data_source *source,
+			    void *user)
+{
+	struct http2_stream *s = source->ptr;
+
+	(void)session;
+	(void)frame;
+	http2_stream_put(s, head, n);
+	return ((struct http2_conn *)user)->full ? NGHTTP2_ERR_PAUSE : 0;
 }
 
 /* ---- the session ---- */
@@ -243,6 +259,7 @@ static nghttp2_session *session_make(struct http2_conn *c)
 	nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, session_frame_unsent);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, session_stream_closed);
 	nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, session_data_length);
+	nghttp2_session_callbacks_set_send_data_callback(callbacks, session_data_put);
 	nghttp2_session_callbacks_set_unpack_extension_callback(callbacks, session_unknown_frame);
 	for (unsigned type = NGHTTP2_ALTSVC; type <= UINT8_MAX; type++)
 		nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);

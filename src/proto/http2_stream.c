@@ -98,6 +98,9 @@ static void stream_free(struct http2_stream *s)
 {
 	assert(s->magic == STREAM_MAGIC && !s->x);
 	stream_strip(s);
+	assert(s->state != HTTP2_SEND || s->c->sending > 0);
+	if (s->state == HTTP2_SEND)
+		s->c->sending--;
 	s->magic = 0;
 	*s->prev = s->next;
 	if (s->next)
@@ -116,6 +119,8 @@ static bool stream_give_up(struct http2_stream *s)
 		exchange_body_rest(x, &s->pending, s->pending_off);
 	stream_strip(s);	/* before the pool goes */
 	if (begun && exchange_cancel(x)) {
+		if (s->state == HTTP2_SEND)
+			s->c->sending--;
 		s->state = HTTP2_GONE;
 		return false;
 	}
@@ -205,15 +210,17 @@ static ssize_t stream_read_body(nghttp2_session *session, int32_t id, uint8_t *p
 				nghttp2_data_source *source, void *user)
 {
 	bool last = false;
-	long n = http2_stream_out(source->ptr, p, cap, &last);
+	long n = http2_stream_out(source->ptr, cap, &last);
 
 	(void)session;
 	(void)id;
+	(void)p;
 	(void)user;
 	if (n < 0)
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;	/* the stream is reset: the peer sees that it was cut */
 	if (n == 0)
 		return NGHTTP2_ERR_DEFERRED;
+	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
 	if (last)
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
 	return n;
@@ -239,6 +246,7 @@ static void stream_respond(struct http2_stream *s)
 		nv[count++] = stream_nv("content-length", length);
 	}
 	s->state = HTTP2_SEND;
+	s->c->sending++;
 	s->out_left = exchange_out_length(s->x);
 	stream_timer(s, s->c->env->limits->stall_s);
 	if (nghttp2_submit_response(s->c->session, s->id, nv, count, empty ? NULL : &body) != 0) {
@@ -253,7 +261,7 @@ static void stream_respond(struct http2_stream *s)
 	}
 }
 
-long http2_stream_out(struct http2_stream *s, uint8_t *p, size_t cap, bool *last_r)
+long http2_stream_out(struct http2_stream *s, size_t cap, bool *last_r)
 {
 	const uint8_t *from = NULL;
 	size_t n = exchange_out(s->x, &from);
@@ -269,12 +277,26 @@ long http2_stream_out(struct http2_stream *s, uint8_t *p, size_t cap, bool *last
 		return 0;
 	}
 	n = n < cap ? n : cap;
-	memcpy(p, from + s->ahead, n);
 	s->ahead += n;
 	s->out_left -= n;
 	*last_r = s->out_left == 0;
 	http2_stream_unsent(s);
 	return (long)n;
+}
+
+void http2_stream_put(struct http2_stream *s, const uint8_t head[9], size_t n)
+{
+	struct buf *out = &s->c->out;
+	const uint8_t *from = NULL;
+	size_t there = exchange_out(s->x, &from), grown = n + 9;
+
+	assert(n <= s->ahead && s->ahead <= there);
+	if (n >= HTTP2_OUT_BYTES / 8 && out->n < HTTP2_OUT_BYTES)	/* more of the kind will come: at once as large as it gets */
+		grown = grown > HTTP2_OUT_BYTES - out->n ? grown : HTTP2_OUT_BYTES - out->n;
+	(void)buf_reserve(out, grown);
+	buf_add(out, head, 9);
+	buf_add(out, from + s->ahead - n, n);
+	s->c->full = out->n + HTTP2_OUT_LEAST > HTTP2_OUT_BYTES;
 }
 
 void http2_stream_unsent(struct http2_stream *s)
