@@ -44,6 +44,17 @@ static enum pli_status complain(const struct place *at, const char *field, struc
 	return err_field(err, PLI_INPUT, "bad-setting", field, "environment %s: %s", at->variable, text);
 }
 
+static char *trim(char *s)
+{
+	char *end;
+
+	s += strspn(s, " \t\r");
+	for (end = s + strlen(s); end > s && strchr(" \t\r", end[-1]); end--)
+		;
+	*end = 0;
+	return s;
+}
+
 static bool parse_flag(const char *value, bool *flag_r)
 {
 	static const char *const yes[] = { "yes", "true", "on", "1" };
@@ -154,6 +165,27 @@ static enum pli_status add_listen(struct pool *pool, const struct settings_row *
 	return PLI_OK;
 }
 
+/* Each of them is checked; joined by ", ". */
+static enum pli_status set_words(struct pool *pool, const struct settings_row *row, const char *value, const char **field,
+				 const struct place *at, struct err *err)
+{
+	AUTO_BUF all = { 0 };
+
+	while (*value) {
+		size_t n = strcspn(value, ",");
+		char *one = trim(pool_strn(pool, value, n));
+
+		value += n + (value[n] == ',');
+		if (!*one)
+			continue;
+		if (!row->check(one))
+			return complain(at, row->key, err, "%s is %s, not '%.60s'", row->key, row->wanted, one);
+		buf_fmt(&all, "%s%s", all.n ? ", " : "", one);
+	}
+	*field = all.n ? pool_strn(pool, all.p, all.n) : NULL;
+	return PLI_OK;
+}
+
 static enum pli_status set_value(struct pool *pool, const struct settings_row *row, const char *value,
 				 struct settings *s, const struct place *at, struct err *err)
 {
@@ -178,6 +210,8 @@ static enum pli_status set_value(struct pool *pool, const struct settings_row *r
 		return set_choice(row, value, field, at, err);
 	case LISTEN:
 		return add_listen(pool, row, value, s, at, err);
+	case WORDS:
+		return set_words(pool, row, value, field, at, err);
 	case NUMBER:
 	case PORT:
 	case SIZE:
@@ -187,17 +221,6 @@ static enum pli_status set_value(struct pool *pool, const struct settings_row *r
 }
 
 /* ---- reading the file */
-
-static char *trim(char *s)
-{
-	char *end;
-
-	s += strspn(s, " \t\r");
-	for (end = s + strlen(s); end > s && strchr(" \t\r", end[-1]); end--)
-		;
-	*end = 0;
-	return s;
-}
 
 static void drop_comment(char *line)
 {
@@ -295,12 +318,15 @@ static enum pli_status read_key(struct reader *r, char *line, struct err *err)
 	if (!row)
 		return unknown_key(r->section, key, &r->at, err);
 	seen = &r->seen[row - settings_rows];
-	if (*seen && row->kind != LISTEN)
+	if (*seen && row->kind != LISTEN && row->kind != WORDS)
 		return complain(&r->at, key, err, "%s is given twice, first in line %u", key, *seen);
 	if (!*seen && row->kind == LISTEN)
 		r->s->listen_count = 0;
+	key = trim(equals + 1);
+	if (*seen && row->kind == WORDS && *key)
+		key = pool_fmt(r->pool, "%s, %s", *(const char *const *)settings_field(r->s, row), key);
 	*seen = r->at.line;
-	return set_value(r->pool, row, trim(equals + 1), r->s, &r->at, err);
+	return set_value(r->pool, row, key, r->s, &r->at, err);
 }
 
 static enum pli_status read_file(struct reader *r, const char *text, struct err *err)

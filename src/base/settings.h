@@ -17,6 +17,7 @@ struct pool;
 
 struct settings {
 	/* [server] */
+	const char *role;		/* all | witness */
 	const char *host;		/* public name; Host header and links */
 	const char *listen[SETTINGS_LISTEN_MAX];	/* "ADDR:PORT", "[::1]:8443" */
 	int listen_count;
@@ -64,6 +65,10 @@ struct settings {
 	/* [limits] */
 	unsigned connections_per_net;	/* per IPv4 /24 and IPv6 /64; 0 = off */
 	unsigned idle_s, head_s, handshake_s, stall_s, body_rate_bytes, body_rate_s;
+	/* [witness] */
+	const char *witness_ask;	/* "KEY URL, KEY URL": who cosigns our checkpoints; NULL: nobody */
+	const char *witness_ca_file;	/* NULL: the system's authorities */
+	const char *witness_logs;	/* "KEY, KEY": the logs that a witness cosigns; NULL: none */
 	/* [log] */
 	const char *log_level;		/* debug | info | warn | error */
 	const char *log_requests;	/* none | errors | all */

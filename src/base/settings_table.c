@@ -187,6 +187,30 @@ static bool nets_are_sane(const char *value)
 	return cidr_list(value, nets, SETTINGS_FRONTS_MAX) > 0;
 }
 
+/* The shape of a verifier key, NAME+ID+KEY; the keeper reads it properly. */
+static bool key_is_sane(const char *value)
+{
+	const char *id = strchr(value, '+'), *key = id ? strchr(id + 1, '+') : NULL;
+
+	return id && id > value && key == id + 9 && strlen(key) == 45 && !strpbrk(value, " \t,");
+}
+
+/* KEY URL */
+static bool witness_is_sane(const char *value)
+{
+	const char *url = strchr(value, ' ');
+	char key[400];
+
+	if (!url || (size_t)(url - value) >= sizeof(key))
+		return false;
+	snprintf(key, sizeof(key), "%.*s", (int)(url - value), value);
+	url += strspn(url, " ");
+	if (!key_is_sane(key) || strlen(url) > 500 || strpbrk(url, " \t,\"#?"))
+		return false;
+	return str_starts(url, "https://") ? url[8] != 0 : str_starts(url, "http://") && url[7] != 0;
+}
+
+static const char *const roles[] = { "all", "witness", NULL };
 static const char *const langs[] = { "fr", "en", NULL };
 static const char *const policies[] = { "strong", "password", NULL };
 static const char *const tls_wishes[] = { "auto", "required", "opportunistic", "off", NULL };
@@ -201,6 +225,9 @@ const struct settings_row settings_rows[] = {
 	  .wanted = "a host name such as letters.example.org", .flags = ESSENTIAL | RESTART,
 	  .help = "Public name of the server: in links, certificates and mails; requests for other names "
 		  "are refused." },
+	{ "server", "role", CHOICE, FIELD(role), "all", .choices = roles, .flags = RESTART,
+	  .help = "all: letters, their journal and its proofs. witness: nothing but a witness of other instances' journals "
+		  "(made by `pli init --role witness`)." },
 	{ "server", "listen", LISTEN, FIELD(listen), "127.0.0.1:8443", .flags = ESSENTIAL | RESTART,
 	  .wanted = "ADDRESS:PORT such as 0.0.0.0:443 or [::]:443",
 	  .help = "Where HTTPS is served. Several addresses: repeat the line or separate them by commas." },
@@ -323,6 +350,16 @@ const struct settings_row settings_rows[] = {
 	  .help = "Bytes a second that a request's body must reach, on average over body_rate_s." },
 	{ "limits", "body_rate_s", NUMBER, FIELD(body_rate_s), "30", 1, 3600,
 	  .help = "Seconds over which body_rate is measured." },
+	{ "witness", "ask", WORDS, FIELD(witness_ask), "", .check = witness_is_sane, .flags = RESTART,
+	  .wanted = "a witness's key and address, NAME+ID+KEY https://HOST",
+	  .help = "Who cosigns the heads of our journal, so that nobody can rewrite it unseen: the witness's key, a space, its "
+		  "address. Several: repeat the line or separate them by commas." },
+	{ "witness", "ca_file", TEXT, FIELD(witness_ca_file), "", .check = file_is_sane, .flags = RESTART,
+	  .wanted = "a file of PEM certificates",
+	  .help = "Who may have signed the certificates of those addresses; none: the system's authorities." },
+	{ "witness", "log", WORDS, FIELD(witness_logs), "", .check = key_is_sane,
+	  .wanted = "a log's key, NAME+ID+KEY (an instance shows it at /log/key)",
+	  .help = "With role = witness: the logs whose heads are cosigned. Several: repeat the line or separate them by commas." },
 	{ "log", "requests", CHOICE, FIELD(log_requests), "errors", .choices = request_lines,
 	  .help = "Lines for requests: none, errors (answers from 500 on), or all. They name the route and the request's "
 		  "id, never an address or a person." },

@@ -8,7 +8,9 @@
 
 struct settings;
 
-enum settings_kind { TEXT, FLAG, NUMBER, PORT, SIZE, CHOICE, LISTEN };
+enum settings_kind { TEXT, FLAG, NUMBER, PORT, SIZE, CHOICE, LISTEN,
+	WORDS,		/* several values of TEXT, in one line by commas or in several; kept joined by ", " */
+};
 
 enum settings_flag {
 	SECRET = 1,	/* never from the environment, never shown */
@@ -30,7 +32,7 @@ struct settings_row {
 };
 
 /* Rows of one section stand together. */
-#define SETTINGS_ROW_COUNT 49
+#define SETTINGS_ROW_COUNT 53
 extern const struct settings_row settings_rows[];
 
 /* NULL when there is none. */

@@ -29,6 +29,7 @@ static void value_write(struct buf *out, const struct settings_row *row, const s
 
 	switch (row->kind) {
 	case TEXT:
+	case WORDS:
 	case CHOICE:
 		if (*(const char *const *)field)
 			buf_str(out, *(const char *const *)field);
@@ -130,6 +131,7 @@ static void renew_field(const struct settings_row *row, void *to, const void *fr
 {
 	switch (row->kind) {
 	case TEXT:
+	case WORDS:
 	case CHOICE:
 		__atomic_store_n((const char **)to, *(const char *const *)from, __ATOMIC_RELEASE);
 		break;

@@ -19,6 +19,7 @@
 
 #include "counter.h"
 #include "keyfile.h"
+#include "note_key.h"
 
 #include "keygen.h"
 
@@ -304,6 +305,30 @@ enum pli_status keygen_tls(int keys_dir_fd, int tls_dir_fd, const char *host, st
 	pair_free(&ca);
 	pair_free(&leaf);
 	return status;
+}
+
+enum pli_status keygen_witness(int keys_dir_fd, int public_dir_fd, const char *name, struct err *err)
+{
+	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	uint8_t public_key[32];
+	size_t n = sizeof(public_key);
+	enum pli_status status;
+	struct note_key note;
+	AUTO_BUF text = { 0 };
+
+	if (!note_name_valid(name, strlen(name)))
+		status = err_set(err, PLI_INVALID, "'%.80s' cannot be a witness's name", name);
+	else if (!key || EVP_PKEY_get_raw_public_key(key, public_key, &n) != 1)
+		status = failed(err);
+	else
+		status = put_key(keys_dir_fd, "witness.key", key, err);
+	EVP_PKEY_free(key);
+	if (status != PLI_OK)
+		return status;
+	note_key_init(&note, name, NOTE_KEY_WITNESS, public_key);
+	note_key_write(&note, &text);
+	buf_ch(&text, '\n');
+	return keyfile_create(public_dir_fd, "witness.pub", 0644, text.p, text.n, err);
 }
 
 enum pli_status keygen_fingerprint(const char *pem, uint8_t digest_r[32], struct err *err)

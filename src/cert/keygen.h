@@ -22,6 +22,9 @@ MUST enum pli_status keygen_dkim(int keys_dir_fd, struct err *err);
 /* A private authority, constrained to host, localhost and 127.0.0.1, and a server certificate for these. host: DNS name or IP literal. */
 MUST enum pli_status keygen_tls(int keys_dir_fd, int tls_dir_fd, const char *host, struct err *err);
 
+/* A witness's key: keys/witness.key, public/witness.pub (its verifier key, one line). */
+MUST enum pli_status keygen_witness(int keys_dir_fd, int public_dir_fd, const char *name, struct err *err);
+
 /* SHA-256 of DER: of a PEM certificate, or of a PEM SubjectPublicKeyInfo. */
 MUST enum pli_status keygen_fingerprint(const char *pem, uint8_t digest_r[32], struct err *err);
 

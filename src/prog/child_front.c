@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <sodium.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cidr.h"
@@ -28,8 +27,10 @@
 #include "ctl_server.h"
 #include "ctl_verbs.h"
 #include "child_reload.h"
+#include "child_witness.h"
 #include "dispatch.h"
 #include "front.h"
+#include "front_http.h"
 #include "front_metrics.h"
 #include "metrics_server.h"
 #include "reload_ask.h"
@@ -41,7 +42,6 @@
 #define HOUSEKEEPING_S 60
 #define GRACE_MS 4000		/* for exchanges under way at a stop */
 #define CTL_GRACE_MS 1000	/* for an operator's verbs; one that reads the whole journal may take minutes */
-#define RESERVED_FILES 512	/* descriptors that are not connections */
 
 struct child_front {
 	struct child child;
@@ -171,38 +171,6 @@ static enum pli_status start_housekeeping(struct child_front *f, struct err *err
 	return PLI_OK;
 }
 
-static unsigned connections_max(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY || files.rlim_cur > 100000)
-		return 100000;
-	return files.rlim_cur > 2 * RESERVED_FILES ? (unsigned)files.rlim_cur - RESERVED_FILES
-						   : (unsigned)files.rlim_cur / 2;
-}
-
-static struct http_limits limits_of(const struct settings *s)
-{
-	return (struct http_limits){
-		.handshake_s = s->handshake_s, .head_s = s->head_s, .idle_s = s->idle_s, .stall_s = s->stall_s,
-		.body_rate_bytes = s->body_rate_bytes, .body_rate_s = s->body_rate_s,
-		.connections_per_net = s->connections_per_net, .connections = connections_max(), .head_bytes = 16384,
-	};
-}
-
-/* What is wrong with the TLS pair, by the names of its files. */
-static enum pli_status tls_files_named(enum pli_status st, struct err *err)
-{
-	bool key = str_eq(err->field, TLS_KEY);
-	struct err why = *err;
-
-	if (st != PLI_INPUT || (!key && !str_eq(why.field, TLS_CERTIFICATE)))
-		return st;
-	err_set(err, st, "%s: %s", key ? "tls/key.pem" : "tls/cert.pem", why.text);
-	return err_hint(err, "%s", key ? "Put the PEM key that belongs to tls/cert.pem, without a pass phrase, into tls/key.pem."
-				       : "Put the server's certificate, then its intermediates, as PEM into tls/cert.pem.");
-}
-
 /* On any thread: the parent always reads its line. */
 static void reader_broken(void *arg)
 {
@@ -248,7 +216,7 @@ static enum pli_status start_https(struct child_front *f, struct err *err)
 	struct http_server_config config = {
 		.listen_fds = fds, .listen_count = f->child.listener_count, .cert_pem = front->tls.cert_pem,
 		.key_pem = front->tls.key_pem, .loops = s->loops, .workers_max = s->workers,
-		.limits = limits_of(s),
+		.limits = front_http_limits(s),
 		.http2 = s->http2, .proxy_from = fronts,
 	};
 	struct http_app app = { 0 };
@@ -259,7 +227,7 @@ static enum pli_status start_https(struct child_front *f, struct err *err)
 	if (s->proxy_from)
 		config.proxy_count = (size_t)cidr_list(s->proxy_from, fronts, SETTINGS_FRONTS_MAX);
 	if (st == PLI_OK)
-		st = tls_files_named(http_server_start(&config, &app, &f->server, err), err);
+		st = front_http_tls_named(http_server_start(&config, &app, &f->server, err), err);
 	if (st == PLI_OK)
 		st = start_mail(f, err);
 	atomic_store(&f->metrics.certificate_end_us, tls_certificate_end_us(front->tls.cert_pem));
@@ -339,7 +307,7 @@ static enum pli_status reload_prepare(void *arg, const struct settings *wanted, 
 		return PLI_OK;
 	st = front_read_tls(pool, &tls, err);
 	if (st == PLI_OK)
-		st = tls_files_named(http_server_certificate_prepare(f->server, tls.cert_pem, tls.key_pem, &f->new_tls, err), err);
+		st = front_http_tls_named(http_server_certificate_prepare(f->server, tls.cert_pem, tls.key_pem, &f->new_tls, err), err);
 	if (st == PLI_OK && f->child.submission_fd >= 0)
 		st = smtp_server_certificate_prepare(f->mail, tls.cert_pem, tls.key_pem, &f->new_mail_tls, err);
 	if (st == PLI_OK)
@@ -352,7 +320,7 @@ static enum pli_status reload_prepare(void *arg, const struct settings *wanted, 
 static void reload_commit(void *arg, const struct settings *now)
 {
 	struct child_front *f = arg;
-	struct http_limits limits = limits_of(now);
+	struct http_limits limits = front_http_limits(now);
 
 	if (!f->server)
 		return;
@@ -475,7 +443,11 @@ int child_front(int argc, char **argv)
 					   .drop = reload_drop, .arg = f };
 	reload_ask_init(&f->reload_ask);
 	pthread_mutex_init(&f->lock, NULL);
-	if (child_begin(pool, argc, argv, &f->child, &err) != PLI_OK || start_libraries(&f->child, &err) != PLI_OK ||
+	if (child_begin(pool, argc, argv, &f->child, &err) != PLI_OK)
+		return child_failed(&err);
+	if (str_eq(f->child.settings.role, "witness"))
+		return child_witness_front(pool, &f->child);
+	if (start_libraries(&f->child, &err) != PLI_OK ||
 	    front_read(&f->front, f->child.serve, &err) != PLI_OK || confine_front(f->child.outbox_fd, &err) != PLI_OK)
 		return child_failed(&err);
 	if (run(f, &err) != PLI_OK) {

@@ -8,11 +8,13 @@
 #include "keeper_main.h"
 #include "log.h"
 #include "pool.h"
+#include "text.h"
 
 #include "secret_input.h"
 #include "sysexit.h"
 
 #include "child_reload.h"
+#include "child_witness.h"
 
 #include "child.h"
 
@@ -56,8 +58,11 @@ int child_keeper(int argc, char **argv)
 	struct child child;
 	const char *origin, *phrase;
 
-	if (child_begin(pool, argc, argv, &child, &err) != PLI_OK ||
-	    child_origin(pool, CHILD_FD_KEEPER_JOURNAL, &origin, &err) != PLI_OK ||
+	if (child_begin(pool, argc, argv, &child, &err) != PLI_OK)
+		return child_failed(&err);
+	if (str_eq(child.settings.role, "witness"))
+		return child_witness_keeper(pool, &child);
+	if (child_origin(pool, CHILD_FD_KEEPER_JOURNAL, &origin, &err) != PLI_OK ||
 	    read_line(pool, CHILD_FD_KEEPER_PHRASE, "[keys] passphrase_file", &phrase, &err) != PLI_OK || confine_keeper(&err) != PLI_OK)
 		return child_failed(&err);
 	struct child_reload reload = { .live = &child.settings };

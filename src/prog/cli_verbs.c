@@ -26,9 +26,14 @@ static const struct args_option options_init[] = {
 	{ "--entity", "NAME", "the first entity (else the host's name)", false, 0 },
 	{ "--lang", "fr|en", "language of notices and pages (fr)", false, 0 },
 	{ "--demo", NULL, "a demonstration: says so on its pages", false, 0 },
+	{ "--role", "all|witness", "witness: cosigns the journals of other instances, and nothing else", false, 0 },
+	{ "--log", "KEY", "with --role witness: a log's key (NAME+ID+KEY, its /log/key), may be repeated", true, 0 },
 	END,
 };
 static const struct args_option options_none[] = { END };
+static const struct args_option options_serve[] = {
+	{ "--role", "all|witness", "the role that the instance was made for; another is an error", false, 0 }, END,
+};
 static const struct args_option options_json[] = { JSON, END };
 static const struct args_option options_entity_add[] = {
 	{ "--siren", "N", "nine digits", false, 0 }, JSON, END,
@@ -96,16 +101,16 @@ static const struct args_option options_proof_verify[] = {
 
 const struct cli_verb cli_verbs[] = {
 	{ "init", "init DIR --host NAME --admin EMAIL [--listen ADDR:PORT]... [--mail outbox] [--password-file F] "
-	  "[--entity NAME] [--lang fr|en] [--demo]",
+	  "[--entity NAME] [--lang fr|en] [--demo] | init DIR --role witness --host NAME [--listen ADDR:PORT]... [--log KEY]...",
 	  "make a new instance in an empty or new directory",
 	  "Makes configuration, keys, a private TLS authority, the journal, and the first administrator.\n"
 	  "Without --password-file it prints a link by which the administrator sets his password.\n"
 	  "Replace tls/cert.pem and tls/key.pem by a certificate of yours when you have one.",
 	  options_init, 1, 1, verb_init },
-	{ "serve", "serve DIR", "serve an instance, in the foreground",
+	{ "serve", "serve DIR [--role all|witness]", "serve an instance, in the foreground",
 	  "Logs on standard error, one JSON line an event; SIGTERM or Ctrl-C ends it, SIGHUP reads settings and certificate anew.\n"
 	  "As root, the processes take the system users pli-front, pli-keeper, pli-courier and pli-mail.",
-	  options_none, 1, 1, verb_serve },
+	  options_serve, 1, 1, verb_serve },
 	{ "reload", "reload DIR", "read pli.conf and the certificate anew, without an interruption",
 	  "The same as SIGHUP to `pli serve`, but says what came of it.  All of it is taken, or nothing: a file that cannot be used\n"
 	  "changes nothing, and settings that need a restart are named.  New connections get the new certificate, others live on.",

@@ -506,12 +506,12 @@ static enum pli_status wait_ready(struct host *host, int *exit_r, struct err *er
 	return err_set(err, PLI_BUSY, "not ready after %d s", START_MS / 1000);
 }
 
-/* The operator's verbs need no courier, and who takes no mail in no reader of it. */
+/* The operator's verbs and a witness need no courier, and who takes no mail in no reader of it. */
 static bool is_wanted(const struct host *host, enum child_kind kind)
 {
 	if (kind == CHILD_MAIL)
 		return host->submission_fd >= 0 || host->lmtp_fd >= 0;
-	return host->serve || kind != CHILD_COURIER;
+	return kind != CHILD_COURIER || (host->serve && !str_eq(host->instance->settings.role, "witness"));
 }
 
 static enum pli_status start_all(struct host *host, int *exit_r, struct err *err)

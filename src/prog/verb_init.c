@@ -191,7 +191,10 @@ static void remove_below(int dir_fd)
 		closedir(dir);
 }
 
-static enum pli_status make_instance(struct init *init, struct err *err)
+/* Makes the directory and what `files` puts there, then what `then` (NULL: nothing) does with it; all of it or nothing.
+ * *witness_key_r (NULL: not wanted): public/witness.pub. */
+static enum pli_status make_directory(struct init *init, enum pli_status (*files)(struct init *, struct instance *, struct err *),
+				      enum pli_status (*then)(struct init *, struct err *), char **witness_key_r, size_t *n_r, struct err *err)
 {
 	struct confine_owner owners[OWNER_COUNT];
 	struct instance instance;
@@ -205,10 +208,12 @@ static enum pli_status make_instance(struct init *init, struct err *err)
 	if (st != PLI_OK)
 		return st;
 	dir_fd = dup(instance.dir_fd);
-	st = make_files(init, &instance, err);
+	st = files(init, &instance, err);
+	if (st == PLI_OK && witness_key_r)
+		st = instance_read(init->call->pool, instance.folder_fd[FOLDER_PUBLIC], "witness.pub", 1024, witness_key_r, n_r, err);
 	instance_close(&instance);
-	if (st == PLI_OK)
-		st = first_people(init, err);
+	if (st == PLI_OK && then)
+		st = then(init, err);
 	if (st != PLI_OK && dir_fd >= 0) {
 		remove_below(dir_fd);
 		if (!was_there)
@@ -237,12 +242,68 @@ static void say_made(const struct init *init)
 	printf("  an API token:    pli token add %s %s\n", dir, init->admin);
 }
 
+/* ------------------------------------------------------------------ a witness */
+
+static enum pli_status witness_options(struct init *init, struct err *err)
+{
+	const struct args *args = init->call->args;
+	const char *const *lines = args_values(args, "--listen", NULL), *const *logs = args_values(args, "--log", NULL);
+	AUTO_BUF conf = { 0 };
+	enum pli_status st;
+
+	init->dir = args_word(args, 0);
+	init->host = args_value(args, "--host");
+	if (!init->host)
+		return err_set(err, PLI_INPUT, "--host NAME is missing");
+	buf_str(&conf, "[server]\nrole = witness\n");
+	st = add_line(&conf, "host", init->host, err);
+	for (; *lines && st == PLI_OK; lines++)
+		st = add_line(&conf, "listen", *lines, err);
+	buf_str(&conf, "[witness]\n");
+	for (; *logs && st == PLI_OK; logs++)
+		st = add_line(&conf, "log", *logs, err);
+	return st == PLI_OK ? settings_parse(init->call->pool, "the options", conf.p, NULL, &init->settings, err) : st;
+}
+
+static enum pli_status witness_files(struct init *init, struct instance *instance, struct err *err)
+{
+	const char *name = init->settings.host;
+	enum pli_status st = keygen_witness(instance->folder_fd[FOLDER_KEYS], instance->folder_fd[FOLDER_PUBLIC], name, err);
+
+	if (st == PLI_OK)
+		st = keygen_tls(instance->folder_fd[FOLDER_KEYS], instance->folder_fd[FOLDER_TLS], name, err);
+	if (st == PLI_OK)
+		st = keyfile_create(instance->folder_fd[FOLDER_JOURNAL], "origin", 0640, pool_fmt(init->call->pool, "%s\n", name),
+				    strlen(name) + 1, err);
+	return st == PLI_OK ? write_conf(init, instance, err) : st;
+}
+
+static int init_witness(struct init *init)
+{
+	struct err err = { 0 };
+	char *key = NULL;
+	size_t n;
+
+	if (witness_options(init, &err) != PLI_OK || make_directory(init, witness_files, NULL, &key, &n, &err) != PLI_OK)
+		return sysexit_say(&err);
+	printf("witness made in %s\n", init->dir);
+	printf("  serve it:        pli serve %s --role=witness\n", init->dir);
+	printf("  address:         %s\n", instance_base_url(init->call->pool, &init->settings));
+	printf("  its key:         %s", key ? key : "");
+	printf("  a log asks it:   [witness] ask = KEY %s   in the log's pli.conf\n", instance_base_url(init->call->pool, &init->settings));
+	if (!init->settings.witness_logs)
+		printf("  it cosigns:      nothing yet; add log = KEY (of an instance: https://HOST/log/key) to [witness] in %s/pli.conf\n", init->dir);
+	return EX_OK;
+}
+
 int verb_init(struct cli_call *call)
 {
 	struct init init = { .call = call };
 	struct err err = { 0 };
 
-	if (read_arguments(&init, &err) != PLI_OK || make_instance(&init, &err) != PLI_OK)
+	if (str_eq(args_value(call->args, "--role"), "witness"))
+		return init_witness(&init);
+	if (read_arguments(&init, &err) != PLI_OK || make_directory(&init, make_files, first_people, NULL, NULL, &err) != PLI_OK)
 		return sysexit_say(&err);
 	say_made(&init);
 	return EX_OK;

@@ -25,6 +25,7 @@ static void say_where(struct pool *pool, const struct instance *instance)
 
 int verb_serve(struct cli_call *call)
 {
+	const char *role = args_value(call->args, "--role");
 	const struct host_options options = { .serve = true };
 	struct instance instance;
 	struct host *host;
@@ -33,6 +34,13 @@ int verb_serve(struct cli_call *call)
 
 	if (instance_open(call->pool, args_word(call->args, 0), environ, &instance, &err) != PLI_OK)
 		return sysexit_say(&err);
+	if (role && !str_eq(role, instance.settings.role)) {
+		(void)err_field(&err, PLI_INPUT, "wrong-role", "", "%s was made to be a %s", args_word(call->args, 0),
+				str_eq(instance.settings.role, "witness") ? "witness (role = witness in its pli.conf)" : "whole instance, not a witness");
+		(void)err_hint(&err, "pli init DIR --role witness --host NAME makes a witness; it needs a directory of its own.");
+		instance_close(&instance);
+		return sysexit_say(&err);
+	}
 	log_init("pli", log_level_parse(instance.settings.log_level));
 	if (instance_lock(&instance, &err) != PLI_OK) {
 		instance_close(&instance);

@@ -27,8 +27,8 @@ const rawOf = (key) => crypto.createPublicKey(key).export({ format: 'der', type:
 
 // A key of one's own.
 const newKey = () => {
-	const { privateKey, publicKey } = crypto.generateKeyPairSync('ed25519');
-	return { privateKey, raw: rawOf(publicKey) };
+	const { privateKey } = crypto.generateKeyPairSync('ed25519');
+	return { privateKey, raw: rawOf(privateKey) };
 };
 const parseVkey = (text) => {
 	const m = /^([^+\s]+)\+([0-9a-f]{8})\+(\S+)$/.exec(text.trim());

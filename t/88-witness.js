@@ -1,0 +1,115 @@
+#!/usr/bin/env node
+// Goal: a witness (C2SP tlog-witness) cosigns a log that only grows, answers everything else as the specification says, remembers what
+// it has seen over a kill, and never cosigns a log that was set back or forked.
+'use strict';
+const fs = require('fs');
+const path = require('path');
+const { spawnSync } = require('child_process');
+const { check, same, until, main, TMP, PLI } = require('./lib/pli.js');
+const tlog = require('./lib/tlog.js');
+const { Witness, Log } = require('./lib/witness.js');
+
+async function alone() {
+	const log = new Log('example.com/log').grow(5), other = new Log('example.com/other').grow(3), stranger = new Log('example.com/stranger').grow(2);
+	const w = new Witness('witness').make([log.vkey, other.vkey]);
+	await w.serve('--role=witness');
+	const cosigned = (a, note, what) => {
+		check(a.status === 200 && a.type === 'text/plain; charset=utf-8', what, a);
+		const signed = a.status === 200 && tlog.signedBy(note + a.text, w.key);
+		check(signed && Math.abs(signed.time - Date.now() / 1000) < 60, what + ': a cosignature of now that holds', a);
+	};
+	same((await w.get('/key')).text.trim(), w.key, 'the witness shows its key');
+	same(tlog.parseVkey(w.key).type, 4, 'a key for cosignatures');
+	same((await w.get('/checkpoint/' + log.origin)).status, 404, 'nothing seen yet');
+
+	// What the specification says, code by code.
+	cosigned(await w.add(0, [], log.note()), log.note(), 'a first checkpoint');
+	const five = log.note(5);
+	log.grow(12);
+	let a = await w.add(0, [], log.note());
+	same([a.status, a.type, a.text], [409, 'text/x.tlog.size', '5\n'], 'another old size: 409 with the size that is known');
+	cosigned(await w.add(5, log.proof(5), log.note()), log.note(), 'growth with its proof');
+	same((await w.add(12, [], five)).status, 400, 'an old size above the checkpoint\'s: 400');
+	a = await w.add(5, [], five);
+	same([a.status, a.text], [409, '12\n'], 'a log that was set back: 409');
+	a = await w.add(12, [], log.note());
+	cosigned(a, log.note(), 'the same checkpoint again');
+	log.grow(40);
+	for (const [what, proof] of [['no proof', []], ['a hash changed', log.proof(12).map((h, k) => k ? h : tlog.sha256(h))], ['a hash missing', log.proof(12).slice(1)],
+		['a hash too many', [...log.proof(12), tlog.sha256()]], ['reversed', log.proof(12).reverse()]])
+		same((await w.add(12, proof, log.note())).status, 422, `${what}: 422`);
+	const forged = new Log(log.origin).grow(40);
+	same((await w.add(12, log.proof(12), forged.note())).status, 403, 'a signature by another key: 403');
+	same((await w.add(0, [], stranger.note())).status, 404, 'an unknown log: 404');
+	const bad = log.note().replace(/— (\S+) (\S{12})(.)/, (_, n, s, c) => `— ${n} ${s}${c === 'A' ? 'B' : 'A'}`);
+	same((await w.add(12, log.proof(12), bad)).status, 403, 'a signature that does not hold: 403');
+	same((await w.add(12, Array(64).fill(tlog.sha256()), log.note())).status, 400, '64 hashes: 400');
+	for (const [what, body] of [['nothing', ''], ['no old line', '\n' + log.note()], ['old 012', `old 012\n\n${log.note()}`], ['old -1', `old -1\n\n${log.note()}`],
+		['CRLF', `old 12\r\n\r\n${log.note()}`], ['a cut note', `old 12\n\n${log.note().slice(0, -1)}`], ['no signature', `old 12\n\n${log.note().split('\n\n')[0]}\n\n`],
+		['a hash of 31 bytes', `old 12\n${tlog.sha256().subarray(1).toString('base64')}\n\n${log.note()}`], ['old twice', `old 12\nold 12\n\n${log.note()}`]])
+		same((await w.request('POST', '/add-checkpoint', body)).status, 400, `${what}: 400`);
+	same((await w.request('POST', '/add-checkpoint', 'old 12\n\n' + 'x'.repeat(70000))).status, 413, 'too long: 413');
+	same([(await w.get('/add-checkpoint')).status, (await w.request('POST', '/key', 'x')).status, (await w.get('/letters')).status], [405, 405, 404], 'nothing else is served');
+
+	// Other signatures and lines of the log's own come along.
+	const second = tlog.newKey(), extended = `${log.origin}\n40\n${tlog.root(log.leaves).toString('base64')}\nan extension\n`;
+	const both = log.note().trimEnd() + '\n' + tlog.signNote(log.origin, 40, tlog.root(log.leaves), second, 'someone.else').split('\n\n')[1];
+	cosigned(await w.add(12, log.proof(12), both), both, 'a note with signatures of others');
+	const blob = Buffer.concat([tlog.keyId(log.origin, 1, log.pair.raw), require('crypto').sign(null, Buffer.from(extended), log.pair.privateKey)]);
+	const withLines = `${extended}\n— ${log.origin} ${blob.toString('base64')}\n`;
+	a = await w.add(40, [], withLines);
+	check(a.status === 200, 'a checkpoint with an extension line', a);
+
+	// Two trees of one size: convicted, kept, and nothing follows that does not follow from the first.
+	const twin = new Log(log.origin).grow(12);
+	twin.pair = log.pair;
+	twin.leaves = log.leaves.slice(0, 20);
+	twin.grow(40, 'rewritten');
+	same((await w.add(40, [], twin.note())).status, 409, 'another tree of the same size: 409');
+	check(fs.readdirSync(path.join(w.dir, 'journal')).some((f) => f.endsWith('.fork') &&
+		fs.readFileSync(path.join(w.dir, 'journal', f), 'utf8') === twin.note()), 'the contradicting note is kept as evidence');
+	twin.grow(50, 'rewritten');
+	same((await w.add(40, twin.proof(40), twin.note())).status, 422, 'what follows from the other tree: 422');
+	log.grow(50);
+	cosigned(await w.add(40, log.proof(40), log.note()), log.note(), 'the true log goes on');
+
+	// Requests that race: each old size is taken once.
+	const racing = new Log('example.com/race').grow(30);
+	fs.appendFileSync(path.join(w.dir, 'pli.conf'), `[witness]\nlog = ${racing.vkey}\n`);
+	const reload = spawnSync(PLI, ['reload', w.dir], { encoding: 'utf8' });
+	same(reload.status, 0, 'a log is added by a reload: ' + reload.stderr);
+	await until('the new log is known', async () => (await w.add(0, [], racing.note(1))).status === 200);
+	const answers = await Promise.all(Array.from({ length: 12 }, (_, k) => w.add(1, racing.proof(1, 2 + k), racing.note(2 + k))));
+	same(answers.filter((x) => x.status === 200).length, 1, 'one of twelve wins', answers.map((x) => x.status));
+	same(answers.filter((x) => x.status === 409).length, 11, 'the others are told the size');
+
+	// What was cosigned is durable before it is said: killed and started again it knows it.
+	const latest = await w.get('/checkpoint/' + log.origin);
+	check(latest.status === 200 && tlog.signedBy(latest.text, w.key) && tlog.signedBy(latest.text, log.vkey) && tlog.parseNote(latest.text).size === 50, 'the newest head, signed by both', latest);
+	const logged = w.log();
+	w.process.kill('SIGKILL');
+	await w.ended;
+	await until('its processes have gone', () => spawnSync(PLI, ['reload', w.dir]).status !== 0);
+	await w.serve();
+	same((await w.get('/checkpoint/' + log.origin)).text, latest.text, 'after a kill: the same head');
+	same([(await w.add(0, [], five)).text, (await w.add(5, log.proof(5, 12), log.note(12))).text], ['50\n', '50\n'], 'after a kill: no way back');
+	check(logged.includes('witness.fork'), 'the fork stands in the log', logged.slice(-400));
+	same(await w.stop(), 0, 'it stops with 0');
+
+	// A damaged state is no empty state.
+	const file = fs.readdirSync(path.join(w.dir, 'journal')).find((f) => /^[0-9a-f]{32}$/.test(f) && fs.readFileSync(path.join(w.dir, 'journal', f), 'utf8').startsWith(log.origin));
+	fs.writeFileSync(path.join(w.dir, 'journal', file), latest.text.replace('\n50\n', '\n49\n'));
+	const damaged = spawnSync(PLI, ['serve', w.dir], { encoding: 'utf8', timeout: 60000 });
+	check(damaged.status !== 0 && /damaged/.test(damaged.stderr), 'a damaged state: not served', damaged.stderr);
+	fs.writeFileSync(path.join(w.dir, 'journal', file), latest.text);
+
+	// Roles are not mixed.
+	const wrong = spawnSync(PLI, ['serve', w.dir, '--role=all'], { encoding: 'utf8', timeout: 60000 });
+	check(wrong.status !== 0 && /made to be a witness/.test(wrong.stderr), 'another role is refused', wrong.stderr);
+	const none = spawnSync(PLI, ['init', path.join(TMP, 'bad'), '--role', 'witness', '--host', 'localhost', '--log', log.vkey.slice(0, -1) + 'x'.repeat(2)], { encoding: 'utf8' });
+	check(none.status !== 0, 'a key that is none is refused', none.stdout + none.stderr);
+}
+
+main(async () => {
+	await alone();
+});
