@@ -47,7 +47,7 @@ function bundleShape(bytes, name) {
 			out[n] = data.toString('utf8').split('\n').map((l) => plain(l));
 		else if (/checkpoint\.txt$/.test(n))
 			out[n] = data.toString('utf8').split('\n').length;
-		else if (/ASiCManifest\.xml$/.test(n))
+		else if (/(ASiCManifest|receipt)\.xml$/.test(n))
 			out[n] = plain(data.toString('utf8').replace(/<ds:DigestValue>[^<]*</g, '<'));
 		else if (/\.(tst|p7s|salt)$/.test(n))
 			out[n] = n.endsWith('salt') ? data.length : 'binary';

@@ -14,6 +14,7 @@
 #include "asic.h"
 #include "bundle_facts.h"
 #include "checkpoint.h"
+#include "evidence.h"
 #include "keeper.h"
 #include "keygen.h"
 #include "receipt.h"
@@ -161,9 +162,12 @@ static enum pli_status all_files(struct work *w, struct err *err)
 	enum pli_status status;
 
 	w->files = POOL_ARRAY(w->pool, struct zip_file,
-			      2 * ((size_t)b->recipient_count + b->entry_count) + 16);
+			      2 * ((size_t)b->recipient_count + b->entry_count) + 24);
 	file_text(w, "mimetype", ASIC_MIMETYPE);
 	file_text(w, "receipt.txt", "");
+	file_text(w, "receipt.xml", "");
+	file_text(w, "receipt.p7s", "");
+	file_text(w, "receipt.tst", "");
 	content_files(w);
 	sheet_files(w, sender);
 	journal_files(w);
@@ -171,6 +175,7 @@ static enum pli_status all_files(struct work *w, struct err *err)
 	file_add(w, "checkpoint.tst", b->token, b->token_n);
 	file_text(w, "root.pem", b->root_pem);
 	file_text(w, "seal.pem", b->seal_pem);
+	file_text(w, "operator.pem", b->operator_pem);
 	file_text(w, "tsa.pem", b->tsa_pem);
 	file_text(w, "log.pub", b->log_pub);
 	status = verify_files(w, err);
@@ -303,40 +308,55 @@ void bundle_manifest_of(const struct bundle_facts *facts, struct buf *out)
 	asic_manifest_write(&manifest, out);
 }
 
-enum pli_status bundle_write_with(const struct bundle *b,
-				  enum pli_status (*seal)(void *arg, const void *manifest, size_t n, struct buf *p7s_out,
-							  struct err *err),
-				  void *arg, struct buf *out, struct err *err)
+/* What a person and a machine read, signed by both, and the time of that. */
+static enum pli_status receipt_files(struct work *w, const struct bundle_signer *signer, struct err *err)
+{
+	AUTO_BUF text = { 0 }, xml = { 0 }, p7s = { 0 }, token = { 0 };
+	enum pli_status status;
+
+	receipt_write(&w->facts, &text);
+	evidence_write(&w->facts, &xml);
+	status = signer->certify(signer->arg, text.p, text.n, &p7s, &token, err);
+	if (status != PLI_OK)
+		return status;
+	file_set(w, "receipt.txt", &text);
+	file_set(w, "receipt.xml", &xml);
+	file_set(w, "receipt.p7s", &p7s);
+	file_set(w, "receipt.tst", &token);
+	return PLI_OK;
+}
+
+enum pli_status bundle_write_with(const struct bundle *b, const struct bundle_signer *signer, struct buf *out, struct err *err)
 {
 	AUTO_POOL pool = pool_new();
 	struct work w = { .b = b, .pool = pool };
+	AUTO_BUF manifest = { 0 }, signature = { 0 };
 	struct err own;
 	enum pli_status status;
-	AUTO_BUF receipt;
-	AUTO_BUF manifest;
-	AUTO_BUF signature;
 
-	buf_init(&receipt);
-	buf_init(&manifest);
-	buf_init(&signature);
 	err = err ? err : &own;
 	status = input_check(b, err);
 	if (status == PLI_OK)
 		status = all_files(&w, err);
 	if (status == PLI_OK)
 		status = agree(&w, err);
+	if (status == PLI_OK)
+		status = receipt_files(&w, signer, err);
 	if (status != PLI_OK)
 		return status;
-	receipt_write(&w.facts, &receipt);
-	file_set(&w, "receipt.txt", &receipt);
 	bundle_manifest_of(&w.facts, &manifest);
 	file_set(&w, ASIC_MANIFEST_NAME, &manifest);
-	status = seal(arg, manifest.p, manifest.n, &signature, err);
+	status = signer->seal(signer->arg, manifest.p, manifest.n, &signature, err);
 	if (status != PLI_OK)
 		return status;
 	file_set(&w, ASIC_SIGNATURE_NAME, &signature);
 	zip_write(out, w.files, w.count, w.facts.token_us);
 	return PLI_OK;
+}
+
+static enum pli_status certify_by_keeper(void *arg, const void *receipt, size_t n, struct buf *p7s_out, struct buf *token_out, struct err *err)
+{
+	return keeper_certify(arg, receipt, n, p7s_out, token_out, err);
 }
 
 static enum pli_status seal_by_keeper(void *arg, const void *manifest, size_t n, struct buf *p7s_out, struct err *err)
@@ -346,5 +366,7 @@ static enum pli_status seal_by_keeper(void *arg, const void *manifest, size_t n,
 
 enum pli_status bundle_write(const struct bundle *b, struct keeper *keeper, struct buf *out, struct err *err)
 {
-	return bundle_write_with(b, seal_by_keeper, keeper, out, err);
+	const struct bundle_signer signer = { certify_by_keeper, seal_by_keeper, keeper };
+
+	return bundle_write_with(b, &signer, out, err);
 }

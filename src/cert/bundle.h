@@ -1,9 +1,9 @@
 /* The proof bundle: an ASiC-E container (ETSI EN 319 162-1), also usable as a plain folder.
  *
- * Files, in this order: mimetype (stored, first) · receipt.txt · manifest.json · sheet.json sheet.salt (the
+ * Files, in this order: mimetype (stored, first) · receipt.txt receipt.xml receipt.p7s receipt.tst · manifest.json · sheet.json sheet.salt (the
  * sender's: sheet-NNN.json and sheet-NNN.salt, one pair per recipient in To, Cc, Bcc order) · journal/001.json
  * journal/001.tlog-proof … by number, all to one checkpoint · checkpoint.txt checkpoint.tst · root.pem seal.pem
- * tsa.pem log.pub · VERIFY.md verify.sh · META-INF/ASiCManifest.xml · META-INF/signature.p7s.
+ * operator.pem tsa.pem log.pub · VERIFY.md verify.sh · META-INF/ASiCManifest.xml · META-INF/signature.p7s.
  * ASiCManifest lists every file but mimetype and META-INF/…, one reference a line; verifiers demand that it
  * equals, byte for byte, what they would write themselves, and that no unlisted file is there.
  *
@@ -93,18 +93,22 @@ struct bundle {
 	size_t checkpoint_n;
 	const void *token;
 	size_t token_n;
-	const char *root_pem, *seal_pem, *tsa_pem, *log_pub;	/* texts; log_pub: PEM SubjectPublicKeyInfo of the Ed25519 key, as openssl wants it */
+	const char *root_pem, *seal_pem, *operator_pem, *tsa_pem, *log_pub;	/* texts; log_pub: PEM SubjectPublicKeyInfo of the Ed25519 key, as openssl wants it */
 	const char *lang;		/* of VERIFY.md; receipt.txt keys are English */
 };
-/* Writes the container; asks the keeper for the seal.  Before it does, everything the receipt says is derived again
+/* Who signs: receipt.txt twice, with a token over both signatures; the manifest once. */
+struct bundle_signer {
+	enum pli_status (*certify)(void *arg, const void *receipt, size_t n, struct buf *p7s_out, struct buf *token_out, struct err *err);
+	enum pli_status (*seal)(void *arg, const void *manifest, size_t n, struct buf *p7s_out, struct err *err);
+	void *arg;
+};
+/* Writes the container; asks the keeper for seals and token.  Before it does, everything the receipt says is derived again
  * from the entries, sheets and checkpoint, as a verifier would, and compared with b: PLI_CONFLICT (text: what) when
  * they disagree, so that nothing is sealed that would not verify.  PLI_BUSY when an entry has no stamp yet;
  * PLI_LIMIT above 60,000 files (two per entry and per sheet). */
 MUST enum pli_status bundle_write(const struct bundle *b, struct keeper *keeper, struct buf *out, struct err *err);
-/* The same with the seal from elsewhere, for tests. */
-MUST enum pli_status bundle_write_with(const struct bundle *b,
-				       enum pli_status (*seal)(void *arg, const void *manifest, size_t n, struct buf *p7s_out, struct err *err),
-				       void *arg, struct buf *out, struct err *err);
+/* The same with signatures from elsewhere, for tests. */
+MUST enum pli_status bundle_write_with(const struct bundle *b, const struct bundle_signer *signer, struct buf *out, struct err *err);
 
 /* Offline verification, the same checks as verify.sh.  say() gets one line per check.  root_pem, log_pub_pem: pinned keys or NULL (then the
  * bundle's own are used and their fingerprints are said for comparison elsewhere).  PLI_OK = verified; PLI_CONFLICT = a check failed (text: which). */

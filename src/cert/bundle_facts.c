@@ -20,9 +20,9 @@
 #define PARTS_MAX 1000
 #define JSON_MAX_BYTES (1 << 20)
 
-static const char *const fixed_start[] = { "receipt.txt", "manifest.json" };
+static const char *const fixed_start[] = { "receipt.txt", "receipt.xml", "receipt.p7s", "receipt.tst", "manifest.json" };
 static const char *const fixed_end[] = {
-	"checkpoint.txt", "checkpoint.tst", "root.pem", "seal.pem", "tsa.pem", "log.pub", "VERIFY.md", "verify.sh",
+	"checkpoint.txt", "checkpoint.tst", "root.pem", "seal.pem", "operator.pem", "tsa.pem", "log.pub", "VERIFY.md", "verify.sh",
 };
 static const char *const unlisted[] = { "mimetype", ASIC_MANIFEST_NAME, ASIC_SIGNATURE_NAME };
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

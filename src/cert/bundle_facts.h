@@ -31,6 +31,7 @@ struct facts_sheet {
 	uint8_t manifest[32];
 	uint8_t digest[32];
 	bool bound;		/* by a deposit entry */
+	const struct uuid *recipient;	/* whose, as that entry says */
 };
 struct bundle_facts {
 	struct pool *pool;

@@ -139,6 +139,7 @@ static enum pli_status consigned_bind(struct bundle_facts *f, const struct facts
 	for (unsigned i = 0; i < f->sheet_count; i++)
 		if (!f->sheets[i].bound && memcmp(f->sheets[i].digest, sheet, 32) == 0) {
 			f->sheets[i].bound = true;
+			f->sheets[i].recipient = e->v.e.recipient;
 			return PLI_OK;
 		}
 	return err_set(err, PLI_CONFLICT, "binding: entry %" PRIu64 " binds a sheet that is not here", number);

@@ -38,9 +38,9 @@ struct testing_record {
 };
 struct testing_keys {
 	struct testing_dir dir;
-	struct buf root, seal, tsa, log_pub;
+	struct buf root, seal, certifier, tsa, log_pub;
 	uint8_t log_secret[64];
-	struct sealer *sealer;
+	struct sealer *sealer, *certify;
 	struct token_maker *maker;
 };
 struct testing_journal {
@@ -86,11 +86,15 @@ static inline void testing_keys_make(struct testing_keys *k)
 	testing_dir_make(&k->dir, 1);
 	k->root = testing_get(k->dir.public_dir, "root.pem");
 	k->seal = testing_get(k->dir.public_dir, "seal.pem");
+	k->certifier = testing_get(k->dir.public_dir, "operator.pem");
 	k->tsa = testing_get(k->dir.public_dir, "tsa.pem");
 	k->log_pub = testing_get(k->dir.public_dir, "log.pub");
 	testing_log_secret(&k->dir, k->log_secret);
 	key = testing_get(k->dir.keys, "seal.key");
 	assert_int_equal(sealer_new(k->seal.p, key.p, &k->sealer, &err), PLI_OK);
+	buf_free(&key);
+	key = testing_get(k->dir.keys, "operator.key");
+	assert_int_equal(sealer_new(k->certifier.p, key.p, &k->certify, &err), PLI_OK);
 	buf_free(&key);
 	key = testing_get(k->dir.keys, "tsa.key");
 	assert_int_equal(token_maker_new(k->tsa.p, key.p, &k->maker, &err), PLI_OK);
@@ -100,9 +104,11 @@ static inline void testing_keys_make(struct testing_keys *k)
 static inline void testing_keys_drop(struct testing_keys *k)
 {
 	sealer_free(k->sealer);
+	sealer_free(k->certify);
 	token_maker_free(k->maker);
 	buf_free(&k->root);
 	buf_free(&k->seal);
+	buf_free(&k->certifier);
 	buf_free(&k->tsa);
 	buf_free(&k->log_pub);
 	testing_dir_drop(&k->dir);
@@ -282,6 +288,14 @@ static inline enum pli_status testing_seal(void *arg, const void *manifest, size
 	return seal_make(keys->sealer, manifest, n, p7s, err);
 }
 
+static inline enum pli_status testing_certify(void *arg, const void *receipt, size_t n, struct buf *p7s, struct buf *token, struct err *err)
+{
+	struct testing_keys *keys = arg;
+	enum pli_status status = seal_make_two(keys->sealer, keys->certify, receipt, n, p7s, err);
+
+	return status == PLI_OK ? token_make(keys->maker, p7s->p, p7s->n, clock_now_us(), token, err) : status;
+}
+
 /* What a caller would say; who -1: the sender's bundle. */
 static inline void testing_bundle(struct testing_journal *j, int who, struct bundle *b)
 {
@@ -347,6 +361,7 @@ static inline void testing_bundle(struct testing_journal *j, int who, struct bun
 	b->token_n = token.n;
 	b->root_pem = j->keys->root.p;
 	b->seal_pem = j->keys->seal.p;
+	b->operator_pem = j->keys->certifier.p;
 	b->tsa_pem = j->keys->tsa.p;
 	b->log_pub = j->keys->log_pub.p;
 	b->lang = "fr";
@@ -357,10 +372,11 @@ static inline void testing_bundle(struct testing_journal *j, int who, struct bun
 static inline void testing_bundle_write(struct testing_journal *j, int who, struct buf *zip)
 {
 	struct bundle b;
+	const struct bundle_signer signer = { testing_certify, testing_seal, j->keys };
 	struct err err = { 0 };
 
 	testing_bundle(j, who, &b);
-	if (bundle_write_with(&b, testing_seal, j->keys, zip, &err) != PLI_OK)
+	if (bundle_write_with(&b, &signer, zip, &err) != PLI_OK)
 		fail_msg("bundle: %s", err.text);
 }
 

@@ -273,6 +273,42 @@ static void nothing_is_overwritten(void **state)
 	assert_int_equal(keygen_fingerprint("nothing", b, &err), PLI_INPUT);
 }
 
+/* An instance from before there was a second signer. */
+static void operator_later(void **state)
+{
+	struct testing_dir d;
+	struct err err = { 0 };
+	struct stat st;
+	struct buf before, after;
+
+	(void)state;
+	testing_dir_make(&d, 1);
+	assert_int_equal(keygen_operator(d.keys, d.public_dir, TESTING_ORIGIN, &err), PLI_OK);
+	before = testing_get(d.public_dir, "operator.pem");
+	/* Half of it gone, as after a crash; then all of it. */
+	assert_int_equal(unlinkat(d.public_dir, "operator.pem", 0), 0);
+	assert_int_equal(keygen_operator(d.keys, d.public_dir, TESTING_ORIGIN, &err), PLI_OK);
+	after = testing_get(d.public_dir, "operator.pem");
+	assert_string_equal(before.p, after.p);
+	buf_free(&after);
+	assert_int_equal(unlinkat(d.public_dir, "operator.pem", 0), 0);
+	assert_int_equal(unlinkat(d.keys, "operator.pem", 0), 0);
+	assert_int_equal(keygen_operator(d.keys, d.public_dir, TESTING_ORIGIN, &err), PLI_OK);
+	after = testing_get(d.public_dir, "operator.pem");
+	assert_string_not_equal(before.p, after.p);
+	assert_int_equal(fstatat(d.keys, "operator.key", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	/* The root's key is elsewhere. */
+	assert_int_equal(unlinkat(d.public_dir, "operator.pem", 0), 0);
+	assert_int_equal(unlinkat(d.keys, "operator.key", 0), 0);
+	assert_int_equal(unlinkat(d.keys, "root.key", 0), 0);
+	assert_int_equal(keygen_operator(d.keys, d.public_dir, TESTING_ORIGIN, &err), PLI_ABSENT);
+	assert_non_null(strstr(err.hint, "root.key"));
+	buf_free(&before);
+	buf_free(&after);
+	testing_dir_drop(&d);
+}
+
 static void tls_pair(void **state)
 {
 	static const char *const hosts[] = { "localhost", "pli.example", "192.0.2.9", "2001:db8::1" };
@@ -302,7 +338,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(openssl_agrees), cmocka_unit_test(checkpoint_bytes), cmocka_unit_test(key_id_is_the_specified),
 		cmocka_unit_test(more_signatures), cmocka_unit_test(token_bytes), cmocka_unit_test(many_tokens), cmocka_unit_test(seal_bytes),
-		cmocka_unit_test(nothing_is_overwritten), cmocka_unit_test(tls_pair),
+		cmocka_unit_test(nothing_is_overwritten), cmocka_unit_test(operator_later), cmocka_unit_test(tls_pair),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

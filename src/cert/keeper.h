@@ -66,6 +66,10 @@ MUST enum pli_status keeper_heads_since(struct keeper *keeper, uint64_t size, un
 /* CAdES-BES detached signature (DER) with the seal key over the bytes of a bundle's ASiCManifest.xml: the keeper parses what it signs
  * (its checkpoint lines must be under its own head). */
 MUST enum pli_status keeper_seal(struct keeper *keeper, const void *manifest, size_t n, struct buf *p7s_out, struct err *err);
+/* Certifies a receipt (receipt.txt): CAdES-BES by seal and certification operator, and a token over that.  The keeper parses it: its
+ * checkpoint must be of its own tree, and each entry's leaf hash the one at that number there.  PLI_INPUT, PLI_CONFLICT. */
+MUST enum pli_status keeper_certify(struct keeper *keeper, const void *receipt, size_t n, struct buf *p7s_out, struct buf *token_out,
+				    struct err *err);
 
 /* Signatures on outgoing mails, at most KEEPER_MAILS_MAX at a time; see mail_sign.h.  out: empty buffers, filled. */
 #define KEEPER_MAILS_MAX 128

@@ -302,14 +302,16 @@ enum pli_status keeper_mail_sign(struct keeper *keeper, const struct keeper_mail
 	return status;
 }
 
-enum pli_status keeper_seal(struct keeper *keeper, const void *manifest, size_t n, struct buf *p7s_out, struct err *err)
+/* Signatures over a text that the keeper reads; token_out may be NULL. */
+static enum pli_status ask_seal(struct keeper *keeper, const void *manifest, size_t n, struct buf *p7s_out, struct buf *token_out,
+				struct err *err)
 {
 	struct keeper_call call = { .id = keeper_call_id(keeper), .verb = KEEPER_SEAL };
 	AUTO_BUF frames = { 0 };
 	enum pli_status status;
-	const uint8_t *p7s;
+	const uint8_t *p7s, *token;
 	struct cursor c;
-	size_t at = 0, start, p7s_n;
+	size_t at = 0, start, p7s_n, token_n;
 
 	do {
 		size_t piece = n - at < SEAL_PIECE ? n - at : SEAL_PIECE;
@@ -323,13 +325,26 @@ enum pli_status keeper_seal(struct keeper *keeper, const void *manifest, size_t 
 	if (status == PLI_OK) {
 		cursor_init(&c, call.body.p, call.body.n);
 		p7s = cursor_blob(&c, &p7s_n);
-		if (p7s)
-			buf_add(p7s_out, p7s, p7s_n);
-		else
+		token = cursor_blob(&c, &token_n);
+		if (!p7s || !token || (token_out && !token_n))
 			status = malformed(err);
+		else
+			buf_add(p7s_out, p7s, p7s_n);
+		if (status == PLI_OK && token_out)
+			buf_add(token_out, token, token_n);
 	}
 	buf_free(&call.body);
 	return status;
+}
+
+enum pli_status keeper_seal(struct keeper *keeper, const void *manifest, size_t n, struct buf *p7s_out, struct err *err)
+{
+	return ask_seal(keeper, manifest, n, p7s_out, NULL, err);
+}
+
+enum pli_status keeper_certify(struct keeper *keeper, const void *receipt, size_t n, struct buf *p7s_out, struct buf *token_out, struct err *err)
+{
+	return ask_seal(keeper, receipt, n, p7s_out, token_out, err);
 }
 
 static bool status_parse(struct cursor *c, struct keeper_status *s)

@@ -9,7 +9,7 @@
  *   PASSWORD_CHECK  blob hash · blob password
  *   APPEND          u64 index of the first leaf · count × leaf 32                  more: as above, first = where it goes on
  *   HEADS_SINCE     u64 size · u32 limit
- *   SEAL            blob manifest                                                  more: as above
+ *   SEAL            blob text that certify.h knows                                 more: as above
  *   STATUS          nothing
  *   TOTP_CHECK      one item of UNWRAP (whose additional data begin with "totp" and a zero) · u32 code
  *   MAIL_SIGN       count × { u8 kind (mail_sign.h) · blob text }                  one frame
@@ -20,7 +20,7 @@
  *   PASSWORD_CHECK  u8 right
  *   APPEND          head
  *   HEADS_SINCE     count × head                                                   more: the keeper has further ones
- *   SEAL            blob signature
+ *   SEAL            blob signatures · blob token over them (empty for a manifest)
  *   STATUS          u64 size · root 32 · u64 counter size · counter root 32 · u64 generation · u8 refusing · blob reason
  *   TOTP_CHECK      u8 right · u64 step
  *   MAIL_SIGN       count × blob signature

@@ -9,7 +9,7 @@
 #include "clock.h"
 #include "pool.h"
 
-#include "asic.h"
+#include "certify.h"
 #include "checkpoint.h"
 #include "head_store.h"
 #include "keeper_frame.h"
@@ -38,7 +38,7 @@ struct keeper_heads {
 	uint8_t log_secret[64];
 	struct signatures *signatures;	/* borrowed */
 	struct token_maker *tsa;
-	struct sealer *sealer;
+	struct sealer *sealer, *certifier;
 	struct counter counter;
 	bool counter_open;
 	struct head_store store;
@@ -275,34 +275,70 @@ static enum pli_status stored_leaves(void *arg, uint64_t first, unsigned count, 
 	return head_store_leaves(arg, first, count, leaves_r, err);
 }
 
-/* The manifest is one of a bundle, and its checkpoint is of this tree. */
-static enum pli_status manifest_check(struct keeper_heads *h, const void *p, size_t n, struct err *err)
+/* Each entry that a receipt names is the one at its number. */
+static enum pli_status entries_check(struct keeper_heads *h, const struct certify_text *text, struct err *err)
 {
-	AUTO_POOL pool = pool_new();
-	struct asic_manifest manifest;
-	enum pli_status status = asic_manifest_parse(pool, p, n, &manifest, err);
+	enum pli_status status = PLI_OK;
+	uint8_t leaf[1][32];
+
+	for (size_t i = 0; status == PLI_OK && i < text->entry_count; i++) {
+		status = head_store_leaves(&h->store, text->entries[i].seq, 1, leaf, err);
+		if (status == PLI_OK && memcmp(leaf[0], text->entries[i].leaf, 32) != 0)
+			status = err_set(err, PLI_CONFLICT, "entry %" PRIu64 " is another in the keeper's tree", text->entries[i].seq + 1);
+	}
+	return status;
+}
+
+/* The text is one of those that are signed, its checkpoint is of this tree, and its entries stand there. */
+static enum pli_status text_check(struct keeper_heads *h, struct pool *pool, const void *p, size_t n, struct certify_text *text, struct err *err)
+{
+	enum pli_status status = certify_parse(pool, p, n, text, err);
 	struct tiles tiles;
 	struct tree t;
 	uint8_t root[32];
 
 	if (status != PLI_OK)
 		return status;
-	if (!manifest.checkpoint_size || manifest.checkpoint_size > h->store.tree.size)
+	if (!text->tree_size || text->tree_size > h->store.tree.size)
 		return err_set(err, PLI_CONFLICT, "the keeper's tree has no head of that size");
 	tiles_init(&tiles, h->store.dir_fd, stored_leaves, &h->store);
-	status = tree_load(&t, manifest.checkpoint_size, tiles_read, &tiles, err);
+	status = tree_load(&t, text->tree_size, tiles_read, &tiles, err);
 	tiles_fini(&tiles);
 	if (status != PLI_OK)
 		return status;
 	tree_root(&t, root);
-	if (memcmp(root, manifest.checkpoint_root, 32) != 0)
+	if (memcmp(root, text->tree_root, 32) != 0)
 		return err_set(err, PLI_CONFLICT, "the checkpoint named is not of the keeper's tree");
-	return PLI_OK;
+	return entries_check(h, text, err);
+}
+
+/* Signatures, and for a receipt the time of them. */
+static enum pli_status text_sign(struct keeper_heads *h, const struct job *job, const struct certify_text *text, struct buf *p7s,
+				 struct buf *token, struct err *err)
+{
+	enum pli_status status;
+
+	if (text->kind == CERTIFY_MANIFEST) {
+		status = seal_make(h->sealer, job->data, job->count, p7s, err);
+		if (status == PLI_OK)
+			signatures_add(h->signatures, SIGNATURE_SEAL, 1);
+		return status;
+	}
+	status = seal_make_two(h->sealer, h->certifier, job->data, job->count, p7s, err);
+	if (status == PLI_OK)
+		status = token_make(h->tsa, p7s->p, p7s->n, clock_now_us(), token, err);
+	if (status == PLI_OK) {
+		signatures_add(h->signatures, SIGNATURE_SEAL, 2);
+		signatures_add(h->signatures, SIGNATURE_TOKEN, 1);
+	}
+	return status;
 }
 
 static void seal(struct keeper_heads *h, const struct job *job)
 {
-	AUTO_BUF p7s = { 0 };
+	AUTO_BUF p7s = { 0 }, token = { 0 };
+	AUTO_POOL pool = pool_new();
+	struct certify_text text;
 	struct err err = { 0 };
 	enum pli_status status;
 	size_t start;
@@ -310,11 +346,9 @@ static void seal(struct keeper_heads *h, const struct job *job)
 	if (h->status.refusing)
 		status = err_set(&err, PLI_CONFLICT, "%s", h->status.reason);
 	else
-		status = manifest_check(h, job->data, job->count, &err);
+		status = text_check(h, pool, job->data, job->count, &text, &err);
 	if (status == PLI_OK)
-		status = seal_make(h->sealer, job->data, job->count, &p7s, &err);
-	if (status == PLI_OK)
-		signatures_add(h->signatures, SIGNATURE_SEAL, 1);
+		status = text_sign(h, job, &text, &p7s, &token, &err);
 	if (status != PLI_OK) {
 		refuse(h, job, status, &err);
 		return;
@@ -323,6 +357,7 @@ static void seal(struct keeper_heads *h, const struct job *job)
 	start = keeper_frame_begin(&h->answer, KEEPER_SEAL | FRAME_ANSWER, job->id);
 	buf_u8(&h->answer, PLI_OK);
 	buf_blob(&h->answer, p7s.p, p7s.n);
+	buf_blob(&h->answer, token.p, token.n);
 	keeper_frame_end(&h->answer, start, 0, 0);
 	keeper_link_send(h->link, job->generation, h->answer.p, h->answer.n);
 }
@@ -448,7 +483,8 @@ static enum pli_status read_log_key(struct keeper_heads *h, const struct keyring
 
 static enum pli_status read_signing_keys(struct keeper_heads *h, const struct keyring *ring, struct err *err)
 {
-	AUTO_BUF tsa = { 0 }, tsa_key = { .secret = 1 }, seal_cert = { 0 }, seal_key = { .secret = 1 };
+	AUTO_BUF tsa = { 0 }, tsa_key = { .secret = 1 }, seal_cert = { 0 }, seal_key = { .secret = 1 },
+		 operator_cert = { 0 }, operator_key = { .secret = 1 };
 	enum pli_status status = read_log_key(h, ring, err);
 
 	if (status == PLI_OK)
@@ -460,9 +496,15 @@ static enum pli_status read_signing_keys(struct keeper_heads *h, const struct ke
 	if (status == PLI_OK)
 		status = keyring_read(ring, "seal.key", &seal_key, err);
 	if (status == PLI_OK)
+		status = keyring_read(ring, "operator.pem", &operator_cert, err);
+	if (status == PLI_OK)
+		status = keyring_read(ring, "operator.key", &operator_key, err);
+	if (status == PLI_OK)
 		status = token_maker_new(tsa.p, tsa_key.p, &h->tsa, err);
 	if (status == PLI_OK)
 		status = sealer_new(seal_cert.p, seal_key.p, &h->sealer, err);
+	if (status == PLI_OK)
+		status = sealer_new(operator_cert.p, operator_key.p, &h->certifier, err);
 	return status;
 }
 
@@ -519,7 +561,7 @@ enum pli_status keeper_heads_new(const struct keyring *ring, int journal_dir_fd,
 	status = read_signing_keys(h, ring, err);
 	if (status == PLI_OK)
 		status = open_tree(h, ring->dir_fd, journal_dir_fd, err);
-	if (status == PLI_CONFLICT && h->tsa && h->sealer) {
+	if (status == PLI_CONFLICT && h->tsa && h->certifier) {
 		h->status.refusing = true;
 		snprintf(h->status.reason, sizeof(h->status.reason), "%.255s", err->text);
 		status = PLI_OK;
@@ -555,6 +597,7 @@ void keeper_heads_free(struct keeper_heads *heads)
 		counter_close(&h->counter);
 	token_maker_free(h->tsa);
 	sealer_free(h->sealer);
+	sealer_free(h->certifier);
 	buf_free(&h->checkpoint);
 	buf_free(&h->token);
 	buf_free(&h->leaves);

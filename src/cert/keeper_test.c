@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "pool.h"
+#include "text.h"
 #include "uuid.h"
 #include "asic.h"
 #include "checkpoint.h"
@@ -724,6 +725,87 @@ static void seals(void **state)
 	free(refs);
 }
 
+/* A receipt as receipt.h has it, but for what stands in it. */
+static void receipt_text(struct buf *out, uint64_t size, const uint64_t *entries, size_t count)
+{
+	static const char *const keys[] = {
+		"Kind: sender", "Number: 1", "Letter: x", "Origin: o", "Date: d", "Horodatage: d", "Sender-Name:", "Sender-Address: a",
+		"Sender-Entity: e", "Sender-SIREN:", "Sender-Method: password", "Sender-Level: 1", "Recipient: to, r@example.org",
+		"Subject: Entry: 1", "Class: simple", "Mode: basic", "Password: none", "Message: 1 bytes", "Part: 1", "Part: 2",
+	};
+	uint8_t leaf[32], root[32];
+	char hex[65];
+
+	buf_reset(out);
+	buf_str(out, "Pli-Receipt: 1\n");
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		buf_fmt(out, "%s\n", keys[i]);
+	for (size_t i = 0; i < count; i++) {
+		leaf_of(entries[i], leaf);
+		buf_fmt(out, "Entry: %d, sha256 %s, ev, d, stamped d\n", (int)entries[i] + 1, hex_encode(hex, leaf, 32));
+	}
+	root_of(size, root);
+	buf_fmt(out, "Checkpoint-Size: %d\nCheckpoint-Root: %s\nCheckpoint-Time: d\nNot-Established: a\nNon-etabli: b\n", (int)size,
+		hex_encode(hex, root, 32));
+}
+
+static void certifies(void **state)
+{
+	struct fixture *f = *state;
+	struct buf root = testing_get(f->dir.public_dir, "root.pem"), seal = testing_get(f->dir.public_dir, "seal.pem");
+	struct buf operator_pem = testing_get(f->dir.public_dir, "operator.pem"), tsa = testing_get(f->dir.public_dir, "tsa.pem");
+	static const uint64_t entries[] = { 3, 7, 29 };
+	static const struct {
+		const char *was, *is;
+		enum pli_status status;
+	} changes[] = {
+		{ "Entry: 4,", "Entry: 5,", PLI_CONFLICT },		/* that entry stands at another number */
+		{ "Entry: 8,", "Entry: 4,", PLI_INPUT },
+		{ "Entry: 30,", "Entry: 31,", PLI_INPUT },
+		{ "Entry: 4, sha256 ", "Entry: 4, sha512 ", PLI_INPUT },
+		{ "Size: 30", "Size: 29", PLI_INPUT },
+		{ "Size: 30", "Size: 33", PLI_CONFLICT },
+		{ "Size: 30", "Size: 99", PLI_CONFLICT },
+		{ "Kind: sender\n", "", PLI_INPUT },
+		{ "Class:", "I owe you:", PLI_INPUT },
+		{ "Subject: Entry", "Subject: \x1b[2K", PLI_INPUT },
+		{ "Non-etabli: b\n", "Non-etabli: b", PLI_INPUT },
+		{ "Pli-Receipt: 1", "Pli-Receipt: 2", PLI_INPUT },
+	};
+	struct token_verifier *verifier;
+	struct token_info info;
+	AUTO_BUF text = { 0 }, p7s = { 0 }, token = { 0 }, changed = { 0 };
+	struct err err = { 0 };
+
+	append_ok(f->keeper.client, 0, 30);
+	append_ok(f->keeper.client, 30, 3);
+	receipt_text(&text, 30, entries, 3);
+	if (keeper_certify(f->keeper.client, text.p, text.n, &p7s, &token, &err) != PLI_OK)
+		fail_msg("%s", err.text);
+	assert_int_equal(seal_verify_two(p7s.p, p7s.n, text.p, text.n, root.p, seal.p, operator_pem.p, 0, &err), PLI_OK);
+	assert_int_equal(seal_verify_two(p7s.p, p7s.n, text.p, text.n, root.p, operator_pem.p, seal.p, 0, &err), PLI_OK);
+	assert_int_equal(seal_verify(p7s.p, p7s.n, text.p, text.n, root.p, seal.p, 0, &err), PLI_CONFLICT);
+	assert_int_equal(token_verifier_new(root.p, tsa.p, &verifier, &err), PLI_OK);
+	assert_int_equal(token_verify(verifier, token.p, token.n, p7s.p, p7s.n, &info, &err), PLI_OK);
+	token_verifier_free(verifier);
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		const char *at = strstr(text.p, changes[i].was);
+
+		buf_reset(&changed);
+		buf_add(&changed, text.p, (size_t)(at - text.p));
+		buf_str(&changed, changes[i].is);
+		buf_str(&changed, at + strlen(changes[i].was));
+		if (keeper_certify(f->keeper.client, changed.p, changed.n, &p7s, &token, &err) != changes[i].status)
+			fail_msg("%s: %d, %s", changes[i].is, (int)err.status, err.text);
+	}
+	receipt_text(&text, 30, entries, 0);
+	assert_int_equal(keeper_certify(f->keeper.client, text.p, text.n, &p7s, &token, &err), PLI_INPUT);
+	buf_free(&root);
+	buf_free(&seal);
+	buf_free(&operator_pem);
+	buf_free(&tsa);
+}
+
 /* ---- the link ---- */
 
 static void send_fd(int control, int fd)
@@ -1015,7 +1097,7 @@ int main(void)
 		WITH_KEEPER(wraps_and_unwraps), WITH_KEEPER(many_items), WITH_KEEPER(staging_keys_are_swept), WITH_KEEPER(passwords), WITH_KEEPER(second_factors),
 		WITH_KEEPER(appends), WITH_KEEPER(many_heads), WITH_KEEPER(goes_on_after_a_kill), WITH_KEEPER(torn_tail), WITH_KEEPER(zeros_ahead),
 		WITH_KEEPER(derived_files_are_mended), WITH_KEEPER(tiles_are_right), WITH_KEEPER(older_tree_is_refused),
-		WITH_KEEPER(damage_is_refused), WITH_KEEPER(seals), WITH_KEEPER(links_are_renewed), WITH_KEEPER(foreign_bytes),
+		WITH_KEEPER(damage_is_refused), WITH_KEEPER(seals), WITH_KEEPER(certifies), WITH_KEEPER(links_are_renewed), WITH_KEEPER(foreign_bytes),
 		WITH_KEEPER(many_callers), WITH_KEEPER(stopped_keeper_stops_nobody),
 		WITH_KEEPER(hung_keeper_is_reported), WITH_KEEPER(mails_are_signed_by_shape), cmocka_unit_test(full_disk),
 	};

@@ -157,15 +157,18 @@ static enum pli_status make_signing(int keys, int public, const struct pair *roo
 	return status;
 }
 
+/* Of both signers of receipts: the service's seal and the certification operator. */
+static const struct extension_line seal_lines[] = {
+	{ "basicConstraints", "critical,CA:FALSE" }, { "keyUsage", "critical,digitalSignature,nonRepudiation" },
+	{ "subjectKeyIdentifier", "hash" }, { "authorityKeyIdentifier", "keyid:always" }, { NULL, NULL },
+};
+#define OPERATOR_ROLE "Certification operator of"
+
 static enum pli_status make_evidence(int keys, int public, const char *origin, const char *mail_from, struct err *err)
 {
 	static const struct extension_line root_lines[] = {
 		{ "basicConstraints", "critical,CA:TRUE,pathlen:0" }, { "keyUsage", "critical,keyCertSign,cRLSign" },
 		{ "subjectKeyIdentifier", "hash" }, { NULL, NULL },
-	};
-	static const struct extension_line seal_lines[] = {
-		{ "basicConstraints", "critical,CA:FALSE" }, { "keyUsage", "critical,digitalSignature,nonRepudiation" },
-		{ "subjectKeyIdentifier", "hash" }, { "authorityKeyIdentifier", "keyid:always" }, { NULL, NULL },
 	};
 	static const struct extension_line tsa_lines[] = {
 		{ "basicConstraints", "critical,CA:FALSE" }, { "keyUsage", "critical,digitalSignature,nonRepudiation" },
@@ -193,9 +196,65 @@ static enum pli_status make_evidence(int keys, int public, const char *origin, c
 	if (status == PLI_OK)
 		status = make_signing(keys, public, &root, "seal", "Seal of", origin, SEAL_DAYS, seal_lines, err);
 	if (status == PLI_OK)
+		status = make_signing(keys, public, &root, "operator", OPERATOR_ROLE, origin, SEAL_DAYS, seal_lines, err);
+	if (status == PLI_OK)
 		status = make_signing(keys, public, &root, "tsa", "Time stamps of", origin, TSA_DAYS, tsa_lines, err);
 	if (status == PLI_OK)
 		status = make_signing(keys, -1, &root, "mail", "Mail of", origin, SEAL_DAYS, mail_lines, err);
+	pair_free(&root);
+	return status;
+}
+
+static bool is_there(int dir_fd, const char *name)
+{
+	return faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static enum pli_status root_read(int keys, int public, struct pair *root, struct err *err)
+{
+	AUTO_BUF key = { .secret = 1 }, cert = { 0 };
+	enum pli_status status = keyfile_read(keys, "root.key", &key, err);
+	BIO *bio;
+
+	if (status == PLI_OK)
+		status = keyfile_read(public, "root.pem", &cert, err);
+	if (status != PLI_OK)
+		return status;
+	bio = BIO_new_mem_buf(key.p, (int)key.n);
+	root->key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
+	BIO_free(bio);
+	bio = BIO_new_mem_buf(cert.p, (int)cert.n);
+	root->cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	BIO_free(bio);
+	if (!root->key || !root->cert || X509_check_private_key(root->cert, root->key) != 1) {
+		ERR_clear_error();
+		return err_set(err, PLI_CONFLICT, "keys/root.key does not belong to public/root.pem");
+	}
+	return PLI_OK;
+}
+
+enum pli_status keygen_operator(int keys_dir_fd, int public_dir_fd, const char *origin, struct err *err)
+{
+	struct pair root = { 0 };
+	enum pli_status status;
+
+	if (is_there(keys_dir_fd, "operator.key") && is_there(keys_dir_fd, "operator.pem")) {
+		AUTO_BUF cert = { 0 };
+
+		if (is_there(public_dir_fd, "operator.pem"))
+			return PLI_OK;
+		status = keyfile_read(keys_dir_fd, "operator.pem", &cert, err);
+		return status == PLI_OK ? keyfile_create(public_dir_fd, "operator.pem", 0644, cert.p, cert.n, err) : status;
+	}
+	status = root_read(keys_dir_fd, public_dir_fd, &root, err);
+	if (status == PLI_OK) {
+		/* A crash may have left one of the two. */
+		(void)unlinkat(keys_dir_fd, "operator.key", 0);
+		status = make_signing(keys_dir_fd, public_dir_fd, &root, "operator", OPERATOR_ROLE, origin, SEAL_DAYS, seal_lines, err);
+	} else if (status == PLI_ABSENT) {
+		(void)err_set(err, PLI_ABSENT, "keys/operator.key, the certification operator's key, is missing");
+		status = err_hint(err, "bring keys/root.key back from your copy, start once (the key is made and certified), and take it away again");
+	}
 	pair_free(&root);
 	return status;
 }

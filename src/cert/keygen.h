@@ -1,9 +1,9 @@
 /* Making an instance's keys, once.
  *
- * keys/    root.key (evidence root, P-256) seal.pem seal.key tsa.pem tsa.key mail.pem mail.key (P-256) log.key (Ed25519)
+ * keys/    root.key (evidence root, P-256) seal.pem seal.key operator.pem operator.key tsa.pem tsa.key mail.pem mail.key (P-256) log.key (Ed25519)
  *          dkim.key (Ed25519) dkim-rsa.key (RSA, 2048 bits)
  *          root.kek pepper (32 random bytes each) counter kek/ · tls-ca.key
- * public/  root.pem seal.pem tsa.pem log.pub (PEM SubjectPublicKeyInfo)
+ * public/  root.pem seal.pem operator.pem tsa.pem log.pub (PEM SubjectPublicKeyInfo)
  * journal/ heads (empty)
  * tls/     ca.pem cert.pem (server certificate, then the CA) key.pem
  * Keys are PEM PKCS#8, 0600; nothing that exists is ever overwritten. */
@@ -17,6 +17,9 @@
 /* mail_from: address that the mail certificate names.  PLI_CONFLICT when a file exists, PLI_IO, PLI_FULL. */
 MUST enum pli_status keygen_init(int keys_dir_fd, int public_dir_fd, int journal_dir_fd, const char *origin, const char *mail_from,
 				 struct err *err);
+/* The certification operator's key and certificate, for an instance that was made before there was one: nothing is done when they are
+ * there.  Needs keys/root.key; PLI_ABSENT with a hint when that has been put elsewhere. */
+MUST enum pli_status keygen_operator(int keys_dir_fd, int public_dir_fd, const char *origin, struct err *err);
 /* Keys for DKIM, those of both algorithms that are not there yet. */
 MUST enum pli_status keygen_dkim(int keys_dir_fd, struct err *err);
 /* A private authority, constrained to host, localhost and 127.0.0.1, and a server certificate for these. host: DNS name or IP literal. */

@@ -58,14 +58,18 @@ void sealer_free(struct sealer *sealer)
 	mem_free(sealer);
 }
 
-enum pli_status seal_make(struct sealer *sealer, const void *data, size_t n, struct buf *p7s_out, struct err *err)
+static bool signer_add(CMS_ContentInfo *cms, const struct sealer *sealer)
+{
+	return !sealer || CMS_add1_signer(cms, sealer->cert, sealer->key, EVP_sha256(), SIGN_FLAGS);
+}
+
+static enum pli_status make(const struct sealer *a, const struct sealer *b, const void *data, size_t n, struct buf *p7s_out, struct err *err)
 {
 	BIO *bio = n <= INT32_MAX ? BIO_new_mem_buf(data, (int)n) : NULL;
 	CMS_ContentInfo *cms = bio ? CMS_sign(NULL, NULL, NULL, NULL, SIGN_FLAGS | CMS_PARTIAL) : NULL;
 	int len = 0;
 
-	if (cms && CMS_add1_signer(cms, sealer->cert, sealer->key, EVP_sha256(), SIGN_FLAGS) &&
-	    CMS_final(cms, bio, NULL, SIGN_FLAGS) == 1)
+	if (cms && signer_add(cms, a) && signer_add(cms, b) && CMS_final(cms, bio, NULL, SIGN_FLAGS) == 1)
 		len = i2d_CMS_ContentInfo(cms, NULL);
 	if (len > 0) {
 		uint8_t *p = buf_reserve(p7s_out, (size_t)len);
@@ -79,6 +83,16 @@ enum pli_status seal_make(struct sealer *sealer, const void *data, size_t n, str
 	if (len <= 0)
 		ERR_clear_error();
 	return len > 0 ? PLI_OK : err_set(err, PLI_BUG, "no seal could be made");
+}
+
+enum pli_status seal_make(struct sealer *sealer, const void *data, size_t n, struct buf *p7s_out, struct err *err)
+{
+	return make(sealer, NULL, data, n, p7s_out, err);
+}
+
+enum pli_status seal_make_two(struct sealer *a, struct sealer *b, const void *data, size_t n, struct buf *p7s_out, struct err *err)
+{
+	return make(a, b, data, n, p7s_out, err);
 }
 
 /* The whole of p7s, the only DER encoding of what it says. */
@@ -104,15 +118,16 @@ static CMS_ContentInfo *decode(const void *p7s, size_t n)
 	return cms;
 }
 
-/* One signer and one certificate, which is the seal's, in the one form that is allowed; the CAdES attribute. */
-static bool shape_holds(CMS_ContentInfo *cms, const void *p7s, size_t n, X509 *seal)
+/* These signers (b NULL: one) and their certificates in the one form that is allowed, each with the CAdES attribute. */
+static bool shape_holds(CMS_ContentInfo *cms, const void *p7s, size_t n, X509 *a, X509 *b)
 {
-	CMS_SignerInfo *signer = sk_CMS_SignerInfo_value(CMS_get0_SignerInfos(cms), 0);
+	STACK_OF(CMS_SignerInfo) *signers = CMS_get0_SignerInfos(cms);
 	const uint8_t *p = p7s;
 	PKCS7 *p7 = d2i_PKCS7(NULL, &p, (long)n);
-	bool ok = p7 && signer && signed_data_exact(p7, seal, 1, true) &&
-		  CMS_signed_get_attr_by_NID(signer, NID_id_smime_aa_signingCertificateV2, -1) >= 0;
+	bool ok = p7 && (b ? signed_data_exact_two(p7, a, b, 1) : signed_data_exact(p7, a, 1, true));
 
+	for (int i = 0; ok && i < sk_CMS_SignerInfo_num(signers); i++)
+		ok = CMS_signed_get_attr_by_NID(sk_CMS_SignerInfo_value(signers, i), NID_id_smime_aa_signingCertificateV2, -1) >= 0;
 	PKCS7_free(p7);
 	return ok;
 }
@@ -136,25 +151,40 @@ static bool signature_holds(CMS_ContentInfo *cms, X509 *root, const void *data, 
 	return ok;
 }
 
-enum pli_status seal_verify(const void *p7s, size_t p7s_n, const void *data, size_t n, const char *root_pem, const char *seal_pem,
-			    int64_t at_us, struct err *err)
+static enum pli_status verify(const void *p7s, size_t p7s_n, const void *data, size_t n, const char *root_pem, const char *a_pem,
+			      const char *b_pem, int64_t at_us, struct err *err)
 {
 	CMS_ContentInfo *cms = decode(p7s, p7s_n);
-	X509 *root = read_cert(root_pem), *seal = read_cert(seal_pem);
+	X509 *root = read_cert(root_pem), *a = read_cert(a_pem), *b = b_pem ? read_cert(b_pem) : NULL;
 	enum pli_status status = PLI_OK;
 
-	if (!root || !seal)
+	if (!root || !a || (b_pem && !b))
 		status = err_set(err, PLI_INPUT, "root or seal certificate cannot be read");
 	else if (!cms)
-		status = err_set(err, PLI_INPUT, "seal is malformed");
-	else if (!shape_holds(cms, p7s, p7s_n, seal))
-		status = err_set(err, PLI_CONFLICT, "seal is not by the seal certificate alone");
+		status = err_set(err, PLI_INPUT, b_pem ? "signatures are malformed" : "seal is malformed");
+	else if (b && sk_CMS_SignerInfo_num(CMS_get0_SignerInfos(cms)) != 2)
+		status = err_set(err, PLI_CONFLICT, "two signers expected, %d found", sk_CMS_SignerInfo_num(CMS_get0_SignerInfos(cms)));
+	else if (!shape_holds(cms, p7s, p7s_n, a, b))
+		status = err_set(err, PLI_CONFLICT, b ? "not by seal and certification operator alone" : "seal is not by the seal certificate alone");
 	else if (!signature_holds(cms, root, data, n, at_us))
-		status = err_set(err, PLI_CONFLICT, "seal does not hold");
+		status = err_set(err, PLI_CONFLICT, b ? "a signature does not hold" : "seal does not hold");
 	CMS_ContentInfo_free(cms);
 	X509_free(root);
-	X509_free(seal);
+	X509_free(a);
+	X509_free(b);
 	if (status != PLI_OK)
 		ERR_clear_error();
 	return status;
+}
+
+enum pli_status seal_verify(const void *p7s, size_t p7s_n, const void *data, size_t n, const char *root_pem, const char *seal_pem,
+			    int64_t at_us, struct err *err)
+{
+	return verify(p7s, p7s_n, data, n, root_pem, seal_pem, NULL, at_us, err);
+}
+
+enum pli_status seal_verify_two(const void *p7s, size_t p7s_n, const void *data, size_t n, const char *root_pem, const char *a_pem,
+				const char *b_pem, int64_t at_us, struct err *err)
+{
+	return verify(p7s, p7s_n, data, n, root_pem, a_pem, b_pem, at_us, err);
 }

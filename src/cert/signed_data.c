@@ -42,12 +42,39 @@ static bool signer_exact(PKCS7_SIGNER_INFO *si, X509 *cert)
 	       algorithm_is(si->digest_enc_alg, ecdsa_sha256, sizeof(ecdsa_sha256)) && sk_X509_ATTRIBUTE_num(si->unauth_attr) <= 0;
 }
 
-bool signed_data_exact(PKCS7 *p7, X509 *cert, long version, bool with_cert)
+/* The common part: version, one digest algorithm, so many signers, no revocation list. */
+static PKCS7_SIGNED *frame_exact(PKCS7 *p7, long version, int signers)
 {
 	PKCS7_SIGNED *s = PKCS7_type_is_signed(p7) ? p7->d.sign : NULL;
 
 	if (!s || ASN1_INTEGER_get(s->version) != version || sk_X509_ALGOR_num(s->md_algs) != 1 ||
-	    !is_sha256(sk_X509_ALGOR_value(s->md_algs, 0)) || sk_PKCS7_SIGNER_INFO_num(s->signer_info) != 1 || sk_X509_CRL_num(s->crl) > 0)
+	    !is_sha256(sk_X509_ALGOR_value(s->md_algs, 0)) || sk_PKCS7_SIGNER_INFO_num(s->signer_info) != signers ||
+	    sk_X509_CRL_num(s->crl) > 0)
+		return NULL;
+	return s;
+}
+
+bool signed_data_exact_two(PKCS7 *p7, X509 *a, X509 *b, long version)
+{
+	PKCS7_SIGNED *s = frame_exact(p7, version, 2);
+	int first;
+
+	if (!s || sk_X509_num(s->cert) != 2 || X509_cmp(a, b) == 0)
+		return false;
+	first = X509_cmp(sk_X509_value(s->cert, 0), a) == 0 ? 0 : 1;
+	if (X509_cmp(sk_X509_value(s->cert, first), a) != 0 || X509_cmp(sk_X509_value(s->cert, !first), b) != 0)
+		return false;
+	/* The order of signers in the encoding is that of their bytes, not of these arguments. */
+	first = signer_exact(sk_PKCS7_SIGNER_INFO_value(s->signer_info, 0), a) ? 0 : 1;
+	return signer_exact(sk_PKCS7_SIGNER_INFO_value(s->signer_info, first), a) &&
+	       signer_exact(sk_PKCS7_SIGNER_INFO_value(s->signer_info, !first), b);
+}
+
+bool signed_data_exact(PKCS7 *p7, X509 *cert, long version, bool with_cert)
+{
+	PKCS7_SIGNED *s = frame_exact(p7, version, 1);
+
+	if (!s)
 		return false;
 	if (with_cert ? sk_X509_num(s->cert) != 1 || X509_cmp(sk_X509_value(s->cert, 0), cert) != 0 : sk_X509_num(s->cert) > 0)
 		return false;

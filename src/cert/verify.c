@@ -15,6 +15,7 @@
 #include "asic.h"
 #include "bundle_facts.h"
 #include "checkpoint.h"
+#include "evidence.h"
 #include "keygen.h"
 #include "receipt.h"
 #include "seal.h"
@@ -30,7 +31,8 @@ struct verify {
 	const uint8_t *zip;
 	size_t zip_n;
 	struct bundle_facts facts;
-	const char *root_pem, *seal_pem, *tsa_pem, *log_pub;
+	int64_t signed_us;		/* time of receipt.tst: signers' certificates must be good then */
+	const char *root_pem, *seal_pem, *operator_pem, *tsa_pem, *log_pub;
 };
 
 static const char *text_of(struct verify *v, const char *name)
@@ -68,6 +70,7 @@ static enum pli_status check_files(struct verify *v, struct err *err)
 		return err_set(err, PLI_CONFLICT, "files: mimetype is not the first file, stored, with the right content");
 	v->root_pem = text_of(v, "root.pem");
 	v->seal_pem = text_of(v, "seal.pem");
+	v->operator_pem = text_of(v, "operator.pem");
 	v->tsa_pem = text_of(v, "tsa.pem");
 	v->log_pub = text_of(v, "log.pub");
 	return PLI_OK;
@@ -172,14 +175,16 @@ static enum pli_status pinned_check(const char *what, const char *name, const ch
 
 static enum pli_status check_certificates(struct verify *v, struct err *err)
 {
-	static const char *const names[] = { "root.pem", "seal.pem", "tsa.pem", "log.pub" };
+	static const char *const names[] = { "root.pem", "seal.pem", "operator.pem", "tsa.pem", "log.pub" };
 	enum pli_status status;
 
-	for (int i = 0; i < 4; i++)
-		if (!pem_exact(facts_file(&v->facts, names[i]), i < 3))
+	for (int i = 0; i < 5; i++)
+		if (!pem_exact(facts_file(&v->facts, names[i]), i < 4))
 			return err_set(err, PLI_CONFLICT, "certificates: %s is not one plain PEM object", names[i]);
 	if (!seal_usage(v->seal_pem))
 		return err_set(err, PLI_CONFLICT, "certificates: seal.pem is not made for seals");
+	if (!seal_usage(v->operator_pem) || strcmp(v->operator_pem, v->seal_pem) == 0)
+		return err_set(err, PLI_CONFLICT, "certificates: operator.pem is not made for a second signer");
 	status = pinned_check("root", "root.pem", v->root_pem, v->options->root_pem, err);
 	if (status == PLI_OK)
 		status = pinned_check("log key", "log.pub", v->log_pub, v->options->log_pub_pem, err);
@@ -188,10 +193,9 @@ static enum pli_status check_certificates(struct verify *v, struct err *err)
 
 /* ------------------------------------------------------------------------------ token, seal, checkpoint */
 
-static enum pli_status check_timestamp(struct verify *v, struct err *err)
+static enum pli_status token_check(struct verify *v, const char *token, const char *over, int64_t *t_us_r, struct err *err)
 {
-	const struct zip_file *der = facts_file(&v->facts, "checkpoint.tst");
-	const struct zip_file *text = facts_file(&v->facts, "checkpoint.txt");
+	const struct zip_file *der = facts_file(&v->facts, token), *text = facts_file(&v->facts, over);
 	struct token_verifier *verifier = NULL;
 	struct token_info info;
 	enum pli_status status = token_verifier_new(v->root_pem, v->tsa_pem, &verifier, err);
@@ -200,9 +204,21 @@ static enum pli_status check_timestamp(struct verify *v, struct err *err)
 		status = token_verify(verifier, der->p, der->n, text->p, text->n, &info, err);
 	token_verifier_free(verifier);
 	if (status != PLI_OK)
-		return facts_failed(err, "timestamp", NULL);
-	v->facts.token_us = info.gen_time_us;
+		return facts_failed(err, "timestamp", token);
+	*t_us_r = info.gen_time_us;
 	return PLI_OK;
+}
+
+/* The receipt may be certified long after the checkpoint, and by newer keys: its signers are judged at the time of its own token. */
+static enum pli_status check_timestamp(struct verify *v, struct err *err)
+{
+	enum pli_status status = token_check(v, "checkpoint.tst", "checkpoint.txt", &v->facts.token_us, err);
+
+	if (status == PLI_OK)
+		status = token_check(v, "receipt.tst", "receipt.p7s", &v->signed_us, err);
+	if (status == PLI_OK && v->signed_us < v->facts.token_us - BUNDLE_CLOCK_SLACK_US)
+		return err_set(err, PLI_CONFLICT, "timestamp: receipt.tst is older than the checkpoint that the receipt names");
+	return status;
 }
 
 static enum pli_status check_seal(struct verify *v, struct err *err)
@@ -210,9 +226,17 @@ static enum pli_status check_seal(struct verify *v, struct err *err)
 	const struct zip_file *p7s = facts_file(&v->facts, ASIC_SIGNATURE_NAME);
 	const struct zip_file *manifest = facts_file(&v->facts, ASIC_MANIFEST_NAME);
 
-	if (seal_verify(p7s->p, p7s->n, manifest->p, manifest->n, v->root_pem, v->seal_pem, v->facts.token_us, err) !=
-	    PLI_OK)
+	if (seal_verify(p7s->p, p7s->n, manifest->p, manifest->n, v->root_pem, v->seal_pem, v->signed_us, err) != PLI_OK)
 		return facts_failed(err, "seal", NULL);
+	return PLI_OK;
+}
+
+static enum pli_status check_certified(struct verify *v, struct err *err)
+{
+	const struct zip_file *p7s = facts_file(&v->facts, "receipt.p7s"), *text = facts_file(&v->facts, "receipt.txt");
+
+	if (seal_verify_two(p7s->p, p7s->n, text->p, text->n, v->root_pem, v->seal_pem, v->operator_pem, v->signed_us, err) != PLI_OK)
+		return facts_failed(err, "certified", "receipt.p7s");
 	return PLI_OK;
 }
 
@@ -284,6 +308,17 @@ static enum pli_status check_receipt(struct verify *v, struct err *err)
 	return err_set(err, PLI_CONFLICT, "receipt: line %u (%s) is not what follows from the other files", number, key);
 }
 
+static enum pli_status check_evidence(struct verify *v, struct err *err)
+{
+	const struct zip_file *file = facts_file(&v->facts, "receipt.xml");
+	AUTO_BUF wanted = { 0 };
+
+	evidence_write(&v->facts, &wanted);
+	if (file->n == wanted.n && memcmp(file->p, wanted.p, wanted.n) == 0)
+		return PLI_OK;
+	return err_set(err, PLI_CONFLICT, "evidence: receipt.xml is not what follows from the other files");
+}
+
 /* ------------------------------------------------------------------------------------------------ order */
 
 /* In the order of verify.sh. */
@@ -294,14 +329,16 @@ static const struct step {
 	{ "files: those of a proof bundle, none more", check_files },
 	{ "manifest: lists every file with its digest", check_manifest },
 	{ "certificates: well formed, made for their purpose", check_certificates },
-	{ "timestamp: token over the checkpoint by tsa.pem, under root.pem", check_timestamp },
+	{ "timestamp: tokens over checkpoint and receipt by tsa.pem, under root.pem", check_timestamp },
 	{ "seal: signature over the manifest by seal.pem, under root.pem", check_seal },
+	{ "certified: receipt signed by seal.pem and operator.pem, under root.pem", check_certified },
 	{ "checkpoint: signed by log.pub", check_checkpoint },
 	{ "content: list of parts and sheets", check_content },
 	{ "entries: each in the tree of the checkpoint at its number", check_entries },
 	{ "chains: complete from their first entry", check_chains },
 	{ "binding: deposit entries bind sheets and content", check_bindings },
 	{ "receipt: says what follows from the other files", check_receipt },
+	{ "evidence: receipt.xml says the same", check_evidence },
 };
 
 static void say(struct verify *v, bool ok, const char *line)

@@ -23,7 +23,7 @@ struct office_parts {
 	struct object_store *objects;
 	const struct settings *settings;
 	const char *base_url;		/* "https://HOST[:PORT]", no slash at the end */
-	const char *root_pem, *seal_pem, *tsa_pem, *log_pub;	/* trust anchors, texts */
+	const char *root_pem, *seal_pem, *operator_pem, *tsa_pem, *log_pub;	/* trust anchors, texts */
 };
 /* Everything in parts is borrowed for the office's life. */
 MUST enum pli_status office_new(const struct office_parts *parts, struct office **office_r, struct err *err);

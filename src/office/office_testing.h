@@ -156,7 +156,8 @@ static inline void instance_start(struct instance *i)
 	parts = (struct office_parts){
 		.db = i->db, .keeper = i->keeper, .directory = i->directory, .journal = i->journal, .objects = i->objects,
 		.settings = &i->settings, .base_url = "https://pli.example", .root_pem = instance_public(i, "root.pem"),
-		.seal_pem = instance_public(i, "seal.pem"), .tsa_pem = instance_public(i, "tsa.pem"),
+		.seal_pem = instance_public(i, "seal.pem"),
+		.operator_pem = instance_public(i, "operator.pem"), .tsa_pem = instance_public(i, "tsa.pem"),
 		.log_pub = instance_public(i, "log.pub"),
 	};
 	OK(office_new(&parts, &i->office, &err));

@@ -208,6 +208,7 @@ static enum pli_status bundle_gather(struct office *office, struct db_conn *conn
 		if (l->recipients[i].n == n)
 			g.recipient = &l->recipients[i].recipient;
 	*b = (struct bundle){ .kind = n ? "recipient" : "sender", .root_pem = office->parts.root_pem, .seal_pem = office->parts.seal_pem,
+			      .operator_pem = office->parts.operator_pem,
 			      .tsa_pem = office->parts.tsa_pem, .log_pub = office->parts.log_pub,
 			      .lang = office->parts.settings->lang };
 	letter_fill(pool, l, b);

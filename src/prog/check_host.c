@@ -113,6 +113,7 @@ void check_keys(struct check *c)
 		{ "log.key", "Without it nothing can be signed: bring it back from your copy of keys/.", "log.token" },
 		{ "tsa.key", "Without it nothing can be timestamped: bring it back from your copy of keys/.", "tsa.token" },
 		{ "seal.key", "Without it no proof can be sealed: bring it back from your copy of keys/.", "seal.token" },
+		{ "operator.key", "Without it no receipt can be certified: bring it back from your copy of keys/.", NULL },
 		{ "counter", "Without it an older copy cannot be told from the newest: bring it back from your copy of keys/.", NULL },
 	};
 	int dir_fd = c->instance->folder_fd[FOLDER_KEYS];

@@ -145,7 +145,7 @@ void check_certificate(struct check *c)
 
 void check_evidence(struct check *c)
 {
-	static const char *const files[] = { "root.pem", "seal.pem", "tsa.pem" };
+	static const char *const files[] = { "root.pem", "seal.pem", "operator.pem", "tsa.pem" };
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		char *text;

@@ -63,7 +63,7 @@ enum pli_status front_read(struct front *front, bool tls, struct err *err)
 		const char *name;
 		const char **text;
 	} anchors[] = {
-		{ "root.pem", &front->root_pem }, { "seal.pem", &front->seal_pem },
+		{ "root.pem", &front->root_pem }, { "seal.pem", &front->seal_pem }, { "operator.pem", &front->operator_pem },
 		{ "tsa.pem", &front->tsa_pem }, { "log.pub", &front->log_pub },
 	};
 	enum pli_status st = child_origin(front->pool, CHILD_FD_FRONT_JOURNAL, &front->origin, err);
@@ -121,6 +121,7 @@ static enum pli_status write_log_opened(struct db_tx *tx, void *arg, struct err 
 	jsonw_init(&w, &d, true);
 	jsonw_object(&w, NULL);
 	fingerprint_member(&w, "log_key", front->log_pub);
+	fingerprint_member(&w, "operator", front->operator_pem);
 	fingerprint_member(&w, "root", front->root_pem);
 	fingerprint_member(&w, "seal", front->seal_pem);
 	fingerprint_member(&w, "tsa", front->tsa_pem);
@@ -135,7 +136,7 @@ static enum pli_status open_rooms(struct front *front, struct err *err)
 {
 	struct office_parts parts = {
 		.db = front->db, .keeper = front->keeper, .settings = front->settings, .base_url = front->base_url,
-		.root_pem = front->root_pem, .seal_pem = front->seal_pem, .tsa_pem = front->tsa_pem,
+		.root_pem = front->root_pem, .seal_pem = front->seal_pem, .operator_pem = front->operator_pem, .tsa_pem = front->tsa_pem,
 		.log_pub = front->log_pub,
 	};
 	enum pli_status st = directory_open(front->db, front->keeper, front->journal, &front->directory, err);

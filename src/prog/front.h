@@ -28,7 +28,7 @@ struct front {
 	struct pool *pool;
 	const struct settings *settings;
 	const char *origin, *base_url;
-	const char *root_pem, *seal_pem, *tsa_pem, *log_pub;
+	const char *root_pem, *seal_pem, *operator_pem, *tsa_pem, *log_pub;
 	struct front_tls tls;			/* when serving; the key is wiped once the TLS engine has it */
 	uint8_t log_public_key[32];
 	int blobs_fd;

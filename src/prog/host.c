@@ -17,6 +17,8 @@
 #include "pool.h"
 #include "text.h"
 
+#include "keygen.h"
+
 #include "child.h"
 #include "control.h"
 #include "instance.h"
@@ -514,11 +516,24 @@ static bool is_wanted(const struct host *host, enum child_kind kind)
 	return kind != CHILD_COURIER || (host->serve && !str_eq(host->instance->settings.role, "witness"));
 }
 
+/* An instance made before there was a certification operator is given one. */
+static enum pli_status second_signer(const struct host *host, struct err *err)
+{
+	const int *folder = host->instance->folder_fd;
+	AUTO_POOL pool = pool_new();
+	const char *origin;
+	enum pli_status st = child_origin(pool, folder[FOLDER_JOURNAL], &origin, err);
+
+	return st == PLI_OK ? keygen_operator(folder[FOLDER_KEYS], folder[FOLDER_PUBLIC], origin, err) : st;
+}
+
 static enum pli_status start_all(struct host *host, int *exit_r, struct err *err)
 {
 	static const enum child_kind order[CHILD_COUNT] = { CHILD_KEEPER, CHILD_COURIER, CHILD_MAIL, CHILD_FRONT };
 	enum pli_status st = take_over_signals(host, err);
 
+	if (st == PLI_OK)
+		st = second_signer(host, err);
 	if (st == PLI_OK)
 		st = instance_claim(host->instance, err);
 	if (st == PLI_OK)

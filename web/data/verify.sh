@@ -110,12 +110,12 @@ awk '
 	/^sheet\.json$/ { own++ }
 	/^journal\/[0-9]*\.json$/ { entries++ }
 	END {
-		print "receipt.txt"; print "manifest.json"
+		print "receipt.txt"; print "receipt.xml"; print "receipt.p7s"; print "receipt.tst"; print "manifest.json"
 		if (own) { print "sheet.json"; print "sheet.salt" }
 		else for (i = 1; i <= sheets; i++) printf "sheet-%03d.json\nsheet-%03d.salt\n", i, i
 		for (i = 1; i <= entries; i++) printf "journal/%03d.json\njournal/%03d.tlog-proof\n", i, i
-		print "checkpoint.txt"; print "checkpoint.tst"; print "root.pem"; print "seal.pem"; print "tsa.pem"
-		print "log.pub"; print "VERIFY.md"; print "verify.sh"
+		print "checkpoint.txt"; print "checkpoint.tst"; print "root.pem"; print "seal.pem"
+		print "operator.pem"; print "tsa.pem"; print "log.pub"; print "VERIFY.md"; print "verify.sh"
 	}' "$T/listed" >"$T/names"
 cmp -s "$T/names" "$T/listed" || fail "manifest: does not list the files of a bundle in their order"
 grep_names() { grep -E "$1" "$T/names"; }
@@ -152,23 +152,27 @@ if ! cmp -s "$T/manifest" $manifest; then
 	fail "manifest: is not what these files demand"
 fi
 # Text is text: no control characters that a reader or this script could trip over.
-{ grep_names '(json|salt|proof)$'; echo checkpoint.txt; echo receipt.txt; } >"$T/texts"
+{ grep_names '(json|salt|proof)$'; echo checkpoint.txt; echo receipt.txt; echo receipt.xml; } >"$T/texts"
 [ "$(xargs cat <"$T/texts" | tr -d '\012\040-\176\200-\377' | wc -c)" -eq 0 ] ||
 	fail "manifest: a text file holds control characters"
 [ "$(grep_names '(json|salt)$' | xargs cat | wc -l)" -eq 0 ] || fail "manifest: a JSON or salt file holds a line feed"
 pass "manifest: lists every file with its digest"
 
 # ------------------------------------------------------------------------------------------- certificates
-for name in root seal tsa; do
+for name in root seal operator tsa; do
 	openssl x509 -in $name.pem -outform PEM 2>/dev/null | cmp -s - $name.pem ||
 		fail "certificates: $name.pem is not one plain PEM object"
 done
 openssl pkey -pubin -in log.pub -pubout 2>/dev/null | cmp -s - log.pub ||
 	fail "certificates: log.pub is not one plain PEM object"
-openssl x509 -in seal.pem -noout -text >"$T/seal.txt" 2>/dev/null
-sed -n '/X509v3 Key Usage/{n;p;}' "$T/seal.txt" | grep -q 'Non Repudiation' &&
-	! grep -q -e 'X509v3 Extended Key Usage' -e 'CA:TRUE' "$T/seal.txt" ||
-	fail "certificates: seal.pem is not made for seals"
+for_seals() {
+	openssl x509 -in "$1" -noout -text >"$T/usage" 2>/dev/null
+	sed -n '/X509v3 Key Usage/{n;p;}' "$T/usage" | grep -q 'Non Repudiation' &&
+		! grep -q -e 'X509v3 Extended Key Usage' -e 'CA:TRUE' "$T/usage"
+}
+for_seals seal.pem || fail "certificates: seal.pem is not made for seals"
+for_seals operator.pem && ! cmp -s operator.pem seal.pem ||
+	fail "certificates: operator.pem is not made for a second signer"
 root_digest=$(openssl x509 -in root.pem -outform DER | sha256_der)
 key_digest=$(openssl pkey -pubin -in log.pub -outform DER | sha256_der)
 if [ -n "$root" ]; then
@@ -184,38 +188,65 @@ fi
 pass "certificates: well formed, made for their purpose"
 
 # ---------------------------------------------------------------------------------------------- timestamp
-at=$(openssl asn1parse -inform DER -in checkpoint.tst 2>/dev/null |
-	awk '/:id-smime-ct-TSTInfo/ { seen = 1 } seen && /OCTET STRING/ { sub(/:.*/, ""); print $1; exit }')
-case $at in ''|*[!0-9]*) fail "timestamp: checkpoint.tst is not a token" ;; esac
-token_time=$(openssl asn1parse -inform DER -in checkpoint.tst -strparse "$at" 2>/dev/null | awk '
-	/GENERALIZEDTIME/ {
-		sub(/.*:/, "")
-		if ($0 !~ /^[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9](\.[0-9]*)?Z$/) exit
-		printf "%s-%s-%sT%s:%s:%s.%sZ\n", substr($0, 1, 4), substr($0, 5, 2), substr($0, 7, 2), substr($0, 9, 2), \
-			substr($0, 11, 2), substr($0, 13, 2), substr(substr($0, 16, length($0) - 16) "000", 1, 3)
-		exit
-	}')
-token_s=$(echo "$token_time" | awk "$AWK_CODES"' milliseconds($0) != "" { printf "%.0f\n", int(milliseconds($0) / 1000) }')
-case $token_s in ''|*[!0-9]*) fail "timestamp: checkpoint.tst has no time" ;; esac
-openssl ts -verify -in checkpoint.tst -token_in -data checkpoint.txt -CAfile root.pem -untrusted tsa.pem \
-	-attime "$token_s" >"$T/out" 2>&1 && grep -q '^Verification: OK' "$T/out" ||
-	fail "timestamp: checkpoint.tst is not a valid token over checkpoint.txt"
-openssl pkcs7 -inform DER -in checkpoint.tst -print_certs >"$T/out" 2>/dev/null && ! grep -q BEGIN "$T/out" ||
-	fail "timestamp: checkpoint.tst brings certificates of its own"
-pass "timestamp: token over the checkpoint by tsa.pem, under root.pem"
+# token NAME FILE: NAME is a token over FILE by tsa.pem; sets token_time and token_s.
+token() {
+	at=$(openssl asn1parse -inform DER -in "$1" 2>/dev/null |
+		awk '/:id-smime-ct-TSTInfo/ { seen = 1 } seen && /OCTET STRING/ { sub(/:.*/, ""); print $1; exit }')
+	case $at in ''|*[!0-9]*) fail "timestamp: $1 is not a token" ;; esac
+	token_time=$(openssl asn1parse -inform DER -in "$1" -strparse "$at" 2>/dev/null | awk '
+		/GENERALIZEDTIME/ {
+			sub(/.*:/, "")
+			if ($0 !~ /^[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9](\.[0-9]*)?Z$/) exit
+			printf "%s-%s-%sT%s:%s:%s.%sZ\n", substr($0, 1, 4), substr($0, 5, 2), substr($0, 7, 2), substr($0, 9, 2), \
+				substr($0, 11, 2), substr($0, 13, 2), substr(substr($0, 16, length($0) - 16) "000", 1, 3)
+			exit
+		}')
+	token_s=$(echo "$token_time" | awk "$AWK_CODES"' milliseconds($0) != "" { printf "%.0f\n", int(milliseconds($0) / 1000) }')
+	case $token_s in ''|*[!0-9]*) fail "timestamp: $1 has no time" ;; esac
+	openssl ts -verify -in "$1" -token_in -data "$2" -CAfile root.pem -untrusted tsa.pem \
+		-attime "$token_s" >"$T/out" 2>&1 && grep -q '^Verification: OK' "$T/out" ||
+		fail "timestamp: $1 is not a valid token over $2"
+	openssl pkcs7 -inform DER -in "$1" -print_certs >"$T/out" 2>/dev/null && ! grep -q BEGIN "$T/out" ||
+		fail "timestamp: $1 brings certificates of its own"
+}
+# The receipt may be certified long after the checkpoint, and by newer keys: its signers are judged at the time of its own token.
+token receipt.tst receipt.p7s
+signed_s=$token_s
+token checkpoint.tst checkpoint.txt
+[ "$signed_s" -ge $((token_s - 300)) ] || fail "timestamp: receipt.tst is older than the checkpoint that the receipt names"
+pass "timestamp: tokens over checkpoint and receipt by tsa.pem, under root.pem"
 
-# --------------------------------------------------------------------------------------------------- seal
-openssl cms -verify -cades -binary -inform DER -in $signature -content $manifest -CAfile root.pem -purpose any \
-	-attime "$token_s" -signer "$T/signer.pem" -out /dev/null >"$T/out" 2>&1 ||
-	fail "seal: the signature over $manifest does not hold"
-cmp -s "$T/signer.pem" seal.pem || fail "seal: not by the seal certificate alone"
-openssl pkcs7 -inform DER -in $signature -print_certs 2>/dev/null | sed -n '/^-----BEGIN/,/^-----END/p' |
-	cmp -s - seal.pem || fail "seal: not by the seal certificate alone"
+# -------------------------------------------------------------------------------------- seal and receipt
+# signatures FILE.p7s FILE: valid, each signer's certificate under root.pem; the signers' certificates to signers.pem.
+signatures() {
+	openssl cms -verify -cades -binary -inform DER -in "$1" -content "$2" -CAfile root.pem -purpose any \
+		-attime "$signed_s" -signer "$T/signers.pem" -out /dev/null >"$T/out" 2>&1
+}
 # openssl does not mind bytes behind the signature.
-der=$(openssl asn1parse -inform DER -in $signature 2>/dev/null |
-	sed -n '1s/^ *0:d=0 *hl= *\([0-9]*\) *l= *\([0-9]*\) .*/\1 \2/p' | awk '{ print $1 + $2 }')
-[ "$(wc -c <$signature)" -eq "${der:-0}" ] || fail "seal: $signature holds more than the signature"
+alone() {
+	der=$(openssl asn1parse -inform DER -in "$1" 2>/dev/null |
+		sed -n '1s/^ *0:d=0 *hl= *\([0-9]*\) *l= *\([0-9]*\) .*/\1 \2/p' | awk '{ print $1 + $2 }')
+	[ "$(wc -c <"$1")" -eq "${der:-0}" ]
+}
+inside() { openssl pkcs7 -inform DER -in "$1" -print_certs 2>/dev/null | sed -n '/^-----BEGIN/,/^-----END/p'; }
+signatures $signature $manifest || fail "seal: the signature over $manifest does not hold"
+cmp -s "$T/signers.pem" seal.pem || fail "seal: not by the seal certificate alone"
+inside $signature | cmp -s - seal.pem || fail "seal: not by the seal certificate alone"
+alone $signature || fail "seal: $signature holds more than the signature"
 pass "seal: signature over the manifest by seal.pem, under root.pem"
+
+# openssl is content with the signers it finds: they are counted.
+signatures receipt.p7s receipt.txt || fail "certified: the signatures over receipt.txt do not hold"
+signers=$(grep -c '^-----BEGIN' "$T/signers.pem")
+[ "$signers" -eq 2 ] || fail "certified: two signers expected, $signers found"
+cat seal.pem operator.pem >"$T/two.pem"
+cat operator.pem seal.pem >"$T/two2.pem"
+{ cmp -s "$T/signers.pem" "$T/two.pem" || cmp -s "$T/signers.pem" "$T/two2.pem"; } &&
+	inside receipt.p7s >"$T/inside.pem" &&
+	{ cmp -s "$T/inside.pem" "$T/two.pem" || cmp -s "$T/inside.pem" "$T/two2.pem"; } ||
+	fail "certified: not by seal and certification operator alone"
+alone receipt.p7s || fail "certified: receipt.p7s holds more than the signatures"
+pass "certified: receipt signed by seal.pem and operator.pem, under root.pem"
 
 # --------------------------------------------------------------------------------------------- checkpoint
 [ -n "$origin" ] && [ -z "$(sed -n 4p checkpoint.txt)" ] || fail "checkpoint: checkpoint.txt is not a signed note"
@@ -377,7 +408,7 @@ kind=sender
 	awk '/^Entry: / { print "stamp\t" ++n "\t" substr($0, length($0) - 23) }' receipt.txt
 	grep_names '\.salt$' | xargs awk '{ print "salt\t" FILENAME "\t" $0 }'
 } >"$T/known"
-awk -F'\t' -v out="$T/receipt" "$AWK_CODES"'
+awk -F'\t' -v out="$T/receipt" -v xml="$T/evidence" "$AWK_CODES"'
 	function bad(why) { print "FAIL " why; failed = 1; exit 1 }
 	function pass(what) { print "ok   " what }
 	# the raw member; "" when absent (naming it would make it be there)
@@ -509,13 +540,16 @@ awk -F'\t' -v out="$T/receipt" "$AWK_CODES"'
 			a = text(sheet[i], "/recipient/kind")
 			if (rank[a] < last) bad("binding: sheet " i ": not in the order to, cc, bcc")
 			last = rank[a]; count[a]++
-			free[known["sheet", known["kind"] == "sender" ? substr(sheet[i], 1, length(sheet[i]) - 5) : "sheet"]]++
+			a = known["sheet", known["kind"] == "sender" ? substr(sheet[i], 1, length(sheet[i]) - 5) : "sheet"]
+			free[a]++
+			bound[a] = sheet[i]
 		}
 		for (i = 1; i <= entries; i++) {
 			f = entry[i]
 			if (text(f, "/ev") != "consigned") continue
 			if (digest(f, "/h/manifest") != known["manifest"]) bad("binding: " f " binds another manifest.json")
 			if (free[digest(f, "/h/sheet")]-- < 1) bad("binding: " f " binds a sheet that is not here")
+			own[text(f, "/r")] = bound[digest(f, "/h/sheet")]
 		}
 		f = entry[deposit]
 		if (known["kind"] == "sender") {
@@ -581,9 +615,79 @@ awk -F'\t' -v out="$T/receipt" "$AWK_CODES"'
 		line("Checkpoint-Root", known["root"])
 		line("Checkpoint-Time", known["time"])
 	}
+	function escaped(s) {
+		gsub(/&/, "\\&amp;", s); gsub(/</, "\\&lt;", s); gsub(/>/, "\\&gt;", s)
+		return s
+	}
+	function tag(s) { print s >xml }
+	function element(name, value) { if (value != "") tag("<" name ">" escaped(value) "</" name ">") }
+	function attribute(name, friendly, value) {
+		if (value != "")
+			tag("<saml:Attribute Name=\"" name "\" FriendlyName=\"" friendly "\"><saml:AttributeValue>" escaped(value) \
+				"</saml:AttributeValue></saml:Attribute>")
+	}
+	function part_info(id, type, hex) {
+		tag("<erds:PartInfo>"); element("Identifier", id); element("ContentType", type)
+		tag("<ds:DigestMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/>")
+		element("ds:DigestValue", to_base64(hex)); tag("</erds:PartInfo>")
+	}
+	function write_evidence(   i, j, f, s, r, etsi, eidas, at) {
+		eidas = "http://eidas.europa.eu/attributes/legalperson/"
+		tag("<?xml version=\"1.0\" encoding=\"UTF-8\"?>")
+		tag("<pli:EvidenceSet xmlns:pli=\"urn:pli:evidence:1\" xmlns:erds=\"http://uri.etsi.org/19522/v1#\"" \
+			" xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\" xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\">")
+		for (i = 1; i <= entries; i++) {
+			f = entry[i]; etsi = text(f, "/etsi"); s = sheet[1]
+			if (etsi == "") continue
+			at = sprintf("%.0f", number(f, "/seq") + 1)
+			tag("<erds:Evidence version=\"EN319522v1.2.1\">")
+			tag("<erds:EvidenceIdentifier>" known["origin"] "#" at "</erds:EvidenceIdentifier>")
+			tag("<erds:ERDSEventId>http://uri.etsi.org/19522/Event/" etsi "</erds:ERDSEventId>")
+			if (etsi ~ /Failure|Rejection/) {
+				tag("<erds:EventReasons>"); tag("<erds:EventReason>"); element("Details", text(f, "/ev"))
+				tag("</erds:EventReason>"); tag("</erds:EventReasons>")
+			}
+			element("EventTime", text(f, "/t"))
+			tag("<erds:TransactionLogInformation>")
+			tag("<pli:Entry origin=\"" known["origin"] "\" number=\"" at "\" sha256=\"" known["leaf", nnn[i]] \
+				"\" stamped=\"" known["stamp", i] "\"/>")
+			tag("</erds:TransactionLogInformation>")
+			tag("<erds:EvidenceIssuerDetails>"); tag("<erds:Identity>")
+			j = known["origin"]; sub(/\/.*/, "", j)
+			attribute(eidas "LegalName", "LegalName", j)
+			tag("</erds:Identity>"); tag("</erds:EvidenceIssuerDetails>")
+			tag("<erds:SenderDetails>"); tag("<erds:Identity>")
+			attribute(eidas "LegalName", "LegalName", text(s, "/entity/name"))
+			attribute(eidas "LegalPersonIdentifier", "LegalPersonIdentifier", text(s, "/entity/siren"))
+			attribute("urn:oid:2.16.840.1.113730.3.1.241", "displayName", text(s, "/sender/name"))
+			tag("</erds:Identity>")
+			element("Identifier", text(s, "/sender/address"))
+			tag("<pli:Authentication method=\"" text(s, "/sender/method") "\" level=\"" number(s, "/sender/level") "\"/>")
+			tag("</erds:SenderDetails>")
+			r = text(f, "/r")
+			for (j = 1; j <= sheets; j++) {
+				if (r != "" && own[r] != sheet[j]) continue
+				tag("<erds:RecipientDetails>"); tag("<erds:Identity>")
+				attribute("urn:oid:2.16.840.1.113730.3.1.241", "displayName", text(sheet[j], "/recipient/name"))
+				tag("</erds:Identity>"); element("Identifier", text(sheet[j], "/recipient/address"))
+				tag("</erds:RecipientDetails>")
+			}
+			element("erds:MessageIdentifier", text(f, "/corr"))
+			element("erds:SubmissionTime", text(entry[deposit], "/t"))
+			tag("<erds:UserContentInfo>"); tag("<ComposingParts>" parts + 1 "</ComposingParts>"); tag("<erds:PartsInfo>")
+			part_info("manifest.json", "application/json", known["manifest"])
+			if (i == deposit) {
+				part_info("0", "text/plain; charset=utf-8", digest("manifest.json", "/message/sha256"))
+				for (j = 1; j <= parts; j++)
+					part_info(j "", text("manifest.json", "/parts/" j "/type"), digest("manifest.json", "/parts/" j "/sha256"))
+			}
+			tag("</erds:PartsInfo>"); tag("</erds:UserContentInfo>"); tag("</erds:Evidence>")
+		}
+		tag("</pli:EvidenceSet>")
+	}
 	END {
 		if (failed) exit 1
-		check_content(); check_entries(); check_chains(); check_binding(); check_times(); write_receipt()
+		check_content(); check_entries(); check_chains(); check_binding(); check_times(); write_receipt(); write_evidence()
 	}' "$T/known" "$T/flat" || exit 1
 cat >>"$T/receipt" <<'LIMITS'
 Not-Established: who held the sender's or the recipient's account or mailbox, beyond the stated level; level 1 means access to a secret link or token, by whoever had it
@@ -604,6 +708,8 @@ if ! cmp -s "$T/receipt" receipt.txt; then
 		END { if (!said) print "a line too many" }' receipt.txt "$T/receipt") is not what follows from the other files"
 fi
 pass "receipt: says what follows from the other files"
+cmp -s "$T/evidence" receipt.xml || fail "evidence: receipt.xml is not what follows from the other files"
+pass "evidence: receipt.xml says the same"
 
 # ------------------------------------------------------------------------------------------------- result
 compare='TO BE COMPARED with a copy from elsewhere'

@@ -1,0 +1,163 @@
+/* Reading what is to be sealed or certified; see certify.h. */
+#include <stdbool.h>
+#include <string.h>
+
+#include "pool.h"
+#include "text.h"
+
+#include "asic.h"
+
+#include "certify.h"
+
+#define ENTRIES_MAX 200000u
+
+/* The lines of a receipt, in their order. */
+struct rule {
+	const char *key;
+	bool many;		/* any number of them, none included */
+};
+static const struct rule rules[] = {
+	{ "Pli-Receipt", false }, { "Kind", false }, { "Number", false }, { "Letter", false }, { "Origin", false }, { "Date", false },
+	{ "Horodatage", false }, { "Sender-Name", false }, { "Sender-Address", false }, { "Sender-Entity", false },
+	{ "Sender-SIREN", false }, { "Sender-Method", false }, { "Sender-Level", false }, { "Recipient", true }, { "Subject", false },
+	{ "Class", false }, { "Mode", false }, { "Password", false }, { "Message", false }, { "Part", true }, { "Entry", true },
+	{ "Checkpoint-Size", false }, { "Checkpoint-Root", false }, { "Checkpoint-Time", false }, { "Not-Established", true },
+	{ "Non-etabli", true },
+};
+#define RULES (sizeof(rules) / sizeof(rules[0]))
+
+struct reading {
+	struct certify_text *text;
+	struct certify_entry *entries;
+	size_t cap;
+	unsigned line;
+};
+
+/* Decimal without leading zero, at most 2^53; what follows it. */
+static const char *number_read(const char *p, const char *end, uint64_t *n_r)
+{
+	const char *start = p;
+	uint64_t n = 0;
+
+	while (p < end && *p >= '0' && *p <= '9' && p - start < 16)
+		n = n * 10 + (uint64_t)(*p++ - '0');
+	if (p == start || (*start == '0' && p - start > 1) || n > UINT64_C(1) << 53)
+		return NULL;
+	*n_r = n;
+	return p;
+}
+
+/* NUMBER, sha256 HEX, … */
+static bool entry_line(struct reading *r, const char *p, const char *end)
+{
+	static const char between[] = ", sha256 ";
+	struct certify_text *t = r->text;
+	struct certify_entry e;
+	uint64_t number = 0;
+
+	p = number_read(p, end, &number);
+	if (!p || !number || (size_t)(end - p) < sizeof(between) - 1 + 64 + 2 || memcmp(p, between, sizeof(between) - 1) != 0)
+		return false;
+	p += sizeof(between) - 1;
+	if (!hex_decode(e.leaf, 32, p, 64) || memcmp(p + 64, ", ", 2) != 0)
+		return false;
+	e.seq = number - 1;
+	if (t->entry_count == r->cap || (t->entry_count && r->entries[t->entry_count - 1].seq >= e.seq))
+		return false;
+	r->entries[t->entry_count++] = e;
+	return true;
+}
+
+static bool value_read(struct reading *r, const char *key, const char *p, const char *end)
+{
+	struct certify_text *t = r->text;
+
+	if (str_eq(key, "Pli-Receipt"))
+		return end - p == 1 && *p == '1';
+	if (str_eq(key, "Entry"))
+		return entry_line(r, p, end);
+	if (str_eq(key, "Checkpoint-Size"))
+		return number_read(p, end, &t->tree_size) == end && t->tree_size > 0;
+	if (str_eq(key, "Checkpoint-Root"))
+		return end - p == 64 && hex_decode(t->tree_root, 32, p, 64);
+	return true;
+}
+
+static bool key_is(const char *p, const char *eol, const char *key)
+{
+	size_t n = strlen(key);
+
+	return (size_t)(eol - p) > n && memcmp(p, key, n) == 0 && p[n] == ':';
+}
+
+static enum pli_status line_read(struct reading *r, size_t *rule, const char *p, const char *eol, struct err *err)
+{
+	const char *value;
+
+	while (*rule < RULES && rules[*rule].many && !key_is(p, eol, rules[*rule].key))
+		++*rule;
+	if (*rule == RULES || !key_is(p, eol, rules[*rule].key))
+		return err_set(err, PLI_INPUT, "receipt: line %u is not one of a receipt", r->line);
+	value = p + strlen(rules[*rule].key) + 1;
+	value += value < eol;	/* the space */
+	if (!text_is_line(p, (size_t)(eol - p)) || !value_read(r, rules[*rule].key, value, eol))
+		return err_set(err, PLI_INPUT, "receipt: line %u cannot be certified", r->line);
+	if (!rules[*rule].many)
+		++*rule;
+	return PLI_OK;
+}
+
+static enum pli_status receipt_read(struct pool *pool, const char *p, size_t n, struct certify_text *t, struct err *err)
+{
+	const char *end = p + n, *eol;
+	struct reading r = { .text = t };
+	size_t rule = 0;
+
+	for (const char *at = p; (at = memmem(at, (size_t)(end - at), "\nEntry: ", 8)); at++)
+		r.cap++;
+	if (!r.cap || r.cap > ENTRIES_MAX)
+		return err_set(err, PLI_INPUT, "receipt: %zu entries", r.cap);
+	r.entries = POOL_ARRAY(pool, struct certify_entry, r.cap);
+	t->entries = r.entries;
+	for (; p < end; p = eol + 1) {
+		enum pli_status status;
+
+		eol = memchr(p, '\n', (size_t)(end - p));
+		r.line++;
+		if (!eol)
+			return err_set(err, PLI_INPUT, "receipt: the last line is cut");
+		status = line_read(&r, &rule, p, eol, err);
+		if (status != PLI_OK)
+			return status;
+	}
+	while (rule < RULES && rules[rule].many)
+		rule++;
+	if (rule < RULES)
+		return err_set(err, PLI_INPUT, "receipt: no line %s", rules[rule].key);
+	if (t->entries[t->entry_count - 1].seq >= t->tree_size)
+		return err_set(err, PLI_INPUT, "receipt: an entry lies outside its checkpoint");
+	return PLI_OK;
+}
+
+enum pli_status certify_parse(struct pool *pool, const void *p, size_t n, struct certify_text *text_r, struct err *err)
+{
+	static const char receipt[] = "Pli-Receipt:";
+	struct certify_text t = { .kind = CERTIFY_MANIFEST };
+	enum pli_status status;
+
+	if (n > sizeof(receipt) && memcmp(p, receipt, sizeof(receipt) - 1) == 0) {
+		t.kind = CERTIFY_RECEIPT;
+		status = receipt_read(pool, p, n, &t, err);
+	} else {
+		struct asic_manifest manifest;
+
+		status = asic_manifest_parse(pool, p, n, &manifest, err);
+		if (status == PLI_OK) {
+			t.tree_size = manifest.checkpoint_size;
+			memcpy(t.tree_root, manifest.checkpoint_root, 32);
+		}
+	}
+	if (status == PLI_OK)
+		*text_r = t;
+	return status;
+}

@@ -1,0 +1,34 @@
+/* What the keeper seals and certifies, read by itself before it signs: it knows three texts and nothing else.
+ *
+ *   manifest   META-INF/ASiCManifest.xml (asic.h): one signer, the seal
+ *   receipt    receipt.txt (receipt.h): two signers, the seal and the certification operator, and a token over their signatures
+ *
+ * Each names a checkpoint, which must be of the keeper's own tree; a receipt names entries, each with its leaf hash, which must
+ * stand at that number of the tree. */
+#ifndef PLI_CERTIFY_H
+#define PLI_CERTIFY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+struct pool;
+
+enum certify_kind { CERTIFY_MANIFEST, CERTIFY_RECEIPT };
+
+struct certify_entry {
+	uint64_t seq;
+	uint8_t leaf[32];
+};
+struct certify_text {
+	enum certify_kind kind;
+	uint64_t tree_size;
+	uint8_t tree_root[32];
+	const struct certify_entry *entries;	/* by rising seq; lives in the pool */
+	size_t entry_count;
+};
+/* Strict: of a receipt every line must be one that receipt.h names, in its order.  PLI_INPUT with the line at fault. */
+MUST enum pli_status certify_parse(struct pool *pool, const void *p, size_t n, struct certify_text *text_r, struct err *err);
+
+#endif
