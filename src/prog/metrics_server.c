@@ -10,7 +10,8 @@
 #include "clock.h"
 #include "log.h"
 #include "pool.h"
-#include "text.h"
+
+#include "metrics_request.h"
 
 #include "metrics_server.h"
 
@@ -67,38 +68,24 @@ static void send_all(struct metrics_server *s, int fd, const struct buf *out, in
 	}
 }
 
-/* Is OpenMetrics among the types of the Accept line? */
-static bool wants_open(const char *head)
-{
-	for (const char *line = strstr(head, "\r\n"); line && line[2]; line = strstr(line + 2, "\r\n")) {
-		size_t n = strcspn(line + 2, "\r");
-		const char *found;
-		if (n < 7 || strncasecmp(line + 2, "accept:", 7) != 0)
-			continue;
-		found = strstr(line + 2, "application/openmetrics-text");
-		return found && found < line + 2 + n;
-	}
-	return false;
-}
-
 static void answer(struct metrics_server *s, const char *head, struct buf *out)
 {
 	static const char type_open[] = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 	static const char type_text[] = "text/plain; version=0.0.4; charset=utf-8";
-	bool get = str_starts(head, "GET /metrics ") || str_starts(head, "GET /metrics?");
-	bool only_head = str_starts(head, "HEAD /metrics ");
-	const char *status = get || only_head ? "200 OK" : str_starts(head, "GET ") ? "404 Not Found" : "405 Method Not Allowed";
-	bool open = wants_open(head);
+	static const char *const status[] = { [METRICS_PAGE] = "200 OK", [METRICS_ABSENT] = "404 Not Found",
+					      [METRICS_METHOD] = "405 Method Not Allowed" };
+	struct metrics_request r = metrics_request_parse(head);
+	bool page = r.what == METRICS_PAGE;
 	AUTO_BUF body = { 0 };
 
-	if (get || only_head)
-		s->page(s->arg, &body, open);
+	if (page)
+		s->page(s->arg, &body, r.open);
 	else
 		buf_str(&body, "GET /metrics is all there is.\n");
-	buf_fmt(out, "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\nConnection: close\r\n%s\r\n", status,
-		get || only_head ? open ? type_open : type_text : "text/plain; charset=utf-8", body.n,
-		get || only_head || str_starts(head, "GET ") ? "" : "Allow: GET, HEAD\r\n");
-	if (!only_head)
+	buf_fmt(out, "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\nConnection: close\r\n%s\r\n",
+		status[r.what], page ? r.open ? type_open : type_text : "text/plain; charset=utf-8", body.n,
+		r.what == METRICS_METHOD ? "Allow: GET, HEAD\r\n" : "");
+	if (!r.head_only)
 		buf_add(out, body.p, body.n);
 }
 
