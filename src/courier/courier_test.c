@@ -1,4 +1,5 @@
-/* The courier as a process: links that come and go, batches, repeats. */
+/* The courier as a process: links that come and go, batches, repeats; what goes over a connection to the relay. */
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -19,19 +21,41 @@
 
 #include "job.h"
 
+#include "relay.h"
+
 #include "courier_main.h"
 
 struct fixture {
 	char dir[32];
 	int dir_fd, control;
+	int relay_fd;			/* listens, for those tests that play the relay */
 	pid_t pid;
 };
+
+static int listen_anywhere(unsigned *port_r)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, n) != 0 || listen(fd, 4) != 0 || getsockname(fd, (struct sockaddr *)&at, &n) != 0)
+		return -1;
+	*port_r = ntohs(at.sin_port);
+	return fd;
+}
 
 static int start(void **state)
 {
 	static struct fixture f;
+	char url[40];
+	struct relay_config relay = { .url = url, .tls = RELAY_TLS_OFF, .helo = "localhost", .sessions = 1, .timeout_s = 20 };
+	unsigned port = 0;
 	int line[2];
 
+	f.relay_fd = listen_anywhere(&port);
+	if (f.relay_fd < 0)
+		return -1;
+	snprintf(url, sizeof(url), "smtp://127.0.0.1:%u", port);
 	snprintf(f.dir, sizeof(f.dir), "/tmp/pli-courier-XXXXXX");
 	if (!mkdtemp(f.dir) || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, line) != 0)
 		return -1;
@@ -39,7 +63,7 @@ static int start(void **state)
 	f.control = line[0];
 	f.pid = fork();
 	if (f.pid == 0) {
-		const struct courier_config config = { .outbox_dir_fd = f.dir_fd, .control_fd = line[1] };
+		const struct courier_config config = { .outbox_dir_fd = f.dir_fd, .control_fd = line[1], .relay = &relay };
 		struct courier *courier;
 		struct err err;
 		close(line[0]);
@@ -74,6 +98,7 @@ static int stop(void **state)
 	int status = -1;
 
 	close(f->control);
+	close(f->relay_fd);
 	if (waitpid(f->pid, &status, 0) != f->pid || status != 0)
 		return -1;
 	files_in(f, true);
@@ -224,9 +249,134 @@ static void one_in_the_way(void **state)
 	close(fd);
 }
 
+/* ------------------------------------------------------------------ playing the relay */
+
+/* Everything until end has come; in how many pieces it is read does not matter. */
+static void hear_until(int fd, struct buf *in, const char *end)
+{
+	size_t end_n = strlen(end);
+
+	buf_reset(in);
+	while (in->n < end_n || memcmp(in->p + in->n - end_n, end, end_n) != 0) {
+		ssize_t n = recv(fd, buf_reserve(in, 4096), 4096, 0);
+
+		assert_true(n > 0);
+		in->n += (size_t)n;
+		in->p[in->n] = '\0';
+	}
+}
+
+static void say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+static int meet(const struct fixture *f, struct buf *in, const char *extensions)
+{
+	int fd = accept(f->relay_fd, NULL, NULL);
+
+	assert_true(fd >= 0);
+	say(fd, "220 here\r\n");
+	hear_until(fd, in, "\r\n");
+	assert_string_equal(in->p, "EHLO localhost\r\n");
+	say(fd, extensions);
+	return fd;
+}
+
+static void give_mail(int link, uint64_t number, const char *mail)
+{
+	struct job job = { .type = JOB_MAIL, .number = number, .from = "from@example.org", .to = "to@example.org",
+			   .mail = (const uint8_t *)mail, .mail_n = strlen(mail) };
+	AUTO_BUF out = { 0 };
+	struct err err;
+
+	assert_int_equal(job_write(&out, &job, &err), PLI_OK);
+	send_bytes(link, &out);
+}
+
+static void outcome_is(int link, enum job_outcome outcome, const char *reply)
+{
+	AUTO_BUF in = { 0 };
+	struct job job;
+	struct err err;
+	size_t used;
+
+	while (job_read(in.p, in.n, &job, &used, &err) != PLI_OK) {
+		ssize_t n = recv(link, buf_reserve(&in, 4096), 4096, 0);
+
+		assert_true(n > 0);
+		in.n += (size_t)n;
+	}
+	assert_int_equal(job.outcome, outcome);
+	if (reply)
+		assert_string_equal(job.reply, reply);
+}
+
+#define ENVELOPE "MAIL FROM:<from@example.org>\r\nRCPT TO:<to@example.org>\r\nDATA\r\n"
+
+/* The envelope in one turn, lines with a dot at the front, and what follows a refusal. */
+static void commands_go_together(void **state)
+{
+	struct fixture *f = *state;
+	int link = new_link(f), relay;
+	AUTO_BUF in = { 0 };
+
+	give_mail(link, 1, "A: b\r\n\r\n.\r\n..x\r\na.b\r\n.");
+	relay = meet(f, &in, "250-here\r\n250-Pipelining\r\n250 SIZES\r\n");
+	hear_until(relay, &in, "DATA\r\n");
+	assert_string_equal(in.p, ENVELOPE);
+	say(relay, "250 a\r\n250 b\r\n354 c\r\n");
+	hear_until(relay, &in, "\r\n.\r\n");
+	/* The first line of the content's that is a dot alone has got another one, so this was the last. */
+	assert_string_equal(in.p, "A: b\r\n\r\n..\r\n...x\r\na.b\r\n..\r\n.\r\n");
+	say(relay, "250 taken\r\n");
+	outcome_is(link, JOB_DONE, "250 taken");
+
+	/* Refused, in words that come in pieces; the relay wants the content nevertheless and gets none. */
+	give_mail(link, 2, "A: b\r\n\r\nsecret\r\n");
+	hear_until(relay, &in, "DATA\r\n");
+	assert_string_equal(in.p, ENVELOPE);
+	say(relay, "250 a\r\n550-no\r\n550 ");
+	say(relay, "never\r\n354 come on\r\n");
+	hear_until(relay, &in, ".\r\n");
+	assert_string_equal(in.p, ".\r\n");
+	say(relay, "554 nobody\r\n");
+	outcome_is(link, JOB_REFUSED, "550 no never");
+
+	/* The next one begins anew, over the same connection. */
+	give_mail(link, 3, "A: b\r\n\r\nthird\r\n");
+	hear_until(relay, &in, "DATA\r\n");
+	assert_string_equal(in.p, "RSET\r\n" ENVELOPE);
+	say(relay, "250 forgotten\r\n450 later\r\n503 a\r\n503 b\r\n");
+	outcome_is(link, JOB_AGAIN, "450 later");
+
+	/* A relay that does not forget is left; the mail goes over a new connection, one command at a time, as this one takes no more. */
+	give_mail(link, 4, "A: b\r\n\r\nfourth\r\n");
+	hear_until(relay, &in, "DATA\r\n");
+	say(relay, "500 what\r\n250 a\r\n250 b\r\n354 c\r\n");
+	assert_int_equal(recv(relay, in.p, 1, 0), 0);
+	close(relay);
+	relay = meet(f, &in, "250-here\r\n250 SIZE 1000\r\n");
+	hear_until(relay, &in, "\r\n");
+	assert_string_equal(in.p, "MAIL FROM:<from@example.org> SIZE=16\r\n");
+	say(relay, "250 a\r\n");
+	hear_until(relay, &in, "\r\n");
+	assert_string_equal(in.p, "RCPT TO:<to@example.org>\r\n");
+	say(relay, "250 b\r\n");
+	hear_until(relay, &in, "\r\n");
+	assert_string_equal(in.p, "DATA\r\n");
+	say(relay, "354 c\r\n");
+	hear_until(relay, &in, "\r\n.\r\n");
+	/* Nothing after the final dot: it may have been taken. */
+	close(relay);
+	outcome_is(link, JOB_DOUBT, NULL);
+	close(link);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(commands_go_together, start, stop),
 		cmocka_unit_test_setup_teardown(one_in_the_way, start, stop),
 		cmocka_unit_test_setup_teardown(writes_many, start, stop),
 		cmocka_unit_test_setup_teardown(repeats_overwrite_over_a_new_link, start, stop),

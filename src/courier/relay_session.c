@@ -1,202 +1,225 @@
-/* One connection to the relay: libcurl speaks, we listen.  curl tells each command that it sends (debug function) and each line that
- * comes back (header function): from the two we know which command the relay answered last, and with which words. */
+/* Mails over one connection: the envelope in one turn where the relay takes commands together (RFC 2920), the content in another.
+ * A refusal leaves the connection as it is; silence, a break and a 421 end it. */
 #include <curl/curl.h>
-#include <openssl/ssl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
 #include "pool.h"
-#include "text.h"
 
 #include "job.h"
+#include "relay_wire.h"
 #include "reply.h"
 
 #include "relay_own.h"
 
-/* Where a transaction stands: what the next reply answers. */
-enum stage { GREETING, HELLO, STARTTLS, SIGN_IN, MAIL, RCPT, DATA, BODY, DOT };
+#define REFUSED CURLE_REMOTE_ACCESS_DENIED	/* by a reply that is whole */
 
 struct relay_session {
 	const struct relay_common *common;
-	CURL *curl;
-	char fault[CURL_ERROR_SIZE];
-	/* of the transaction under way */
-	const struct relay_mail *mail;
-	size_t given;			/* bytes of the mail that curl has taken */
-	enum stage stage;
-	bool bye;			/* QUIT was said: what follows does not count */
-	struct reply reply;		/* to the command of stage; empty until one comes */
-	char tls[JOB_TLS_MAX + 1];
+	struct relay_wire *wire;	/* NULL: none */
+	struct relay_said said;
+	bool reused;			/* a transaction has gone over it before */
+	bool dirty;			/* the relay must forget the one that it refused */
+	struct buf out;
 };
-
-/* ------------------------------------------------------------------ what curl calls */
-
-static size_t give_mail(char *p, size_t size, size_t count, void *arg)
-{
-	struct relay_session *s = arg;
-	size_t n = s->mail->mail_n - s->given;
-
-	if (n > size * count)
-		n = size * count;
-	memcpy(p, s->mail->mail + s->given, n);
-	s->given += n;
-	s->stage = s->given == s->mail->mail_n ? DOT : BODY;
-	reply_clear(&s->reply);
-	/* RFC 5321 section 4.5.3.2.6: a server may think long over what it has got, and breaking off now makes a second copy. */
-	if (s->stage == DOT)
-		(void)curl_easy_setopt(s->curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, 5L * s->common->config.timeout_s);
-	return n;
-}
-
-static void hear_tls(struct relay_session *s)
-{
-	struct curl_tlssessioninfo *info = NULL;
-
-	if (curl_easy_getinfo(s->curl, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info && info->backend == CURLSSLBACKEND_OPENSSL &&
-	    info->internals)
-		snprintf(s->tls, sizeof(s->tls), "%s", SSL_get_version(info->internals));
-}
-
-static size_t take_line(char *p, size_t size, size_t count, void *arg)
-{
-	struct relay_session *s = arg;
-
-	if (s->bye)
-		return size * count;
-	reply_take(&s->reply, p, size * count);
-	if (s->stage >= MAIL && !s->tls[0])
-		hear_tls(s);
-	return size * count;
-}
-
-/* Sign-in goes on over several lines, most of them without a verb. */
-static enum stage stage_of(enum stage now, const char *p, size_t n)
-{
-	static const struct {
-		const char *verb;
-		enum stage stage;
-	} verbs[] = {
-		{ "EHLO ", HELLO }, { "HELO ", HELLO }, { "STARTTLS", STARTTLS }, { "AUTH ", SIGN_IN }, { "MAIL FROM:", MAIL },
-		{ "RCPT TO:", RCPT }, { "DATA", DATA },
-	};
-
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		size_t verb_n = strlen(verbs[i].verb);
-
-		if (n >= verb_n && memcmp(p, verbs[i].verb, verb_n) == 0 && !(now == SIGN_IN && verbs[i].stage < MAIL))
-			return verbs[i].stage;
-	}
-	return now;
-}
-
-static int hear(CURL *curl, curl_infotype type, char *p, size_t n, void *arg)
-{
-	struct relay_session *s = arg;
-
-	(void)curl;
-	if (type != CURLINFO_HEADER_OUT || s->bye)
-		return 0;
-	s->bye = n >= 4 && memcmp(p, "QUIT", 4) == 0;
-	if (!s->bye) {
-		s->stage = stage_of(s->stage, p, n);
-		reply_clear(&s->reply);
-	}
-	return 0;
-}
-
-static CURLcode use_store(CURL *curl, void *ctx, void *arg)
-{
-	struct relay_session *s = arg;
-
-	(void)curl;
-	SSL_CTX_set1_cert_store(ctx, s->common->store);
-	return CURLE_OK;
-}
-
-/* ------------------------------------------------------------------ options */
-
-static void set(struct relay_session *s, CURLoption option, const char *value)
-{
-	if (curl_easy_setopt(s->curl, option, value) != CURLE_OK)
-		abort();	/* no memory */
-}
-
-static void set_number(struct relay_session *s, CURLoption option, long value)
-{
-	(void)curl_easy_setopt(s->curl, option, value);
-}
-
-static void set_tls(struct relay_session *s)
-{
-	const struct relay_config *config = &s->common->config;
-	bool proven = config->tls == RELAY_TLS_REQUIRED;
-
-	set_number(s, CURLOPT_USE_SSL, config->tls == RELAY_TLS_OFF ? CURLUSESSL_NONE : proven ? CURLUSESSL_ALL : CURLUSESSL_TRY);
-	set_number(s, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
-	set_number(s, CURLOPT_SSL_VERIFYPEER, proven);
-	set_number(s, CURLOPT_SSL_VERIFYHOST, proven ? 2 : 0);
-	set(s, CURLOPT_CAINFO, NULL);
-	set(s, CURLOPT_CAPATH, NULL);
-	(void)curl_easy_setopt(s->curl, CURLOPT_SSL_CTX_FUNCTION, use_store);
-	(void)curl_easy_setopt(s->curl, CURLOPT_SSL_CTX_DATA, s);
-}
-
-static void set_all(struct relay_session *s)
-{
-	const struct relay_config *config = &s->common->config;
-
-	set(s, CURLOPT_URL, s->common->url);
-	set(s, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
-	set(s, CURLOPT_PROXY, "");
-	set_number(s, CURLOPT_NOSIGNAL, 1);
-	set_number(s, CURLOPT_UPLOAD, 1);
-	set_number(s, CURLOPT_TCP_KEEPALIVE, 1);
-	set_number(s, CURLOPT_DNS_CACHE_TIMEOUT, 5);
-	set_number(s, CURLOPT_MAXCONNECTS, 1);
-	set_number(s, CURLOPT_CONNECTTIMEOUT, (long)config->timeout_s);
-	set_number(s, CURLOPT_TIMEOUT, 8L * config->timeout_s);
-	set_number(s, CURLOPT_LOW_SPEED_LIMIT, 1);
-	set_number(s, CURLOPT_LOW_SPEED_TIME, 5L * config->timeout_s);
-	if (config->user) {
-		set(s, CURLOPT_USERNAME, config->user);
-		set(s, CURLOPT_PASSWORD, config->password);
-		/* Those that need nothing but the two. */
-		set(s, CURLOPT_LOGIN_OPTIONS, "AUTH=PLAIN;AUTH=LOGIN;AUTH=CRAM-MD5");
-	}
-	set_tls(s);
-	(void)curl_easy_setopt(s->curl, CURLOPT_ERRORBUFFER, s->fault);
-	(void)curl_easy_setopt(s->curl, CURLOPT_READFUNCTION, give_mail);
-	(void)curl_easy_setopt(s->curl, CURLOPT_READDATA, s);
-	(void)curl_easy_setopt(s->curl, CURLOPT_HEADERFUNCTION, take_line);
-	(void)curl_easy_setopt(s->curl, CURLOPT_HEADERDATA, s);
-	(void)curl_easy_setopt(s->curl, CURLOPT_DEBUGFUNCTION, hear);
-	(void)curl_easy_setopt(s->curl, CURLOPT_DEBUGDATA, s);
-	set_number(s, CURLOPT_VERBOSE, 1);
-}
 
 struct relay_session *relay_session_new(const struct relay_common *common)
 {
 	struct relay_session *s = mem_alloc(sizeof(*s));
 
 	s->common = common;
-	s->curl = curl_easy_init();
-	if (!s->curl) {
-		mem_free(s);
-		return NULL;
-	}
-	s->bye = true;
-	set_all(s);
+	buf_init_secret(&s->out);	/* mails hold links */
 	return s;
 }
 
+static unsigned patience_s(const struct relay_session *s)
+{
+	return s->common->config.timeout_s;
+}
+
+/* Says good-bye and waits for the answer. */
 void relay_session_free(struct relay_session *s)
 {
+	static const char QUIT[] = "QUIT\r\n";
+	struct reply reply;
+
 	if (!s)
 		return;
-	s->bye = true;
-	curl_easy_cleanup(s->curl);
+	if (s->wire && relay_wire_put(s->wire, QUIT, sizeof(QUIT) - 1, patience_s(s)) == CURLE_OK)
+		(void)!relay_wire_reply(s->wire, &reply, patience_s(s));
+	relay_wire_close(s->wire);
+	buf_free(&s->out);
 	mem_free(s);
+}
+
+/* ------------------------------------------------------------------ a transaction */
+
+static CURLcode put_out(struct relay_session *s, unsigned silent_s)
+{
+	CURLcode rc = relay_wire_put(s->wire, s->out.p, s->out.n, silent_s);
+
+	buf_reset(&s->out);	/* wipes */
+	return rc;
+}
+
+/* The reply to the command of that stage. */
+static CURLcode hear(struct relay_session *s, enum relay_stage stage, int wanted, unsigned silent_s)
+{
+	CURLcode rc;
+
+	s->said.stage = stage;
+	rc = relay_wire_reply(s->wire, &s->said.reply, silent_s);
+	if (rc != CURLE_OK)
+		return rc;
+	if (s->said.reply.code / 100 == wanted)
+		return CURLE_OK;
+	return s->said.reply.code >= 400 ? REFUSED : CURLE_WEIRD_SERVER_REPLY;
+}
+
+struct command {
+	enum relay_stage stage;
+	int wanted;		/* first digit of a good answer */
+	const char *before, *address, *after;
+};
+
+static void command_write(struct relay_session *s, const struct command *c)
+{
+	buf_str(&s->out, c->before);
+	buf_str(&s->out, c->address);
+	buf_str(&s->out, c->after);
+}
+
+/* Every command has its reply, whatever the one before it got.  The first refusal is what counts. */
+static CURLcode commands_together(struct relay_session *s, const struct command *commands, unsigned count)
+{
+	struct relay_said refusal = { 0 };
+	CURLcode rc, first = CURLE_OK;
+	bool open = false;
+
+	for (unsigned i = 0; i < count; i++)
+		command_write(s, &commands[i]);
+	s->said.stage = commands[0].stage;
+	rc = put_out(s, patience_s(s));
+	for (unsigned i = 0; i < count && rc == CURLE_OK; i++) {
+		rc = hear(s, commands[i].stage, commands[i].wanted, patience_s(s));
+		open = commands[i].stage == RELAY_DATA && rc == CURLE_OK;
+		if (rc != REFUSED || s->said.reply.code == 421)
+			continue;
+		if (first == CURLE_OK)
+			refusal = s->said;
+		first = rc;
+		rc = CURLE_OK;
+	}
+	if (rc != CURLE_OK || first == CURLE_OK)
+		return rc;
+	/* Without a recipient there is nobody who would get it; one who keeps what he should forget is not trusted with that. */
+	if (open && refusal.stage == RELAY_RSET) {
+		rc = CURLE_WEIRD_SERVER_REPLY;
+	} else if (open) {
+		buf_str(&s->out, ".\r\n");
+		rc = put_out(s, patience_s(s));
+		if (rc == CURLE_OK)
+			rc = hear(s, RELAY_DOT, 2, patience_s(s));
+	}
+	s->said.stage = refusal.stage;
+	s->said.reply = refusal.reply;
+	return rc == CURLE_OK || rc == REFUSED ? REFUSED : rc;
+}
+
+static CURLcode commands_singly(struct relay_session *s, const struct command *commands, unsigned count)
+{
+	CURLcode rc = CURLE_OK;
+
+	for (unsigned i = 0; i < count && rc == CURLE_OK; i++) {
+		command_write(s, &commands[i]);
+		s->said.stage = commands[i].stage;
+		rc = put_out(s, patience_s(s));
+		if (rc == CURLE_OK)
+			rc = hear(s, commands[i].stage, commands[i].wanted, patience_s(s));
+	}
+	return rc;
+}
+
+static CURLcode envelope(struct relay_session *s, const struct relay_mail *mail)
+{
+	char after_from[40] = ">\r\n";
+	const struct command commands[] = {
+		{ RELAY_RSET, 2, "RSET\r\n", "", "" },
+		{ RELAY_MAIL, 2, "MAIL FROM:<", mail->from, after_from },
+		{ RELAY_RCPT, 2, "RCPT TO:<", mail->to, ">\r\n" },
+		{ RELAY_DATA, 3, "DATA\r\n", "", "" },
+	};
+	unsigned first = s->dirty ? 0 : 1, count = sizeof(commands) / sizeof(commands[0]) - first;
+
+	if (s->said.size)
+		snprintf(after_from, sizeof(after_from), "> SIZE=%zu\r\n", mail->mail_n);
+	return s->said.pipelining ? commands_together(s, commands + first, count) : commands_singly(s, commands + first, count);
+}
+
+/* Lines that begin with a dot get one more (RFC 5321 section 4.5.2); then the final one. */
+static void content_write(struct buf *out, const struct relay_mail *mail)
+{
+	const char *p = (const char *)mail->mail, *end = p + mail->mail_n;
+
+	while (p < end) {
+		const char *lf = memchr(p, '\n', (size_t)(end - p)), *next = lf ? lf + 1 : end;
+
+		if (*p == '.')
+			buf_add(out, ".", 1);
+		buf_add(out, p, (size_t)(next - p));
+		p = next;
+	}
+	if (mail->mail_n && end[-1] != '\n')
+		buf_str(out, "\r\n");
+	buf_str(out, ".\r\n");
+}
+
+/* RFC 5321 section 4.5.3.2.6: a server may think long over what it has got, and breaking off then makes a second copy. */
+static CURLcode content(struct relay_session *s, const struct relay_mail *mail)
+{
+	unsigned silent_s = 5 * patience_s(s);
+	CURLcode rc;
+
+	s->said.stage = RELAY_BODY;
+	reply_clear(&s->said.reply);
+	content_write(&s->out, mail);
+	rc = put_out(s, silent_s);
+	return rc == CURLE_OK ? hear(s, RELAY_DOT, 2, silent_s) : rc;
+}
+
+static void hang_up(struct relay_session *s)
+{
+	relay_wire_close(s->wire);
+	s->wire = NULL;
+}
+
+static CURLcode connected(struct relay_session *s)
+{
+	s->reused = s->wire != NULL;
+	if (s->wire) {
+		s->said.stage = RELAY_MAIL;
+		s->said.fault[0] = '\0';
+		reply_clear(&s->said.reply);
+		return CURLE_OK;
+	}
+	s->dirty = false;
+	return relay_wire_open(s->common, &s->said, &s->wire);
+}
+
+/* After it there is a wire only if the next mail can go over it. */
+static CURLcode transact(struct relay_session *s, const struct relay_mail *mail)
+{
+	CURLcode rc = connected(s);
+
+	if (rc == CURLE_OK)
+		rc = envelope(s, mail);
+	if (rc == CURLE_OK)
+		rc = content(s, mail);
+	s->dirty = rc != CURLE_OK && s->said.stage != RELAY_DOT;
+	if (rc != CURLE_OK && (rc != REFUSED || s->said.reply.code == 421))
+		hang_up(s);
+	return rc;
 }
 
 /* ------------------------------------------------------------------ what came of it */
@@ -209,17 +232,17 @@ static bool wants_sign_in(int code)
 
 static enum job_outcome outcome_of(const struct relay_session *s, CURLcode rc)
 {
-	int code = s->reply.code;
+	int code = s->said.reply.code;
 
 	if (rc == CURLE_OK)
 		return JOB_DONE;
-	if (s->stage < MAIL)
+	if (s->said.stage < RELAY_MAIL)
 		return JOB_AWAY;
-	if (s->stage == MAIL && (wants_sign_in(code) || code == 421))
+	if (s->said.stage == RELAY_MAIL && (wants_sign_in(code) || code == 421))
 		return JOB_AWAY;
 	if (code >= 500)
 		return JOB_REFUSED;
-	if (code == 0 && s->stage == DOT)
+	if (code == 0 && s->said.stage == RELAY_DOT)
 		return JOB_DOUBT;
 	return JOB_AGAIN;
 }
@@ -227,19 +250,18 @@ static enum job_outcome outcome_of(const struct relay_session *s, CURLcode rc)
 /* A connection from before that is of no use any more; nothing of the mail has gone over it. */
 static bool was_stale(const struct relay_session *s, CURLcode rc)
 {
-	long connects = 1;
+	const struct relay_said *said = &s->said;
 
-	if (rc == CURLE_OK || s->stage > MAIL || (s->reply.code != 0 && s->reply.code != 421))
-		return false;
-	return curl_easy_getinfo(s->curl, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects == 0;
+	return rc != CURLE_OK && s->reused && (said->stage == RELAY_RSET || (said->stage == RELAY_MAIL && (said->reply.code == 0 || said->reply.code == 421)));
 }
 
-static const char *stage_words(enum stage stage)
+static const char *stage_words(enum relay_stage stage)
 {
 	static const char *const words[] = {
-		[GREETING] = "before its greeting", [HELLO] = "after EHLO", [STARTTLS] = "at STARTTLS", [SIGN_IN] = "at AUTH",
-		[MAIL] = "after MAIL", [RCPT] = "after RCPT", [DATA] = "after DATA", [BODY] = "while the mail was under way",
-		[DOT] = "after the final dot",
+		[RELAY_GREETING] = "before its greeting", [RELAY_HELLO] = "after EHLO", [RELAY_STARTTLS] = "at STARTTLS", [RELAY_SIGN_IN] = "at AUTH",
+		[RELAY_RSET] = "after RSET",
+		[RELAY_MAIL] = "after MAIL", [RELAY_RCPT] = "after RCPT", [RELAY_DATA] = "after DATA", [RELAY_BODY] = "while the mail was under way",
+		[RELAY_DOT] = "after the final dot",
 	};
 
 	return words[stage];
@@ -249,7 +271,7 @@ static const char *stage_words(enum stage stage)
 static void own_words(const struct relay_session *s, CURLcode rc, char out[REPLY_MAX + 1])
 {
 	char words[CURL_ERROR_SIZE + 100];
-	const char *fault = s->fault[0] ? s->fault : curl_easy_strerror(rc);
+	const char *fault = s->said.fault[0] ? s->said.fault : curl_easy_strerror(rc);
 
 	if (rc == CURLE_USE_SSL_FAILED)
 		snprintf(words, sizeof(words), "the relay offers no TLS, nothing was sent");
@@ -258,79 +280,49 @@ static void own_words(const struct relay_session *s, CURLcode rc, char out[REPLY
 	else if (rc == CURLE_COULDNT_CONNECT || rc == CURLE_COULDNT_RESOLVE_HOST)
 		snprintf(words, sizeof(words), "no connection to the relay: %s", fault);
 	else if (rc == CURLE_OPERATION_TIMEDOUT)
-		snprintf(words, sizeof(words), "the relay fell silent %s", stage_words(s->stage));
+		snprintf(words, sizeof(words), "the relay fell silent %s", stage_words(s->said.stage));
 	else
-		snprintf(words, sizeof(words), "the relay broke off %s: %s", stage_words(s->stage), fault);
+		snprintf(words, sizeof(words), "the relay broke off %s: %s", stage_words(s->said.stage), fault);
 	reply_clean(out, words, strlen(words));
 }
 
-static void fill_answer(struct relay_session *s, CURLcode rc, struct job *a)
+static void fill_answer(const struct relay_session *s, CURLcode rc, struct job *a)
 {
+	const struct reply *reply = &s->said.reply;
 	char words[REPLY_MAX + 1];
-	const char *ip = NULL;
-	long port = 0;
 
 	*a = (struct job){ .type = JOB_ANSWER, .outcome = outcome_of(s, rc) };
-	if (s->reply.text[0] && (rc == CURLE_OK || s->reply.code >= 400 || s->reply.code == 0)) {
-		snprintf(a->reply, sizeof(a->reply), "%s", s->reply.text);
+	if (reply->text[0] && (rc == CURLE_OK || reply->code >= 400 || reply->code == 0)) {
+		snprintf(a->reply, sizeof(a->reply), "%s", reply->text);
 	} else {
 		own_words(s, rc, words);
 		snprintf(a->reply, sizeof(a->reply), "%s", words);
 	}
-	(void)curl_easy_getinfo(s->curl, CURLINFO_PRIMARY_IP, &ip);
-	(void)curl_easy_getinfo(s->curl, CURLINFO_PRIMARY_PORT, &port);
-	if (ip && *ip)
-		snprintf(a->peer, sizeof(a->peer), "%s [%s]:%ld", s->common->peer_host, ip, port);
-	snprintf(a->tls, sizeof(a->tls), "%s", s->tls);
+	memcpy(a->peer, s->said.peer, sizeof(a->peer));
+	memcpy(a->tls, s->said.tls, sizeof(a->tls));
 }
 
-static CURLcode perform(struct relay_session *s, const struct relay_mail *mail, bool fresh)
-{
-	struct curl_slist *to;
-	char from[JOB_ADDRESS_MAX + 3];
-	CURLcode rc;
-
-	snprintf(from, sizeof(from), "<%s>", mail->from);
-	to = curl_slist_append(NULL, mail->to);
-	if (!to)
-		return CURLE_OUT_OF_MEMORY;
-	s->mail = mail;
-	s->given = 0;
-	s->stage = GREETING;
-	s->bye = false;
-	s->fault[0] = s->tls[0] = '\0';
-	reply_clear(&s->reply);
-	set(s, CURLOPT_MAIL_FROM, from);
-	(void)curl_easy_setopt(s->curl, CURLOPT_MAIL_RCPT, to);
-	(void)curl_easy_setopt(s->curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)mail->mail_n);
-	set_number(s, CURLOPT_FRESH_CONNECT, fresh);
-	set_number(s, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)s->common->config.timeout_s);
-	rc = curl_easy_perform(s->curl);
-	(void)curl_easy_setopt(s->curl, CURLOPT_MAIL_RCPT, NULL);
-	curl_slist_free_all(to);
-	return rc;
-}
-
-/* curl sends a custom request as it is, when there is no recipient; any 2xx is fine. */
 void relay_session_say(struct relay_session *s, const char *command, struct job *answer_r)
 {
-	s->stage = GREETING;
-	s->bye = false;
-	s->fault[0] = s->tls[0] = '\0';
-	reply_clear(&s->reply);
-	set(s, CURLOPT_CUSTOMREQUEST, command);
-	set_number(s, CURLOPT_UPLOAD, 0);
-	set_number(s, CURLOPT_NOBODY, 1);
-	set_number(s, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)s->common->config.timeout_s);
-	fill_answer(s, curl_easy_perform(s->curl), answer_r);
+	CURLcode rc = connected(s);
+
+	if (rc == CURLE_OK) {
+		const struct command one = { RELAY_MAIL, 2, command, "\r\n", "" };
+
+		rc = commands_singly(s, &one, 1);
+	}
+	fill_answer(s, rc, answer_r);
+	if (rc != CURLE_OK && rc != REFUSED)
+		hang_up(s);
 }
 
 void relay_session_send(struct relay_session *s, const struct relay_mail *mail, struct job *answer_r)
 {
-	CURLcode rc = perform(s, mail, false);
+	CURLcode rc = transact(s, mail);
 
-	if (was_stale(s, rc))
-		rc = perform(s, mail, true);
+	if (was_stale(s, rc)) {
+		hang_up(s);
+		rc = transact(s, mail);
+	}
 	fill_answer(s, rc, answer_r);
-	s->mail = NULL;
 }
