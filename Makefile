@@ -241,6 +241,9 @@ $(D)/test/%: src/$(1)/%.c $(D)/libpli.a
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_rules,$(r))))
 
+# These tests have clocks of their own.
+$(D)/test/deadline_test: private LDFLAGS_ALL += -Wl,--wrap=clock_now_us -Wl,--wrap=clock_boot_us
+
 # The types of problems that the source names, for the API's description.
 $(GEN)/doors/problem_types.h: tools/problems $(foreach r,proto store cert identity policy office doors,$(wildcard src/$(r)/*.c))
 	@mkdir -p $(@D)

@@ -24,6 +24,14 @@ int64_t clock_mono_us(void)
 	return (int64_t)ts.tv_sec * SECOND_US + ts.tv_nsec / 1000;
 }
 
+int64_t clock_boot_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (int64_t)ts.tv_sec * SECOND_US + ts.tv_nsec / 1000;
+}
+
 static int64_t floor_div(int64_t a, int64_t b)
 {
 	return a / b - (a % b != 0 && (a < 0) != (b < 0));

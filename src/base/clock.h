@@ -11,6 +11,7 @@
 
 int64_t clock_now_us(void);		/* wall clock */
 int64_t clock_mono_us(void);		/* monotonic, for timers */
+int64_t clock_boot_us(void);		/* monotonic, and goes on while the machine sleeps: what no setting of the clock moves */
 
 /* "2026-11-21T20:34:35.123Z"; out holds 25 bytes.  Returns out. */
 char *clock_rfc3339(char *out, int64_t t_us);

@@ -62,6 +62,11 @@ struct settings {
 	/* [retention] */
 	unsigned content_days;		/* 30 */
 	unsigned evidence_days;		/* 1826 */
+	/* [registered] */
+	unsigned registered_days;	/* in which a registered letter is accepted or refused; 15 */
+	const char *registered_reminders;	/* see settings_days */
+	unsigned registered_keep_days;	/* content of registered letters; 366 at least */
+	bool registered_step_up;	/* a fresh proof of who is signed in before one is sent */
 	/* [limits] */
 	unsigned connections_per_net;	/* per IPv4 /24 and IPv6 /64; 0 = off */
 	unsigned idle_s, head_s, handshake_s, stall_s, body_rate_bytes, body_rate_s;
@@ -80,6 +85,8 @@ MUST enum pli_status settings_parse(struct pool *pool, const char *file_name, co
 				    char *const *env, struct settings *settings_r, struct err *err);
 /* `1m, 5m, 1h` (units s m h d, each at most a week) as seconds; false when it is not that. */
 bool settings_spans(const char *value, unsigned spans_r[SETTINGS_SPANS_MAX], unsigned *count_r);
+/* `7, 12`: days from 1 to 365, growing; `0`: none.  False when it is not that. */
+bool settings_days(const char *value, unsigned days_r[SETTINGS_SPANS_MAX], unsigned *count_r);
 /* What we call ourselves towards the relay: as set, else the host. */
 const char *settings_helo(const struct settings *settings);
 /* Who signs: as set, else the domain of `from`; NULL when that is an address. */

@@ -149,6 +149,38 @@ bool settings_spans(const char *value, unsigned spans_r[SETTINGS_SPANS_MAX], uns
 	return true;
 }
 
+/* `7, 12`: growing; `0`: none. */
+bool settings_days(const char *value, unsigned days_r[SETTINGS_SPANS_MAX], unsigned *count_r)
+{
+	unsigned count = 0;
+
+	*count_r = 0;
+	if (str_eq(value, "0"))
+		return true;
+	for (const char *p = value; ; p += strspn(p, ", ")) {
+		char *end;
+		unsigned long n = isdigit((unsigned char)*p) ? strtoul(p, &end, 10) : 0;
+
+		if (!n || n > 365 || count == SETTINGS_SPANS_MAX || (count && n <= days_r[count - 1]))
+			return false;
+		days_r[count++] = (unsigned)n;
+		p = end;
+		if (!*p)
+			break;
+		if (*p != ',' && *p != ' ')
+			return false;
+	}
+	*count_r = count;
+	return true;
+}
+
+static bool days_are_sane(const char *value)
+{
+	unsigned days[SETTINGS_SPANS_MAX], count;
+
+	return settings_days(value, days, &count);
+}
+
 static bool spans_are_sane(const char *value)
 {
 	unsigned spans[SETTINGS_SPANS_MAX], count;
@@ -336,6 +368,16 @@ const struct settings_row settings_rows[] = {
 	  .help = "Days that a letter's content is kept when its sender sets no date." },
 	{ "retention", "evidence_days", NUMBER, FIELD(evidence_days), "1826", 1, 36525,
 	  .help = "Days that proofs and journal details are kept." },
+	{ "registered", "days", NUMBER, FIELD(registered_days), "15", 1, 365,
+	  .help = "Days, from the one after the notice, in which a registered letter is accepted or refused. "
+		  "The profile fr-lre always has 15." },
+	{ "registered", "reminders", TEXT, FIELD(registered_reminders), "7, 12", .check = days_are_sane,
+	  .wanted = "days after the notice, such as 7, 12",
+	  .help = "Days after the notice on whose morning those are reminded who have neither accepted nor refused; 0: nobody is." },
+	{ "registered", "keep_days", NUMBER, FIELD(registered_keep_days), "397", 366, 36525,
+	  .help = "Days that the content of registered letters is kept; their proofs last evidence_days, and no less than this." },
+	{ "registered", "step_up", FLAG, FIELD(registered_step_up), "no",
+	  .help = "Who sends a registered letter from the pages shows a factor again, unless he did within ten minutes." },
 	{ "limits", "connections_per_net", NUMBER, FIELD(connections_per_net), "512", 0, 1000000,
 	  .help = "Most connections from one IPv4 /24 or IPv6 /64; 0: no limit." },
 	{ "limits", "idle_s", NUMBER, FIELD(idle_s), "60", 1, 86400,

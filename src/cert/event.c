@@ -27,9 +27,18 @@ static const struct event events[] = {
 	{ "access.complete", EVENT_RECIPIENT, TRACKING, "consultation", NULL },
 	{ "link.renewed", EVENT_RECIPIENT, NULL, "consultation", NULL },
 	{ "link.unlocked", EVENT_RECIPIENT, NULL, "consultation", NULL },
+	{ "lre.notice.sent", EVENT_RECIPIENT, "NotificationForAcceptance", "secure_mail", "sent" },
+	{ "lre.notice.resent", EVENT_RECIPIENT, "NotificationForAcceptance", "secure_mail", "resent" },
+	{ "lre.reminder", EVENT_RECIPIENT, "NotificationForAcceptance", "secure_mail", "resent" },
+	{ "lre.notice.failed", EVENT_RECIPIENT, "NotificationForAcceptanceFailure", "secure_mail", "failed" },
+	{ "lre.accepted", EVENT_RECIPIENT, "ConsignmentAcceptance", "secure_mail", "accepted" },	/* d{at, until}: the act, the window's end */
+	{ "lre.refused", EVENT_RECIPIENT, "ConsignmentRejection", "secure_mail", "refused" },
+	{ "lre.unclaimed", EVENT_RECIPIENT, "AcceptanceRejectionExpiry", "secure_mail", "not_received" },
+	{ "doc.refused", EVENT_DOCUMENT, NULL, "action", "refused" },	/* by every recipient */
 	{ "doc.expired", EVENT_DOCUMENT, NULL, "action", NULL },	/* d.state: expired, or the state that stays */
 	{ "log.opened", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "keeper.signed", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d: sums since the instance began */
+	{ "clock.jumped", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d.by_s: how far the machine's clock was set */
 	{ "entity.created", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "entity.disabled", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "entity.enabled", EVENT_NO_CHAIN, NULL, "journal", NULL },

@@ -178,6 +178,16 @@ const char *answer_date_text(const struct door_call *c, int64_t t_us)
 	return pool_fmt(c->pool, "%d %s %d at %02d:%02d (%s)", p.day, MONTHS_EN[p.month - 1], p.year, p.hour, p.minute, zone);
 }
 
+const char *answer_day_text(const struct door_call *c, int64_t t_us)
+{
+	struct clock_parts p;
+
+	clock_local(t_us, c->doors->settings->timezone, &p);
+	if (str_eq(c->lang, "fr"))
+		return pool_fmt(c->pool, "%d%s %s %d", p.day, p.day == 1 ? "er" : "", MONTHS_FR[p.month - 1], p.year);
+	return pool_fmt(c->pool, "%d %s %d", p.day, MONTHS_EN[p.month - 1], p.year);
+}
+
 void answer_date(const struct door_call *c, struct view *v, const char *name, const char *iso_name, int64_t t_us)
 {
 	char iso[25];

@@ -46,6 +46,8 @@ void answer_frame(const struct doors *doors, struct view *v, const char *lang, c
 /* A view's date: NAME = "21 novembre 2026, 14:47", NAME_iso for <time>. */
 void answer_date(const struct door_call *c, struct view *v, const char *name, const char *iso_name, int64_t t_us);
 /* The words alone; out in the call's pool. */
+/* The day alone, as people write it. */
+const char *answer_day_text(const struct door_call *c, int64_t t_us);
 const char *answer_date_text(const struct door_call *c, int64_t t_us);
 /* "12,4 Mio"; in the call's pool. */
 const char *answer_size_text(const struct door_call *c, uint64_t bytes);

@@ -24,7 +24,7 @@
 #define RAW_RECIPIENTS_MAX 20000
 #define LIMIT_MAX 200
 
-static const char *const FIELDS[] = { "to", "cc", "bcc", "subject", "message", "password", "expires", "uploads", "remove", "version", NULL };
+static const char *const FIELDS[] = { "to", "cc", "bcc", "subject", "message", "password", "expires", "class", "uploads", "remove", "version", NULL };
 
 /* Several values of one field are kept as lines. */
 static const char *joined(struct pool *pool, const char *const *items, size_t count)
@@ -94,6 +94,8 @@ static enum pli_status change_from_form(struct door_call *c, const struct form *
 	if (st == PLI_OK)
 		st = form_one(form, "expires", &d->expires, err);
 	if (st == PLI_OK)
+		st = form_one(form, "class", &d->class_, err);
+	if (st == PLI_OK)
 		st = form_one(form, "version", &version, err);
 	if (st == PLI_OK && version)
 		st = number_read(version, "version", &d->version, err);
@@ -156,6 +158,8 @@ static enum pli_status change_from_json(struct door_call *c, struct draft_change
 		st = json_read_str(o, "password", &d->password, err);
 	if (st == PLI_OK)
 		st = json_read_str(o, "expires", &d->expires, err);
+	if (st == PLI_OK)
+		st = json_read_str(o, "class", &d->class_, err);
 	if (st == PLI_OK)
 		st = json_read_int(o, "version", 1, INT32_MAX, &version, err);
 	if (st == PLI_OK)

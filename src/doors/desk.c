@@ -71,7 +71,7 @@ const char *desk_fault(struct door_call *c, const struct err *err)
 
 const char *desk_state_class(const char *state)
 {
-	if (str_eq(state, "received") || str_eq(state, "opened"))
+	if (str_eq(state, "received") || str_eq(state, "opened") || str_eq(state, "accepted"))
 		return "good";
 	if (str_eq(state, "failed") || str_eq(state, "refused") || str_eq(state, "expired") || str_eq(state, "not_received"))
 		return "bad";

@@ -29,6 +29,7 @@ enum pli_status api_upload_delete(struct door_call *c, struct err *err);
 enum pli_status api_openapi(struct door_call *c, struct err *err);
 enum pli_status page_landing(struct door_call *c, struct err *err);
 enum pli_status page_open(struct door_call *c, struct err *err);
+enum pli_status page_refuse(struct door_call *c, struct err *err);
 enum pli_status page_renew(struct door_call *c, struct err *err);
 enum pli_status page_letter(struct door_call *c, struct err *err);
 enum pli_status page_file(struct door_call *c, struct err *err);

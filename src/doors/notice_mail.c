@@ -99,6 +99,14 @@ enum pli_status doors_notice_render(void *arg, struct pool *pool, const struct n
 	view_str(v, "link_text", view->link);
 	view_str(v, "host", doors->host);
 	view_bool(v, "has_password", view->has_password);
+	view_bool(v, "registered", view->registered);
+	view_bool(v, "reminder", view->registered && str_eq(view->kind, "reminder"));
+	view_bool(v, "hides_sender", view->hides_sender);
+	view_fmt(v, "days", "%u", view->days);
+	if (view->until_us)
+		view_str(v, "until", answer_day_text(&words, view->until_us - SECOND_US));
+	if (view->hides_sender)		/* not by the mail's sender either */
+		mail.from.name = doors->settings->host;
 	view_str(v, "expires", answer_date_text(&words, view->expires_us));
 	mail.subject = render(pool, &tpl_mail_notice_subject, v, words.locale);
 	mail.text = render(pool, &tpl_mail_notice_txt, v, words.locale);

@@ -106,7 +106,7 @@ static bool fault_of(struct asked *a, const struct err *err)
 
 static const char *tone_of(const char *state)
 {
-	static const char *const GOOD[] = { "received", "opened", "delivered", NULL };
+	static const char *const GOOD[] = { "received", "opened", "accepted", "delivered", NULL };
 	static const char *const BAD[] = { "failed", "refused", "expired", "not_received", "deleted", NULL };
 
 	for (unsigned i = 0; GOOD[i]; i++)

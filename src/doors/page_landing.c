@@ -17,12 +17,13 @@
 
 #include "answer.h"
 #include "door.h"
+#include "landing.h"
 
 #include "handlers.h"
 
 #define SESSION_HOURS 12
 
-static const char *say(struct door_call *c, const char *key, const char *arg)
+const char *landing_say(struct door_call *c, const char *key, const char *arg)
 {
 	AUTO_BUF out = { 0 };
 
@@ -38,20 +39,23 @@ static void add_fact(struct door_call *c, struct view *v, const char *key, const
 	view_str(item, "value", value);
 }
 
-static struct view *message_view(struct door_call *c, const struct delivery_landing *landing)
+struct view *landing_message(struct door_call *c, const struct delivery_landing *landing)
 {
 	struct view *v = view_new(c->pool);
 
 	view_str(v, "token", c->params[0]);
 	if (landing && landing->entity_name) {
-		add_fact(c, v, "fact.from", landing->entity_name);
+		if (*landing->entity_name)
+			add_fact(c, v, "fact.from", landing->entity_name);
+		if (landing->registered)
+			add_fact(c, v, "registered.kind", locale_text(c->locale, "registered.kind_value"));
 		add_fact(c, v, "fact.sent", answer_date_text(c, landing->sent_us));
 		add_fact(c, v, "fact.until", answer_date_text(c, landing->expires_us));
 	}
 	return v;
 }
 
-static void put_form_key(struct door_call *c, struct view *v)
+void landing_key_put(struct door_call *c, struct view *v)
 {
 	char key[65];
 
@@ -59,15 +63,15 @@ static void put_form_key(struct door_call *c, struct view *v)
 	view_str(v, "form_key", key);
 }
 
-/* Unknown, expired, replaced, locked: each a page that says what happened, when, and whom to ask. */
-static enum pli_status answer_shut(struct door_call *c, const struct delivery_landing *landing, enum pli_status st, struct err *err)
+enum pli_status landing_shut(struct door_call *c, const struct delivery_landing *landing, enum pli_status st, struct err *err)
 {
-	const char *sender = landing->entity_name ? landing->entity_name : "";
+	const char *sender = landing->hides_sender ? locale_text(c->locale, "registered.the_sender") :
+			     landing->entity_name ? landing->entity_name : "";
 	struct view *v;
 
 	if (st != PLI_ABSENT && st != PLI_GONE && st != PLI_LOCKED)
 		return st;
-	v = message_view(c, st == PLI_ABSENT ? NULL : landing);
+	v = landing_message(c, st == PLI_ABSENT ? NULL : landing);
 	if (st == PLI_ABSENT) {
 		view_str(v, "lead", locale_text(c->locale, "unknown.lead"));
 		view_str(v, "help", locale_text(c->locale, "unknown.help"));
@@ -77,19 +81,23 @@ static enum pli_status answer_shut(struct door_call *c, const struct delivery_la
 		view_str(v, "act", "renew");
 		view_str(v, "act_label", locale_text(c->locale, "locked.act"));
 		view_str(v, "act_consequence", locale_text(c->locale, "locked.consequence"));
-		put_form_key(c, v);
+		landing_key_put(c, v);
 		view_str(v, "lead", locale_text(c->locale, "locked.lead"));
-		view_str(v, "help", say(c, "locked.help", sender));
+		view_str(v, "help", landing_say(c, "locked.help", sender));
 		view_str(v, "heading", locale_text(c->locale, "locked.title"));
 		answer_page(c, 423, &tpl_pages_message_html, v, locale_text(c->locale, "locked.title"));
+	} else if (str_eq(err->type, "letter-refused") || str_eq(err->type, "letter-unclaimed")) {
+		landing_decided_put(c, v, landing, str_eq(err->type, "letter-refused"));
+		answer_page(c, 410, &tpl_pages_message_html, v,
+			    locale_text(c->locale, str_eq(err->type, "letter-refused") ? "registered.refused_title" : "registered.unclaimed_title"));
 	} else {
 		bool retired = str_eq(err->type, "link-replaced");
 		const char *heading = locale_text(c->locale, retired ? "retired.title" : "expired.title");
 
 		view_str(v, "heading", heading);
-		view_str(v, "lead", retired ? say(c, "retired.lead", sender)
-					    : say(c, "expired.lead", answer_date_text(c, landing->expires_us)));
-		view_str(v, "help", say(c, retired ? "retired.help" : "expired.help", sender));
+		view_str(v, "lead", retired ? landing_say(c, "retired.lead", sender)
+					    : landing_say(c, "expired.lead", answer_date_text(c, landing->expires_us)));
+		view_str(v, "help", landing_say(c, retired ? "retired.help" : "expired.help", sender));
 		answer_page(c, 410, &tpl_pages_message_html, v, heading);
 	}
 	return PLI_OK;
@@ -97,8 +105,11 @@ static enum pli_status answer_shut(struct door_call *c, const struct delivery_la
 
 static enum pli_status answer_landing(struct door_call *c, const struct delivery_landing *landing, int code, const char *fault)
 {
-	struct view *v = view_new(c->pool);
+	struct view *v;
 
+	if (landing->registered && !landing->decision)
+		return landing_registered(c, landing, code, fault);
+	v = view_new(c->pool);
 	view_str(v, "token", c->params[0]);
 	view_str(v, "entity_name", landing->entity_name);
 	view_str(v, "sender_name", landing->sender_name);
@@ -108,8 +119,8 @@ static enum pli_status answer_landing(struct door_call *c, const struct delivery
 	view_bool(v, "opened_before", landing->opened_before);
 	view_bool(v, "has_password", landing->has_password);
 	view_str(v, "fault", fault);
-	put_form_key(c, v);
-	answer_page(c, code, &tpl_pages_landing_html, v, say(c, "landing.title", landing->entity_name));
+	landing_key_put(c, v);
+	answer_page(c, code, &tpl_pages_landing_html, v, landing_say(c, "landing.title", landing->entity_name));
 	return PLI_OK;
 }
 
@@ -118,7 +129,7 @@ enum pli_status page_landing(struct door_call *c, struct err *err)
 	struct delivery_landing landing = { 0 };
 	enum pli_status st = delivery_landing(c->doors->office, c->pool, c->params[0], true, &landing, err);
 
-	return st == PLI_OK ? answer_landing(c, &landing, 200, NULL) : answer_shut(c, &landing, st, err);
+	return st == PLI_OK ? answer_landing(c, &landing, 200, NULL) : landing_shut(c, &landing, st, err);
 }
 
 /* Origin and Sec-Fetch are checked when sent, not demanded: text browsers send neither, and under our Referrer-Policy of no-referrer browsers send
@@ -139,31 +150,34 @@ static enum pli_status same_site(struct door_call *c, struct err *err)
 	return PLI_OK;
 }
 
-/* A browser that speaks of Sec-Fetch but not of a user: a script may have pressed the button.  It is asked once: some browsers
- * never speak of the user, and their readers get in too. */
-static bool wants_confirmation(struct door_call *c, const struct form *form)
+bool landing_wants_confirmation(struct door_call *c, const struct form *form)
 {
 	return http_field(&c->x->req, "sec-fetch-mode") && !http_field(&c->x->req, "sec-fetch-user") && !form_get(form, "confirmed");
 }
 
 static enum pli_status answer_confirm(struct door_call *c, const struct delivery_landing *landing)
 {
-	struct view *v = message_view(c, landing);
+	struct view *v = landing_message(c, landing);
 	const char *heading = locale_text(c->locale, "confirm.title");
 
 	view_str(v, "heading", heading);
 	view_str(v, "lead", locale_text(c->locale, "confirm.lead"));
 	view_str(v, "act", "open");
-	view_str(v, "act_label", locale_text(c->locale, "landing.open"));
-	view_str(v, "act_consequence", say(c, "landing.consequence", landing->sender_name));
+	if (landing->registered && !landing->decision) {
+		view_str(v, "act_label", locale_text(c->locale, "registered.accept"));
+		view_str(v, "act_consequence", locale_text(c->locale, "registered.accept_text"));
+	} else {
+		view_str(v, "act_label", locale_text(c->locale, "landing.open"));
+		view_str(v, "act_consequence", landing_say(c, "landing.consequence", landing->sender_name));
+	}
 	view_bool(v, "confirmed", true);
 	view_bool(v, "carry_password", landing->has_password);
-	put_form_key(c, v);
+	landing_key_put(c, v);
 	answer_page(c, 200, &tpl_pages_message_html, v, heading);
 	return PLI_OK;
 }
 
-static enum pli_status read_form(struct door_call *c, struct form *form, struct err *err)
+enum pli_status landing_form(struct door_call *c, struct form *form, struct err *err)
 {
 	static const char *const NAMES[] = { "form", "password", "confirmed", "lang", NULL };
 	enum pli_status st;
@@ -193,16 +207,16 @@ enum pli_status page_open(struct door_call *c, struct err *err)
 	struct err opening = { 0 };
 	struct form form;
 	char cookie[64];
-	enum pli_status st = read_form(c, &form, err);
+	enum pli_status st = landing_form(c, &form, err);
 
 	if (st != PLI_OK)
 		return st;
 	st = delivery_landing(c->doors->office, c->pool, c->params[0], false, &landing, err);
 	if (st != PLI_OK)
-		return answer_shut(c, &landing, st, err);
+		return landing_shut(c, &landing, st, err);
 	if (!delivery_form_check(c->doors->office, c->params[0], form_get(&form, "form"), clock_now_us()))
 		return answer_landing(c, &landing, 403, locale_text(c->locale, "landing.form_old"));
-	if (wants_confirmation(c, &form))
+	if (landing_wants_confirmation(c, &form))
 		return answer_confirm(c, &landing);
 	c->actor.method = landing.has_password ? "link+password" : "link";
 	st = delivery_open(c->doors->office, c->pool, c->params[0], form_get(&form, "password"), &c->actor, cookie, &opening);
@@ -215,14 +229,14 @@ enum pli_status page_open(struct door_call *c, struct err *err)
 	case PLI_DENIED:
 		st = delivery_landing(c->doors->office, c->pool, c->params[0], false, &landing, err);
 		if (st != PLI_OK)
-			return answer_shut(c, &landing, st, err);
-		return answer_landing(c, &landing, 403, say(c, "landing.wrong_password", pool_fmt(c->pool, "%u", landing.tries_left)));
+			return landing_shut(c, &landing, st, err);
+		return answer_landing(c, &landing, 403, landing_say(c, "landing.wrong_password", pool_fmt(c->pool, "%u", landing.tries_left)));
 	case PLI_BUSY:
 		http_header(&c->x->res, "Retry-After", "3");
 		return answer_landing(c, &landing, 503, locale_text(c->locale, "landing.busy"));
 	default:
 		*err = opening;
-		return answer_shut(c, &landing, st, err);
+		return landing_shut(c, &landing, st, err);
 	}
 }
 
@@ -233,7 +247,7 @@ enum pli_status page_renew(struct door_call *c, struct err *err)
 	struct view *v;
 	const char *heading;
 	bool too_many;
-	enum pli_status st = read_form(c, &form, err);
+	enum pli_status st = landing_form(c, &form, err);
 
 	if (st != PLI_OK)
 		return st;
@@ -243,17 +257,17 @@ enum pli_status page_renew(struct door_call *c, struct err *err)
 		return PLI_OK;
 	}
 	if (st != PLI_LOCKED)
-		return answer_shut(c, &landing, st, err);
+		return landing_shut(c, &landing, st, err);
 	if (!delivery_form_check(c->doors->office, c->params[0], form_get(&form, "form"), clock_now_us()))
-		return answer_shut(c, &landing, PLI_LOCKED, err);
+		return landing_shut(c, &landing, PLI_LOCKED, err);
 	st = delivery_renew(c->doors->office, c->pool, c->params[0], &c->actor, err);
 	if (st != PLI_OK && st != PLI_RATE)
 		return st;
 	too_many = st == PLI_RATE;
-	v = message_view(c, &landing);
+	v = landing_message(c, &landing);
 	heading = locale_text(c->locale, too_many ? "renewed.too_many" : "renewed.title");
 	view_str(v, "heading", heading);
-	view_str(v, "lead", too_many ? say(c, "renewed.too_many_lead", landing.entity_name) : locale_text(c->locale, "renewed.lead"));
+	view_str(v, "lead", too_many ? landing_say(c, "renewed.too_many_lead", landing.entity_name) : locale_text(c->locale, "renewed.lead"));
 	answer_page(c, too_many ? 429 : 200, &tpl_pages_message_html, v, heading);
 	return PLI_OK;
 }

@@ -93,6 +93,8 @@ void letter_page_fill(struct door_call *c, const struct delivery_view *dv, struc
 	view_bool(v, "bcc_me", str_eq(me->kind, "bcc"));
 	view_fmt(v, "number", "%llu", (unsigned long long)letter->number);
 	answer_date(c, v, "sent", "sent_iso", letter->created_us);
+	view_bool(v, "registered", str_eq(letter->class_, "registered"));
+	answer_date(c, v, "accepted", "accepted_iso", me->decided_us);
 	answer_date(c, v, "opened", "opened_iso", me->read_us);
 	answer_date(c, v, "expires", "expires_iso", letter->expires_us);
 	add_people(v, letter);

@@ -62,6 +62,8 @@ static const struct route ROUTES[] = {
 	  .help = "Landing page of a letter; changes nothing" },
 	{ .method = HTTP_POST, .pattern = "/l/{token}/open", .who = ROUTE_LINK, .types = ROUTE_FORM, .body_max = FORM_MAX,
 	  .handle = page_open, .help = "Open the letter: the act that counts" },
+	{ .method = HTTP_POST, .pattern = "/l/{token}/refuse", .who = ROUTE_LINK, .types = ROUTE_FORM, .body_max = FORM_MAX,
+	  .handle = page_refuse, .help = "Refuse a registered letter, for good" },
 	{ .method = HTTP_POST, .pattern = "/l/{token}/renew", .who = ROUTE_LINK, .types = ROUTE_FORM, .body_max = FORM_MAX,
 	  .handle = page_renew, .help = "A new link to the recipient's own address" },
 	{ .method = HTTP_GET, .pattern = "/l/{token}/letter", .who = ROUTE_LINK, .handle = page_letter,

@@ -37,6 +37,7 @@ MUST enum pli_status directory_entity_add(struct directory *d, const struct jour
 struct directory_entity {
 	struct uuid entity;
 	const char *name, *siren, *state;
+	const char *letter_class;	/* of letters whose sender says none: simple | registered | fr-lre */
 	int64_t created_us;
 	unsigned people;		/* active accounts; only from directory_entity_each */
 };

@@ -18,7 +18,7 @@
 
 #define NAME_MAX_BYTES 128
 
-static const char ENTITY_GET[] = "SELECT created, state, meta_kid, meta_key, sealed FROM entity WHERE entity = $1";
+static const char ENTITY_GET[] = "SELECT created, state, meta_kid, meta_key, sealed, class FROM entity WHERE entity = $1";
 static const char ENTITY_ALL[] = "SELECT entity FROM entity";
 static const char ENTITY_ADD[] = "INSERT INTO entity (entity, created, state, meta_kid, meta_key, sealed) "
 				 "VALUES ($1, $2, 'active', $3, $4, $5)";
@@ -40,6 +40,16 @@ const char *directory_shown(struct pool *pool, const char *entity_name, const ch
 	return pool_strn(pool, json.p, json.n);
 }
 
+const char *directory_letter_class(const char *word)
+{
+	static const char *const CLASSES[] = { "simple", "registered", "fr-lre" };
+
+	for (size_t i = 0; word && i < sizeof(CLASSES) / sizeof(*CLASSES); i++)
+		if (str_eq(CLASSES[i], word))
+			return CLASSES[i];
+	return CLASSES[0];
+}
+
 /* ---- the cache ---- */
 
 static unsigned known_bucket(const struct uuid *entity)
@@ -59,7 +69,7 @@ static struct directory_known *known_find(struct directory *d, const struct uuid
 /* Columns of ENTITY_GET, copied out. */
 struct entity_row {
 	int64_t created_us;
-	const char *state, *meta_kid;
+	const char *state, *meta_kid, *letter_class;
 	const void *meta_key, *sealed;
 	size_t meta_key_n, sealed_n;
 };
@@ -82,6 +92,7 @@ static enum pli_status row_read(struct directory *d, struct pool *pool, const st
 		row->meta_key = pool_dup(pool, p, row->meta_key_n);
 		p = db_blob(&rows, 4, &row->sealed_n);
 		row->sealed = pool_dup(pool, p, row->sealed_n);
+		row->letter_class = directory_letter_class(db_text(&rows, 5));
 	} else if (st == PLI_ABSENT) {
 		err_set(err, st, "There is no such entity.");
 	}
@@ -168,6 +179,7 @@ enum pli_status directory_known_get(struct directory *d, const struct uuid *enti
 		k->name = mem_str(texts[0]);
 		k->siren = mem_str(texts[1]);
 		k->state = str_eq(row.state, "active") ? "active" : "disabled";
+		k->letter_class = row.letter_class;
 		k->created_us = row.created_us;
 		*known_r = known_remember(d, k);
 	}
@@ -377,7 +389,7 @@ enum pli_status directory_entity_get(struct directory *d, struct pool *pool, con
 	if (st == PLI_OK)
 		*entity_r = (struct directory_entity){
 			.entity = *entity, .name = pool_str(pool, known->name), .siren = pool_str(pool, known->siren),
-			.state = pool_str(pool, known->state), .created_us = known->created_us,
+			.state = pool_str(pool, known->state), .letter_class = known->letter_class, .created_us = known->created_us,
 		};
 	return st;
 }

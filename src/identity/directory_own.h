@@ -22,6 +22,7 @@ struct directory_known {
 	uint8_t meta_key[32];
 	char *name, *siren;
 	const char *_Atomic state;	/* "active" | "disabled": literals */
+	const char *_Atomic letter_class;	/* of letters whose sender says none; a literal */
 	int64_t created_us;
 };
 struct directory_kek {
@@ -58,6 +59,8 @@ struct directory {
 	uint64_t generation;		/* grows when bearers are dropped: what was read before is not cached after */
 };
 
+/* The literal of that name; "simple" for any other word and for NULL. */
+const char *directory_letter_class(const char *word);
 /* Reads every entity into the cache.  Done at start, so that who holds a reader of the database never needs a second one to
  * open what he reads: with all readers out, that would be waiting for each other. */
 MUST enum pli_status directory_known_all(struct directory *d, struct err *err);

@@ -270,7 +270,7 @@ static void principal_of(struct pool *pool, const struct directory_bearer *b, st
 	*principal_r = (struct principal){
 		.entity = b->known->entity, .account = b->account, .role = b->role, .instance_admin = b->instance_admin,
 		.name = pool_str(pool, b->name), .email = pool_str(pool, b->email), .entity_name = b->known->name,
-		.siren = b->known->siren, .method = "api-token", .level = TOKEN_LEVEL, .meta_key = b->known->meta_key,
+		.siren = b->known->siren, .letter_class = b->known->letter_class, .method = "api-token", .level = TOKEN_LEVEL, .meta_key = b->known->meta_key,
 	};
 }
 

@@ -21,6 +21,7 @@ struct principal {
 	bool instance_admin;
 	const char *name, *email;		/* in the request's pool */
 	const char *entity_name, *siren;	/* siren "" if none */
+	const char *letter_class;		/* of letters whose sender says none: simple | registered | fr-lre */
 	const char *method;			/* api-token | password | password+totp | cli */
 	int level;				/* of the sign-in, 0..4 */
 	const uint8_t *meta_key;		/* of the entity; in the identity's cache */

@@ -149,7 +149,8 @@ enum pli_status session_find(struct directory *d, struct pool *pool, const char 
 	session_r->principal = (struct principal){
 		.entity = f.account.entity, .account = f.account.account, .role = f.account.role,
 		.instance_admin = f.account.instance_admin, .name = f.account.name, .email = f.account.email,
-		.entity_name = known->name, .siren = known->siren, .meta_key = known->meta_key,
+		.entity_name = known->name, .siren = known->siren,
+		.letter_class = known->letter_class, .meta_key = known->meta_key,
 		.method = session_r->strong ? "password+totp" : "password", .level = session_r->strong ? 3 : 2,
 	};
 	form_key_make(d, session_r);

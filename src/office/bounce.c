@@ -26,12 +26,15 @@
 static const char NOTICE_FIND[] = "SELECT e.entity FROM entity e JOIN notice x ON x.entity = e.entity AND x.notice = $1";
 static const char NOTICE_GET[] =
 	"SELECT x.letter, x.n, x.kind, x.send, x.due, r.recipient, r.state, "
-	"(SELECT COUNT(*) FROM notice y WHERE y.entity = x.entity AND y.letter = x.letter AND y.n = x.n AND y.send > x.send) "
+	"(SELECT COUNT(*) FROM notice y WHERE y.entity = x.entity AND y.letter = x.letter AND y.n = x.n AND y.send > x.send), l.class "
 	"FROM notice x JOIN recipient r ON r.entity = x.entity AND r.letter = x.letter AND r.n = x.n "
+	"JOIN letter l ON l.entity = x.entity AND l.letter = x.letter "
 	"WHERE x.entity = $1 AND x.notice = $2";
 static const char BOUNCES_GET[] = "SELECT failed, digest FROM bounce WHERE entity = $1 AND notice = $2";
 static const char BOUNCE_ADD[] = "INSERT INTO bounce (entity, notice, digest, failed, created) VALUES ($1, $2, $3, $4, $5)";
-static const char RECIPIENT_FAILED[] = "UPDATE recipient SET state = 'failed' WHERE entity = $1 AND letter = $2 AND n = $3";
+/* Of a registered letter, too, no window runs for a notice that did not arrive. */
+static const char RECIPIENT_FAILED[] =
+	"UPDATE recipient SET state = 'failed', window_end = NULL, remind = NULL WHERE entity = $1 AND letter = $2 AND n = $3";
 static const char RECIPIENT_REPLY[] =
 	"UPDATE recipient SET reply = $1, peer = $2, tls = '' WHERE entity = $3 AND letter = $4 AND n = $5";
 static const char LETTER_FAILED[] = "UPDATE letter SET state = 'failed' WHERE entity = $1 AND letter = $2 AND state = 'sent'";
@@ -80,7 +83,7 @@ struct record {
 struct standing {
 	struct uuid letter, recipient;
 	unsigned n, send;
-	bool first, settled, newest;
+	bool first, settled, newest, registered;
 	const char *state;
 };
 
@@ -101,6 +104,7 @@ static enum pli_status standing_get(struct record *r, struct db_tx *tx, struct s
 	s->settled = db_is_null(&rows, 4);
 	s->state = pool_str(tx->pool, db_text(&rows, 6));
 	s->newest = db_int(&rows, 7) == 0;
+	s->registered = str_eq(db_text(&rows, 8), "registered");
 	return PLI_OK;
 }
 
@@ -126,6 +130,7 @@ static enum pli_status entered_before(struct record *r, struct db_tx *tx, bool *
 
 static enum pli_status entry_add(struct record *r, struct db_tx *tx, const struct standing *s, struct err *err)
 {
+	const char *failed = s->registered ? "lre.notice.failed" : "notice.failed";
 	AUTO_BUF d = { 0 };
 	struct jsonw w;
 
@@ -140,7 +145,7 @@ static enum pli_status entry_add(struct record *r, struct db_tx *tx, const struc
 	jsonw_str(&w, "via", "report");
 	jsonw_object_end(&w);
 	return journal_add(r->office->parts.journal, tx,
-			   &(struct journal_event){ .ev = r->bounce->failed ? "notice.failed" : "notice.delayed", .actor = &SYSTEM,
+			   &(struct journal_event){ .ev = r->bounce->failed ? failed : "notice.delayed", .actor = &SYSTEM,
 						    .entity = &r->entity, .letter = &s->letter, .recipient = &s->recipient, .d_json = d.p },
 			   err);
 }

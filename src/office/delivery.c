@@ -12,6 +12,7 @@
 
 #include "directory.h"
 
+#include "decision.h"
 #include "delivery_own.h"
 #include "office_own.h"
 
@@ -85,17 +86,26 @@ enum pli_status delivery_place(struct office *office, struct db_conn *conn, stru
 		st = recipient_get(conn, pool, place_r, err);
 	if (st == PLI_OK)
 		st = letter_load(office, conn, pool, &place_r->entity, &place_r->letter_id, &place_r->letter, &place_r->keys, err);
+	if (st == PLI_OK && !delivery_place_who(place_r))
+		st = err_set(err, PLI_IO, "A link leads to a recipient that its letter has not.");
 	return st;
 }
 
-bool delivery_place_hidden(const struct delivery_place *place)
+const struct letter_recipient *delivery_place_who(const struct delivery_place *place)
 {
 	const struct letter *l = place->letter;
 
 	for (unsigned i = 0; i < l->recipient_count; i++)
 		if (l->recipients[i].n == place->n)
-			return str_eq(l->recipients[i].kind, "bcc");
-	return true;
+			return &l->recipients[i];
+	return NULL;
+}
+
+bool delivery_place_hidden(const struct delivery_place *place)
+{
+	const struct letter_recipient *who = delivery_place_who(place);
+
+	return !who || str_eq(who->kind, "bcc");
 }
 
 enum pli_status delivery_place_read(struct office *office, struct pool *pool, const char *token,
@@ -110,12 +120,15 @@ enum pli_status delivery_place_read(struct office *office, struct pool *pool, co
 	return st;
 }
 
-enum pli_status delivery_place_open(const struct delivery_place *place, int64_t now_us, struct err *err)
+enum pli_status delivery_place_open(struct office *office, const struct delivery_place *place, struct err *err)
 {
 	const struct letter *l = place->letter;
+	int64_t now_us = clock_now_us(), deadline_us = deadline_now_us(office);
 
 	if (place->retired)
 		return err_field(err, PLI_GONE, "link-replaced", "", "A newer link was sent to the recipient.");
+	if (decision_open(l, delivery_place_who(place), deadline_us, err) != PLI_OK)
+		return PLI_GONE;
 	if (now_us > l->expires_us || str_eq(l->state, "expired") || str_eq(l->state, "deleted"))
 		return err_field(err, PLI_GONE, "letter-expired", "", "The letter is no longer available.");
 	if (place->locked)
@@ -141,23 +154,30 @@ enum pli_status delivery_landing(struct office *office, struct pool *pool, const
 	struct delivery_place place;
 	int64_t now_us = clock_now_us();
 	struct err lost = { 0 };
+	const struct letter_recipient *who;
 	enum pli_status st = delivery_place_read(office, pool, token, &place, err);
 
 	if (st != PLI_OK)
 		return st;
+	who = delivery_place_who(&place);
 	*landing_r = (struct delivery_landing){
 		.sender_name = place.letter->sender_name, .sender_email = place.letter->sender_email,
 		.entity_name = place.letter->entity_name, .sent_us = place.letter->created_us,
 		.expires_us = place.letter->expires_us, .has_password = !str_eq(place.letter->password, "none"),
 		.opened_before = str_eq(place.state, "opened"),
 		.tries_left = place.tries < DELIVERY_TRIES_MAX ? DELIVERY_TRIES_MAX - place.tries : 0,
-		.lang = office->parts.settings->lang,
+		.lang = office->parts.settings->lang, .registered = decision_wanted(place.letter),
+		.hides_sender = letter_hides_sender(place.letter, who), .decision = who->decision, .until_us = who->window_us,
+		.decided_us = who->decided_us, .number = place.letter->number,
+		.days = deadline_days(office->parts.settings, place.letter->profile),
 	};
+	if (landing_r->hides_sender)
+		landing_r->sender_name = landing_r->sender_email = landing_r->entity_name = "";
 	/* A visit that cannot be counted (full disk) must not keep the page from a person. */
 	if (count_visit && office_room(office, OFFICE_RESERVE_READ, &lost) == PLI_OK &&
 	    db_write(office->parts.db, visit_fn, &(struct visit){ &place, now_us / HOUR_US }, &lost) != PLI_OK)
 		lost.status = PLI_OK;
-	return delivery_place_open(&place, now_us, err);
+	return delivery_place_open(office, &place, err);
 }
 
 static void form_mac(struct office *office, const char *token, int64_t hour, char out[65])

@@ -24,6 +24,13 @@ struct delivery_landing {
 	bool opened_before;
 	unsigned tries_left;
 	const char *lang;	/* the instance's language */
+	/* Of a registered letter: it is accepted or refused until until_us (the first moment too late; 0: not known yet); decided: at
+	 * decided_us it was (NULL: it is still to be).  hides_sender: who sent it is not told before; the names above are "" then. */
+	bool registered, hides_sender;
+	const char *decision;	/* accepted | refused | unclaimed */
+	int64_t until_us, decided_us;
+	unsigned days;		/* of the window */
+	uint64_t number;
 };
 /* Counts the visit (at most one entry per link and hour, later) without changing any state.
  * PLI_ABSENT unknown token · PLI_GONE expired or replaced link · PLI_LOCKED after ten wrong passwords (landing_r is filled for GONE and LOCKED too). */
@@ -37,6 +44,13 @@ bool delivery_form_check(struct office *office, const char *token, const char *v
  * PLI_DENIED wrong password (tries left in text), PLI_LOCKED, PLI_BUSY (Argon2 queue full), PLI_FULL (reading reserve gone). */
 MUST enum pli_status delivery_open(struct office *office, struct pool *pool, const char *token, const char *password,
 				   const struct journal_actor *actor, char cookie_r[64], struct err *err);
+/* Of a registered letter the first opening is its acceptance: `lre.accepted` before `handover`.  PLI_GONE, types letter-refused and
+ * letter-unclaimed, when it is refused or its time is over.
+ *
+ * The other act: `lre.refused`, for good; no password is asked, for refusing shows nothing.  PLI_OK also when it was refused before,
+ * PLI_CONFLICT type "letter-accepted" when it was accepted, or is not registered. */
+MUST enum pli_status delivery_refuse(struct office *office, struct pool *pool, const char *token, const struct journal_actor *actor,
+				     struct err *err);
 /* The suffix of the cookie's name for a token: 8 hex digits. */
 void delivery_cookie_suffix(const char *token, char out[9]);
 

@@ -16,6 +16,7 @@
 
 #include "directory.h"
 
+#include "decision.h"
 #include "delivery_own.h"
 #include "office_own.h"
 #include "statistics.h"
@@ -31,6 +32,7 @@ static const char FIRST_READ[] =
 	"AND state <> 'opened'";
 static const char READ_AT[] = "UPDATE recipient SET read_at = $1 WHERE entity = $2 AND letter = $3 AND n = $4";
 static const char TRIES_CLEAR[] = "UPDATE recipient SET tries = 0, locked = NULL WHERE entity = $1 AND letter = $2 AND n = $3";
+static const char DECISION_GET[] = "SELECT decision FROM recipient WHERE entity = $1 AND letter = $2 AND n = $3";
 static const char LETTER_OPENED[] = "UPDATE letter SET opened = opened + 1 WHERE entity = $1 AND letter = $2";
 static const char LETTER_COUNTS[] = "SELECT recipients, opened FROM letter WHERE entity = $1 AND letter = $2";
 static const char LETTER_STATE[] = "UPDATE letter SET state = $1 WHERE entity = $2 AND letter = $3";
@@ -43,6 +45,7 @@ struct opening {
 	const struct journal_actor *actor;
 	const uint8_t *meta_key;
 	uint8_t session[32];
+	int64_t at_us;			/* of the act, before the password was looked at */
 	int64_t changed;
 };
 
@@ -174,6 +177,30 @@ static enum pli_status document_read(struct opening *o, struct db_tx *tx, struct
 			   err);
 }
 
+/* Of a registered letter the first opening is its acceptance; nobody else may have decided meanwhile. */
+static enum pli_status accept_first(struct opening *o, struct db_tx *tx, struct err *err)
+{
+	const struct delivery_place *p = o->place;
+	const struct decision d = { .office = o->office, .actor = o->actor, .letter = p->letter, .who = delivery_place_who(p), .at_us = o->at_us };
+	struct letter_recipient now = *d.who;
+	AUTO_ROWS rows = { 0 };
+	bool mine;
+	enum pli_status st;
+
+	if (!decision_wanted(p->letter))
+		return PLI_OK;
+	st = decision_accept(tx, &d, &mine, err);
+	if (st != PLI_OK || mine)
+		return st;
+	st = db_query(tx->conn, &rows, err, DECISION_GET, "uui", &p->entity, &p->letter_id, (int64_t)p->n);
+	if (st == PLI_OK)
+		st = db_next(&rows, err);
+	if (st != PLI_OK)
+		return st;
+	now.decision = pool_str(tx->pool, db_text(&rows, 0));
+	return decision_open(p->letter, &now, o->at_us, err);
+}
+
 static enum pli_status open_fn(struct db_tx *tx, void *arg, struct err *err)
 {
 	struct opening *o = arg;
@@ -182,8 +209,10 @@ static enum pli_status open_fn(struct db_tx *tx, void *arg, struct err *err)
 	struct journal_event ev = { .ev = "handover", .actor = o->actor, .entity = &p->entity, .letter = &p->letter_id,
 				    .recipient = &p->recipient, .owner = &p->letter->account,
 				    .hidden = delivery_place_hidden(p) };
-	enum pli_status st = db_run(tx->conn, &o->changed, err, FIRST_READ, "uui", &p->entity, &p->letter_id, (int64_t)p->n);
+	enum pli_status st = accept_first(o, tx, err);
 
+	if (st == PLI_OK)
+		st = db_run(tx->conn, &o->changed, err, FIRST_READ, "uui", &p->entity, &p->letter_id, (int64_t)p->n);
 	if (st != PLI_OK)
 		return st;
 	if (o->changed) {
@@ -208,12 +237,12 @@ enum pli_status delivery_open(struct office *office, struct pool *pool, const ch
 			      const struct journal_actor *actor, char cookie_r[64], struct err *err)
 {
 	struct delivery_place place;
-	struct opening o = { .office = office, .place = &place, .actor = actor };
+	struct opening o = { .office = office, .place = &place, .actor = actor, .at_us = deadline_now_us(office) };
 	uint8_t value[32];
 	enum pli_status st = delivery_place_read(office, pool, token, &place, err);
 
 	if (st == PLI_OK)
-		st = delivery_place_open(&place, clock_now_us(), err);
+		st = delivery_place_open(office, &place, err);
 	if (st == PLI_OK)
 		st = office_room(office, OFFICE_RESERVE_READ, err);
 	if (st == PLI_OK)

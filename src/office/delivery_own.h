@@ -29,6 +29,8 @@ struct delivery_place {
 	int64_t renewal_day;
 	uint8_t token_hash[32];
 };
+/* Himself, among the letter's recipients. */
+const struct letter_recipient *delivery_place_who(const struct delivery_place *place);
 /* The recipient is a hidden copy. */
 bool delivery_place_hidden(const struct delivery_place *place);
 /* Loads all of it on conn.  PLI_ABSENT for what is no link. */
@@ -37,7 +39,7 @@ MUST enum pli_status delivery_place(struct office *office, struct db_conn *conn,
 /* The same on a reader of its own. */
 MUST enum pli_status delivery_place_read(struct office *office, struct pool *pool, const char *token,
 					 struct delivery_place *place_r, struct err *err);
-/* PLI_GONE (type link-replaced or letter-expired), PLI_LOCKED, or PLI_OK. */
-MUST enum pli_status delivery_place_open(const struct delivery_place *place, int64_t now_us, struct err *err);
+/* PLI_GONE (type link-replaced, letter-expired, letter-refused or letter-unclaimed), PLI_LOCKED, or PLI_OK. */
+MUST enum pli_status delivery_place_open(struct office *office, const struct delivery_place *place, struct err *err);
 
 #endif

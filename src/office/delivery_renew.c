@@ -100,7 +100,7 @@ enum pli_status delivery_renew(struct office *office, struct pool *pool, const c
 	enum pli_status st = delivery_place_read(office, pool, token, &place, err);
 
 	if (st == PLI_OK)
-		st = delivery_place_open(&place, clock_now_us(), err);
+		st = delivery_place_open(office, &place, err);
 	if (st == PLI_OK)
 		return err_set(err, PLI_CONFLICT, "The link is not locked.");
 	if (st != PLI_LOCKED)

@@ -80,7 +80,7 @@ enum pli_status delivery_view(struct office *office, struct pool *pool, const ch
 	if (st == PLI_OK)
 		st = delivery_place(office, conn, pool, token, &place, err);
 	if (st == PLI_OK)
-		st = delivery_place_open(&place, clock_now_us(), err);
+		st = delivery_place_open(office, &place, err);
 	if (st == PLI_OK)
 		st = session_check(conn, &place, view_r->session, err);
 	db_reader_give(office->parts.db, conn);

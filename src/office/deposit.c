@@ -272,6 +272,7 @@ static void texts_prepare(struct deposit_work *w)
 	jsonw_str(&j, "class", l->class_);
 	jsonw_time(&j, "expires", l->expires_us);
 	jsonw_str(&j, "mode", l->mode);
+	jsonw_str(&j, "profile", l->profile);
 	jsonw_str(&j, "pw", l->password);
 	jsonw_int(&j, "to", w->book.of_kind[ADDRESS_TO]);
 	jsonw_object_end(&j);

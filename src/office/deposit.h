@@ -44,6 +44,9 @@ struct deposit {
 	const char *const *to, *const *cc, *const *bcc;	/* raw fields, each may hold several addresses; NULL-terminated arrays or NULL */
 	const char *subject, *message, *password;	/* password NULL or "" = none; message NULL = empty */
 	const char *expires;				/* text as given (date or RFC 3339) or NULL */
+	/* simple | registered | fr-lre (registered with that profile); NULL or "": the entity's.  profile: fr-lre | none, or NULL; only with a
+	 * registered class. */
+	const char *class_, *profile;
 	const struct deposit_part *parts;
 	unsigned part_count;
 	const char *const *uploads;			/* ids of finished tus uploads, after the parts; NULL-terminated or NULL */

@@ -97,11 +97,46 @@ static enum pli_status password(struct deposit_work *w, struct err *err)
 	return PLI_OK;
 }
 
+static bool is_registered(const struct deposit_work *w)
+{
+	return str_eq(w->letter.class_, "registered");
+}
+
+/* The class given, else the entity's; a class that is a profile's name is a registered letter of that profile. */
+static enum pli_status class_(struct deposit_work *w, struct err *err)
+{
+	static const char *const CLASSES[] = { "simple", "registered", "fr-lre", NULL };
+	const char *word = w->deposit->class_ && *w->deposit->class_ ? w->deposit->class_ :
+			   w->who->letter_class ? w->who->letter_class : "simple";
+	const char *profile = w->deposit->profile && *w->deposit->profile ? w->deposit->profile : NULL;
+	const char *near = str_nearest(word, CLASSES);
+
+	if (!str_eq(word, "simple") && !str_eq(word, "registered") && !str_eq(word, "fr-lre")) {
+		err_field(err, PLI_INVALID, "bad-class", "class", "The class of a letter is simple or registered.");
+		return near ? err_hint(err, "Did you mean \"%s\"?", near) : PLI_INVALID;
+	}
+	if (profile && !str_eq(profile, "fr-lre") && !str_eq(profile, "none"))
+		return err_field(err, PLI_INVALID, "bad-profile", "profile", "The profile of a registered letter is fr-lre, or none.");
+	w->letter.class_ = str_eq(word, "simple") ? "simple" : "registered";
+	w->letter.profile = str_eq(word, "fr-lre") ? "fr-lre" : NULL;
+	if (profile && str_eq(profile, "none"))
+		w->letter.profile = NULL;
+	else if (profile && !is_registered(w))
+		return err_field(err, PLI_INVALID, "bad-profile", "profile", "Only a registered letter has a profile.");
+	else if (profile)
+		w->letter.profile = "fr-lre";
+	return PLI_OK;
+}
+
 static enum pli_status expires(struct deposit_work *w, struct err *err)
 {
+	const struct settings *settings = w->office->parts.settings;
 	const char *given = w->deposit->expires;
+	unsigned days = settings->content_days;
 
-	w->letter.expires_us = w->now_us + (int64_t)w->office->parts.settings->content_days * DAY_US;
+	if (is_registered(w) && days < settings->registered_keep_days)
+		days = settings->registered_keep_days;
+	w->letter.expires_us = w->now_us + (int64_t)days * DAY_US;
 	if (!given || !*given)
 		return PLI_OK;
 	w->expires_given = true;
@@ -121,6 +156,12 @@ enum pli_status deposit_expiry(struct deposit_work *w, struct err *err)
 		return PLI_OK;
 	if (w->letter.expires_us <= w->now_us)
 		return err_field(err, PLI_INVALID, "expires-past", "expires", "The expiry lies in the past.");
+	if (is_registered(w) && w->letter.expires_us < w->now_us + (int64_t)settings->registered_keep_days * DAY_US) {
+		err_field(err, PLI_INVALID, "expires-early", "expires", "A registered letter is kept longer than that.");
+		return err_hint(err, "Its content is kept for at least %u days; leave the date out for exactly that.", settings->registered_keep_days);
+	}
+	if (is_registered(w) && last_us < w->now_us + (int64_t)settings->registered_keep_days * DAY_US)
+		last_us = w->now_us + (int64_t)settings->registered_keep_days * DAY_US;
 	if (w->letter.expires_us > last_us) {
 		err_field(err, PLI_INVALID, "expires-late", "expires", "The expiry lies too far ahead.");
 		return err_hint(err, "Letters are kept at most %u days here.", settings->evidence_days);
@@ -217,6 +258,9 @@ void deposit_content(const struct deposit_work *w, struct buf *out)
 		buf_u64(out, p->size);
 		buf_add(out, p->sha256, 32);
 	}
+	/* What a simple letter's key was made from stays as it was. */
+	if (is_registered(w))
+		buf_blob(out, l->profile ? l->profile : l->class_, strlen(l->profile ? l->profile : l->class_));
 	buf_u32(out, w->upload_count);
 	buf_add(out, w->uploads, w->upload_count * sizeof(struct uuid));
 }
@@ -231,7 +275,6 @@ enum pli_status deposit_envelope(struct deposit_work *w, struct err *err)
 	l->account = who->account;
 	l->state = "created";
 	l->mode = "link";
-	l->class_ = "simple";
 	l->sender_name = who->name;
 	l->sender_email = who->email;
 	l->sender_method = w->actor->method;
@@ -243,7 +286,9 @@ enum pli_status deposit_envelope(struct deposit_work *w, struct err *err)
 		l->letter = w->deposit->draft->draft;
 		l->created_us = w->deposit->draft->created_us;
 	}
-	st = recipients(w, err);
+	st = class_(w, err);
+	if (st == PLI_OK)
+		st = recipients(w, err);
 	if (st == PLI_OK)
 		st = subject(w, err);
 	if (st == PLI_OK)

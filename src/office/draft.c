@@ -20,7 +20,7 @@
 #define LIMIT_DEFAULT 50
 #define LIMIT_MAX 200
 
-static const char DRAFT_GET[] = "SELECT created, changed, expires, noted, version, kid, letter_key, sealed, content FROM draft "
+static const char DRAFT_GET[] = "SELECT created, changed, expires, noted, version, kid, letter_key, sealed, content, class FROM draft "
 				"WHERE entity = $1 AND draft = $2 AND account = $3";
 /* The time of the last change is order and cursor; ids part those of one moment. */
 static const char DRAFTS_OF[] =
@@ -70,6 +70,7 @@ static enum pli_status row_read(struct db_conn *conn, struct loading *l, struct 
 	l->wrapped = pool_dup(l->pool, p, l->wrapped_n);
 	p = db_blob(&rows, 8, &l->content_n);
 	l->content = pool_dup(l->pool, p, l->content_n);
+	d->class_ = pool_str(l->pool, db_is_null(&rows, 9) ? "" : db_text(&rows, 9));
 	p = db_blob(&rows, 7, &n);
 	st = meta_open_texts(l->pool, l->who->meta_key, DRAFT_PLACE(&d->entity, &d->draft), p, n, texts, DRAFT_TEXTS, err);
 	if (st != PLI_OK)
@@ -262,6 +263,7 @@ void draft_json(const struct draft *d, struct buf *out)
 	jsonw_str(&w, "subject", d->subject);
 	jsonw_str(&w, "message", d->message);
 	jsonw_str(&w, "expires", *d->expires ? d->expires : NULL);
+	jsonw_str(&w, "class", *d->class_ ? d->class_ : NULL);
 	jsonw_bool(&w, "has_password", *d->password != '\0');
 	letter_parts_json(&as, &w);
 	jsonw_object(&w, "links");

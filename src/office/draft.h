@@ -26,6 +26,7 @@ struct draft {
 	uint64_t version;
 	const char *to, *cc, *bcc;		/* as typed; one line for each value given */
 	const char *subject, *message, *password, *expires;	/* as typed; "" = nothing */
+	const char *class_;			/* as in struct deposit; "": the entity's */
 	struct letter_part *parts;
 	unsigned part_count;
 	uint8_t letter_key[32];			/* wiped with the pool */
@@ -34,7 +35,7 @@ struct draft {
 /* What a save changes; NULL leaves a field as it is, "" empties it.  Fields are bounded (PLI_INVALID "draft-too-long", for message PLI_LIMIT)
  * and valid UTF-8 (PLI_INPUT), otherwise free. */
 struct draft_change {
-	const char *to, *cc, *bcc, *subject, *message, *password, *expires;
+	const char *to, *cc, *bcc, *subject, *message, *password, *expires, *class_;
 	const struct deposit_part *parts;	/* staged files to add */
 	unsigned part_count;
 	const char *const *uploads;		/* ids of finished uploads to add, after the parts; NULL-terminated or NULL */

@@ -33,14 +33,15 @@
 #define NOTE_EVERY_US (60 * SECOND_US)
 #define ADDRESSES_MAX (256 * 1024)
 #define LINE_MAX 4096
+#define CLASS_MAX 32
 #define SWEPT_AT_ONCE 100
 
 static const char DRAFT_ADD[] =
-	"INSERT INTO draft (entity, draft, account, created, changed, expires, noted, version, kid, letter_key, sealed, content) "
-	"VALUES ($1, $2, $3, $4, $4, $5, 0, 1, $6, $7, $8, $9)";
+	"INSERT INTO draft (entity, draft, account, created, changed, expires, noted, version, kid, letter_key, sealed, content, class) "
+	"VALUES ($1, $2, $3, $4, $4, $5, 0, 1, $6, $7, $8, $9, $10)";
 static const char DRAFT_SET[] =
 	"UPDATE draft SET changed = $1, expires = $2, noted = $3, version = version + 1, kid = $4, letter_key = $5, sealed = $6, "
-	"content = $7 WHERE entity = $8 AND draft = $9 AND version = $10";
+	"content = $7, class = $8 WHERE entity = $9 AND draft = $10 AND version = $11";
 static const char DRAFT_END[] = "DELETE FROM draft WHERE entity = $1 AND draft = $2 AND version = $3";
 static const char PARTS_END[] = "DELETE FROM part WHERE entity = $1 AND letter = $2";
 static const char PART_ADD[] = "INSERT INTO part (entity, letter, n, object, size, sha256, crc32, sealed) "
@@ -96,7 +97,7 @@ static enum pli_status field_take(struct saving *s, const char *name, const char
 
 static enum pli_status fields_take(struct saving *s, struct err *err)
 {
-	static const struct draft EMPTY = { .to = "", .cc = "", .bcc = "", .subject = "", .message = "", .password = "", .expires = "" };
+	static const struct draft EMPTY = { .to = "", .cc = "", .bcc = "", .subject = "", .message = "", .password = "", .expires = "", .class_ = "" };
 	const struct draft_change *c = s->change;
 	const struct draft *old = s->old ? s->old : &EMPTY;
 	struct draft *d = &s->now;
@@ -114,13 +115,16 @@ static enum pli_status fields_take(struct saving *s, struct err *err)
 		st = field_take(s, "password", c->password, old->password, LINE_MAX, &d->password, err);
 	if (st == PLI_OK)
 		st = field_take(s, "expires", c->expires, old->expires, LINE_MAX, &d->expires, err);
+	if (st == PLI_OK)
+		st = field_take(s, "class", c->class_, old->class_, CLASS_MAX, &d->class_, err);
 	return st;
 }
 
 static bool fields_same(const struct draft *a, const struct draft *b)
 {
 	return str_eq(a->to, b->to) && str_eq(a->cc, b->cc) && str_eq(a->bcc, b->bcc) && str_eq(a->subject, b->subject) &&
-	       str_eq(a->message, b->message) && str_eq(a->password, b->password) && str_eq(a->expires, b->expires);
+	       str_eq(a->message, b->message) && str_eq(a->password, b->password) && str_eq(a->expires, b->expires) &&
+	       str_eq(a->class_, b->class_);
 }
 
 /* ---- files ---- */
@@ -279,10 +283,10 @@ static enum pli_status row_write(struct db_tx *tx, struct saving *s, struct err 
 	enum pli_status st;
 
 	if (!s->old)
-		return db_run(tx->conn, NULL, err, DRAFT_ADD, "uuuiitbbb", &d->entity, &d->draft, &d->account, s->now_us, d->expires_us,
-			      s->kid, s->wrapped.p, s->wrapped.n, s->sealed.p, s->sealed.n, s->content.p, s->content.n);
-	st = db_run(tx->conn, &changed, err, DRAFT_SET, "iiitbbbuui", s->now_us, d->expires_us, s->note ? s->now_us : d->noted_us, s->kid,
-		    s->wrapped.p, s->wrapped.n, s->sealed.p, s->sealed.n, s->content.p, s->content.n, &d->entity, &d->draft,
+		return db_run(tx->conn, NULL, err, DRAFT_ADD, "uuuiitbbbt", &d->entity, &d->draft, &d->account, s->now_us, d->expires_us,
+			      s->kid, s->wrapped.p, s->wrapped.n, s->sealed.p, s->sealed.n, s->content.p, s->content.n, d->class_);
+	st = db_run(tx->conn, &changed, err, DRAFT_SET, "iiitbbbtuui", s->now_us, d->expires_us, s->note ? s->now_us : d->noted_us, s->kid,
+		    s->wrapped.p, s->wrapped.n, s->sealed.p, s->sealed.n, s->content.p, s->content.n, d->class_, &d->entity, &d->draft,
 		    (int64_t)s->old->version);
 	return st == PLI_OK && changed != 1 ? changed_meanwhile(err) : st;
 }
@@ -367,6 +371,8 @@ static void content_write(const struct draft_change *c, struct buf *out)
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		buf_blob(out, texts[i], texts[i] ? strlen(texts[i]) : 0);
+	if (c->class_ && *c->class_)
+		buf_blob(out, c->class_, strlen(c->class_));
 	for (unsigned i = 0; i < c->part_count; i++) {
 		buf_blob(out, c->parts[i].name, strlen(c->parts[i].name));
 		buf_add(out, c->parts[i].sha256, 32);

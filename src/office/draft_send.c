@@ -20,7 +20,7 @@ static struct deposit deposit_of(struct pool *pool, const struct draft *d)
 	lists[2] = d->cc;
 	lists[4] = d->bcc;
 	return (struct deposit){ .to = lists, .cc = lists + 2, .bcc = lists + 4, .subject = d->subject, .message = d->message,
-				 .password = d->password, .expires = d->expires, .draft = d };
+				 .password = d->password, .expires = d->expires, .class_ = d->class_, .draft = d };
 }
 
 enum pli_status draft_check(struct office *office, const struct principal *who, const struct journal_actor *actor, struct pool *pool,

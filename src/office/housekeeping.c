@@ -18,6 +18,7 @@
 #include "signin.h"
 #include "signin_link.h"
 
+#include "deadline.h"
 #include "draft_own.h"
 #include "key_memory.h"
 #include "letter_own.h"
@@ -237,6 +238,8 @@ enum pli_status office_housekeeping(struct office *office, int64_t now_us, struc
 	r->now_us = now_us;
 	key_memory_sweep(office->key_memory, clock_mono_us());
 	st = repeat(r, visits_query, visits_fn, err);
+	if (st == PLI_OK)
+		st = deadline_sweep(office, err);
 	if (st == PLI_OK)
 		st = repeat(r, expired_query, expire_fn, err);
 	if (st == PLI_OK)

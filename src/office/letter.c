@@ -20,10 +20,10 @@
 
 static const char LETTER_GET[] =
 	"SELECT account, number, created, sent, expires, state, mode, class, password, manifest, sealed, message_size, "
-	"message_sha256, kid, letter_key, password_hash, message, message_object, recipients "
+	"message_sha256, kid, letter_key, password_hash, message, message_object, recipients, profile "
 	"FROM letter WHERE entity = $1 AND letter = $2";
 static const char RECIPIENTS_GET[] =
-	"SELECT n, recipient, kind, state, first_sent, last_sent, sends, read_at, sealed, reply, peer, tls, locked "
+	"SELECT n, recipient, kind, state, first_sent, last_sent, sends, read_at, sealed, reply, peer, tls, locked, window_end, decision, decided "
 	"FROM recipient WHERE entity = $1 AND letter = $2 ORDER BY n";
 static const char PARTS_GET[] =
 	"SELECT n, object, size, sha256, crc32, sealed FROM part WHERE entity = $1 AND letter = $2 ORDER BY n";
@@ -61,6 +61,13 @@ static void keys_copy(struct db_rows *rows, struct pool *pool, struct letter_key
 	keys->has_object = db_uuid(rows, 17, &keys->message_object);
 }
 
+static const char *text_or_none(struct db_rows *rows, int column, struct pool *pool)
+{
+	const char *text = db_text(rows, column);
+
+	return text && *text ? pool_str(pool, text) : NULL;
+}
+
 static enum pli_status row_copy(struct db_rows *rows, struct pool *pool, const uint8_t *key, struct letter *l, struct err *err)
 {
 	const char *texts[LETTER_TEXTS];
@@ -80,6 +87,7 @@ static enum pli_status row_copy(struct db_rows *rows, struct pool *pool, const u
 	l->password = pool_str(pool, db_text(rows, 8));
 	l->message_size = (uint64_t)db_int(rows, 11);
 	l->recipient_count = (unsigned)db_int(rows, 18);
+	l->profile = text_or_none(rows, 19, pool);
 	sealed = db_blob(rows, 10, &n);
 	st = meta_open_texts(pool, key, LETTER_PLACE(&l->entity, &l->letter), sealed, n, texts, LETTER_TEXTS, err);
 	if (st != PLI_OK)
@@ -92,13 +100,6 @@ static enum pli_status row_copy(struct db_rows *rows, struct pool *pool, const u
 	l->entity_name = texts[LETTER_ENTITY_NAME];
 	l->siren = texts[LETTER_SIREN];
 	return PLI_OK;
-}
-
-static const char *text_or_none(struct db_rows *rows, int column, struct pool *pool)
-{
-	const char *text = db_text(rows, column);
-
-	return text && *text ? pool_str(pool, text) : NULL;
 }
 
 static enum pli_status recipient_copy(struct db_rows *rows, struct pool *pool, const uint8_t *key, const struct letter *l,
@@ -122,6 +123,9 @@ static enum pli_status recipient_copy(struct db_rows *rows, struct pool *pool, c
 	r->peer = text_or_none(rows, 10, pool);
 	r->tls = text_or_none(rows, 11, pool);
 	r->locked = !db_is_null(rows, 12);
+	r->window_us = db_is_null(rows, 13) ? 0 : db_int(rows, 13);
+	r->decision = text_or_none(rows, 14, pool);
+	r->decided_us = db_is_null(rows, 15) ? 0 : db_int(rows, 15);
 	sealed = db_blob(rows, 8, &n);
 	st = meta_open_texts(pool, key, RECIPIENT_PLACE(&l->entity, &l->letter, r->n), sealed, n, texts, RECIPIENT_TEXTS, err);
 	if (st != PLI_OK)

@@ -24,6 +24,9 @@ struct letter_recipient {
 	 * TLS.  NULL: none. */
 	const char *reply, *peer, *tls;
 	bool locked;			/* after ten wrong passwords */
+	/* Of a registered letter: the first moment too late to accept or refuse (0: no notice yet), what was decided, and when (0, NULL: nothing). */
+	int64_t window_us, decided_us;
+	const char *decision;		/* accepted | refused | unclaimed */
 };
 struct letter_part {
 	unsigned n;
@@ -36,7 +39,8 @@ struct letter_part {
 struct letter {
 	struct uuid entity, letter, account;
 	uint64_t number;
-	const char *subject, *state, *mode, *class_, *password;	/* password: none | gate */
+	const char *subject, *state, *mode, *class_, *password;	/* class: simple | registered; password: none | gate */
+	const char *profile;		/* of a registered letter: fr-lre; NULL: none */
 	const char *sender_name, *sender_email, *sender_method, *entity_name, *siren;
 	int sender_level;
 	int64_t created_us, sent_us, expires_us;

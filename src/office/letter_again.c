@@ -12,6 +12,7 @@
 
 #include "address_book.h"
 
+#include "decision.h"
 #include "deposit.h"
 #include "letter_own.h"
 #include "office_own.h"
@@ -50,6 +51,26 @@ static enum pli_status recipient_choose(struct again *a, struct pool *pool, cons
 		}
 	}
 	return err_field(err, PLI_INVALID, "not-a-recipient", "recipients", "%s is not a recipient of this letter.", address);
+}
+
+/* Nobody is written to again who has refused a registered letter, or whose time for it is over. */
+static enum pli_status closed_leave(struct again *a, struct err *err)
+{
+	bool any = false, left = false;
+
+	for (unsigned i = 0; i < a->letter->recipient_count; i++) {
+		if (!a->chosen[i])
+			continue;
+		if (decision_open(a->letter, &a->letter->recipients[i], deadline_now_us(a->office), err) == PLI_OK) {
+			any = true;
+		} else {
+			a->chosen[i] = false;
+			left = true;
+		}
+	}
+	if (left && !any)
+		return err_field(err, PLI_CONFLICT, "recipient-closed", "recipients", "It was refused, or the time to accept it is over.");
+	return PLI_OK;
 }
 
 static enum pli_status recipients_choose(struct again *a, struct pool *pool, const char *const *addresses, struct err *err)
@@ -115,7 +136,9 @@ static enum pli_status resend_now(struct again *a, struct err *err)
 
 	if (a->letter->expires_us <= a->now_us)
 		return err_field(err, PLI_CONFLICT, "expired", "", "The letter has expired; its links no longer open it.");
-	st = office_room(a->office, OFFICE_RESERVE_DEPOSIT, err);
+	st = closed_leave(a, err);
+	if (st == PLI_OK)
+		st = office_room(a->office, OFFICE_RESERVE_DEPOSIT, err);
 	if (st == PLI_OK)
 		st = db_write(a->office->parts.db, notices_queue, a, err);
 	if (st == PLI_OK)

@@ -40,7 +40,7 @@ static const char ROWS_OF_LETTER[] = JOURNAL_SELECT "j.letter = $11 AND " JOURNA
 static const char ROW_OF_SEQ[] = JOURNAL_SELECT "j.seq = $11 AND " JOURNAL_WHERE;
 
 static const char *const TYPES[] = { "action", "secure_mail", "proof", "consultation", "journal", "connection", NULL };
-static const char *const STATES[] = { "created", "draft", "pending", "sent", "resent", "delivered", "opened", "partly_received",
+static const char *const STATES[] = { "created", "draft", "pending", "sent", "resent", "delivered", "accepted", "opened", "partly_received",
 				      "received", "not_received", "refused", "expired", "failed", "deleted", NULL };
 
 /* ---- what is asked ---- */

@@ -26,6 +26,14 @@ static void recipients_json(const struct letter *letter, struct jsonw *w)
 		jsonw_int(w, "sends", r->sends);
 		jsonw_bool(w, "read", r->read_us != 0);
 		jsonw_time(w, "read_at", r->read_us);
+		if (str_eq(letter->class_, "registered")) {
+			jsonw_time(w, "accept_until", r->window_us);
+			if (r->decision)
+				jsonw_str(w, "decision", r->decision);
+			else
+				jsonw_null(w, "decision");
+			jsonw_time(w, "decided_at", r->decided_us);
+		}
 		jsonw_str(w, "reply", r->reply);
 		jsonw_str(w, "peer", r->peer);
 		jsonw_str(w, "tls", r->tls);
@@ -75,6 +83,8 @@ void letter_json(const struct letter *letter, struct buf *out)
 	jsonw_time(&w, "expires", letter->expires_us);
 	jsonw_bool(&w, "has_password", !str_eq(letter->password, "none"));
 	jsonw_str(&w, "mode", letter->mode);
+	jsonw_str(&w, "class", letter->class_);
+	jsonw_str(&w, "profile", letter->profile);
 	recipients_json(letter, &w);
 	letter_parts_json(letter, &w);
 	jsonw_object(&w, "links");

@@ -75,6 +75,8 @@ const char *letter_shown(struct pool *pool, const struct letter *letter, const c
 /* As a viewer sees it who may not know of hidden copies: To and Cc only (and recipient `me`, counted from 1; 0: nobody), state and
  * time of sending recomputed over To and Cc.  Changes letter, which is the viewer's own copy. */
 void letter_narrow(struct letter *letter, unsigned me);
+/* Is this recipient not to know yet who wrote to him?  Of the profile fr-lre, until he has accepted. */
+bool letter_hides_sender(const struct letter *letter, const struct letter_recipient *recipient);
 /* The letter's state as its recipients' states have it. */
 const char *letter_state_of(const struct letter *letter);
 /* A password in the form that is hashed: NFC, so that keyboards do not matter.  In pool; NULL when it is not valid UTF-8. */

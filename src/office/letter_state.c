@@ -6,7 +6,7 @@
 #include "letter_own.h"
 
 struct tally {
-	unsigned all, pending, opened, failed, not_received;
+	unsigned all, pending, opened, failed, not_received, refused;
 };
 
 static struct tally count(const struct letter *letter)
@@ -19,6 +19,7 @@ static struct tally count(const struct letter *letter)
 		t.opened += str_eq(s, "opened");
 		t.failed += str_eq(s, "failed");
 		t.not_received += str_eq(s, "not_received");
+		t.refused += str_eq(s, "refused");
 	}
 	return t;
 }
@@ -31,11 +32,21 @@ const char *letter_state_of(const struct letter *letter)
 		return "received";
 	if (t.opened)
 		return "partly_received";
+	if (t.all && t.refused == t.all)
+		return "refused";
+	/* Of a registered letter each recipient's time ends by itself: the others may still accept. */
+	if (str_eq(letter->class_, "registered") && t.refused + t.not_received > 0)
+		return t.refused + t.not_received + t.failed == t.all ? "not_received" : t.pending ? "created" : "sent";
 	if (t.not_received)
 		return "expired";
 	if (t.pending)
 		return "created";
 	return t.all && t.failed == t.all ? "failed" : "sent";
+}
+
+bool letter_hides_sender(const struct letter *letter, const struct letter_recipient *recipient)
+{
+	return letter->profile && str_eq(letter->profile, "fr-lre") && !(recipient->decision && str_eq(recipient->decision, "accepted"));
 }
 
 void letter_narrow(struct letter *letter, unsigned me)

@@ -242,7 +242,11 @@ static enum pli_status job_render(struct office *office, struct pool *pool, cons
 		.host = settings->host, .lang = settings->lang, .kind = d->kind,
 		.created_us = d->created_us, .expires_us = d->content->expires_us,
 		.has_password = !str_eq(d->content->password, "none"),
+		.registered = str_eq(d->content->class_, "registered"), .hides_sender = letter_hides_sender(d->content, r),
+		.until_us = r->window_us, .days = deadline_days(settings, d->content->profile),
 	};
+	if (view.hides_sender)
+		view.sender_name = view.entity_name = "";
 	mem_wipe(link, sizeof link);
 	st = render(arg, pool, &view, mail, &content_at, err);
 	*job = (struct notice_job){ .entity = d->entity, .notice = d->notice, .from = return_address(office, pool, d), .to = r->address,

@@ -30,6 +30,9 @@ struct notice_view {
 	const char *what;		/* to account holders (kind setup, reset, changed): what was changed */
 	int64_t created_us, expires_us;
 	bool has_password;
+	bool registered, hides_sender;	/* hides_sender: sender_name and entity_name are "" */
+	int64_t until_us;		/* of a registered letter: the first moment too late to accept it; 0: counted from this notice */
+	unsigned days;			/* of that window */
 };
 typedef enum pli_status notice_render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail_out, size_t *content_at_r,
 				       struct err *err);

@@ -18,6 +18,7 @@
 #include "directory.h"
 
 #include "account_notice.h"
+#include "deadline.h"
 #include "letter_own.h"
 #include "office_own.h"
 
@@ -27,7 +28,8 @@
 #define PUT_OFF_US (4 * 3600 * SECOND_US)
 
 static const char NOTICE_GET[] =
-	"SELECT x.letter, x.n, x.kind, x.send, x.tries, r.recipient, r.state, r.sends, x.created, x.doubts, r.kind, l.account FROM notice x "
+	"SELECT x.letter, x.n, x.kind, x.send, x.tries, r.recipient, r.state, r.sends, x.created, x.doubts, r.kind, l.account, l.class, l.profile "
+	"FROM notice x "
 	"JOIN recipient r ON r.entity = x.entity AND r.letter = x.letter AND r.n = x.n "
 	"JOIN letter l ON l.entity = x.entity AND l.letter = x.letter "
 	"WHERE x.entity = $1 AND x.notice = $2 AND x.due IS NOT NULL";
@@ -45,6 +47,12 @@ static const char LETTER_SETTLED[] =
 static const char LETTER_COUNTS[] = "SELECT recipients, settled, failures, state FROM letter WHERE entity = $1 AND letter = $2";
 static const char LETTER_STATE[] = "UPDATE letter SET state = $1 WHERE entity = $2 AND letter = $3";
 static const char LETTER_SENT[] = "UPDATE letter SET sent = $1 WHERE entity = $2 AND letter = $3";
+/* From the first notice that went out on; what a recipient has decided stays. */
+static const char WINDOW_SET[] =
+	"UPDATE recipient SET window_end = $1, remind = $2 WHERE entity = $3 AND letter = $4 AND n = $5 "
+	"AND window_end IS NULL AND decision IS NULL";
+static const char WINDOW_SET_ALONE[] =
+	"UPDATE recipient SET window_end = $1 WHERE entity = $2 AND letter = $3 AND n = $4 AND window_end IS NULL AND decision IS NULL";
 /* All first notices had failed; one that was sent again has not. */
 static const char LETTER_REVIVED[] =
 	"UPDATE letter SET state = 'sent', sent = $1 WHERE entity = $2 AND letter = $3 AND state = 'failed'";
@@ -61,7 +69,20 @@ struct settle {
 struct stamp {
 	struct uuid entity, letter;
 	unsigned n;
+	const struct settings *settings;
+	unsigned days;			/* of the window that the notice opens; 0: a simple letter */
 };
+
+static enum pli_status window_open(struct db_tx *tx, const struct stamp *s, int64_t t_us, struct err *err)
+{
+	const char *zone = s->settings->timezone;
+	int64_t end_us = deadline_end_us(t_us, s->days, zone);
+	int64_t remind_us = deadline_reminder_us(s->settings->registered_reminders, t_us, t_us, end_us, zone);
+
+	if (!remind_us)
+		return db_run(tx->conn, NULL, err, WINDOW_SET_ALONE, "iuui", end_us, &s->entity, &s->letter, (int64_t)s->n);
+	return db_run(tx->conn, NULL, err, WINDOW_SET, "iiuui", end_us, remind_us, &s->entity, &s->letter, (int64_t)s->n);
+}
 
 static enum pli_status recipient_stamp(struct db_tx *tx, uint64_t seq, int64_t t_us, void *arg, struct err *err)
 {
@@ -70,6 +91,8 @@ static enum pli_status recipient_stamp(struct db_tx *tx, uint64_t seq, int64_t t
 	enum pli_status st = db_run(tx->conn, NULL, err, RECIPIENT_SENT, "iuui", t_us, &s->entity, &s->letter, (int64_t)s->n);
 
 	(void)seq;
+	if (st == PLI_OK && s->days)
+		st = window_open(tx, s, t_us, err);
 	return st != PLI_OK ? st : db_run(tx->conn, NULL, err, LETTER_REVIVED, "iuu", t_us, &s->entity, &s->letter);
 }
 
@@ -84,13 +107,13 @@ static enum pli_status letter_stamp(struct db_tx *tx, uint64_t seq, int64_t t_us
 struct settled {
 	struct stamp *stamp;
 	struct uuid recipient, owner;
-	bool hidden;
+	bool hidden, registered;
 	const char *kind, *state;
 	unsigned send, tries, sends, doubts;
 	int64_t created_us;
 };
 
-static enum pli_status settled_get(struct db_tx *tx, const struct notice_result *result, struct settled *s, struct err *err)
+static enum pli_status settled_get(struct settle *settle, struct db_tx *tx, const struct notice_result *result, struct settled *s, struct err *err)
 {
 	AUTO_ROWS rows = { 0 };
 	enum pli_status st = db_query(tx->conn, &rows, err, NOTICE_GET, "uu", &result->entity, &result->notice);
@@ -114,7 +137,20 @@ static enum pli_status settled_get(struct db_tx *tx, const struct notice_result 
 	s->sends = (unsigned)db_int(&rows, 7);
 	s->created_us = db_int(&rows, 8);
 	s->doubts = (unsigned)db_int(&rows, 9);
+	s->registered = str_eq(db_text(&rows, 12), "registered");
+	s->stamp->settings = settle->office->parts.settings;
+	if (s->registered)
+		s->stamp->days = deadline_days(s->stamp->settings, db_text(&rows, 13));
 	return PLI_OK;
+}
+
+static const char *event_of(const struct settled *s, bool sent)
+{
+	if (s->registered && !sent)
+		return "lre.notice.failed";
+	if (s->registered)
+		return str_eq(s->kind, "first") ? "lre.notice.sent" : str_eq(s->kind, "reminder") ? "lre.reminder" : "lre.notice.resent";
+	return !sent ? "notice.failed" : str_eq(s->kind, "first") ? "notice.sent" : "notice.resent";
 }
 
 static enum pli_status entry_add(struct settle *settle, struct db_tx *tx, const struct notice_result *result,
@@ -138,7 +174,7 @@ static enum pli_status entry_add(struct settle *settle, struct db_tx *tx, const 
 	jsonw_object_end(&w);
 	return journal_add(settle->office->parts.journal, tx,
 			   &(struct journal_event){
-				   .ev = !sent ? "notice.failed" : str_eq(s->kind, "first") ? "notice.sent" : "notice.resent",
+				   .ev = event_of(s, sent),
 				   .actor = &actor, .entity = &s->stamp->entity, .letter = &s->stamp->letter,
 				   .recipient = &s->recipient, .d_json = d.p, .owner = &s->owner, .hidden = s->hidden,
 				   .numbered = sent ? recipient_stamp : NULL, .arg = s->stamp },
@@ -232,7 +268,7 @@ static enum pli_status one_settle(struct settle *settle, struct db_tx *tx, const
 {
 	struct settled s;
 	bool sent = result->outcome == NOTICE_SENT;
-	enum pli_status st = settled_get(tx, result, &s, err);
+	enum pli_status st = settled_get(settle, tx, result, &s, err);
 
 	if (st == PLI_ABSENT)	/* of an account holder's mail, or settled before: an answer that came twice */
 		return account_notice_settle(tx, result, err);

@@ -8,6 +8,7 @@
 
 #include "uuid.h"
 
+#include "deadline.h"
 #include "office.h"
 
 struct key_memory;
@@ -24,6 +25,7 @@ struct office {
 	unsigned exports;		/* whole tables of the journal being written */
 	void (*due_fn)(void *arg);	/* notices may have become due */
 	void *due_arg;
+	struct deadline_clock clock;
 	struct uuid filled_entity, filled_letter;	/* where search_fill stands; the housekeeping thread's own */
 };
 

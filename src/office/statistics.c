@@ -25,7 +25,8 @@
 /* $1 entity $2 $3 days $4 account (null: any) $5 1: hidden copies of all, else of $6 alone */
 #define SPAN "entity = $1 AND day >= $2 AND day <= $3 AND ($4 IS NULL OR account = $4) AND (hidden = 0 OR $5 = 1 OR account = $6)"
 static const char COUNTERS[] = "SELECT day, event, SUM(n), SUM(bytes) FROM counter WHERE " SPAN
-			       " AND event IN ('document.sent', 'notice.sent', 'notice.failed', 'deposit.accepted') GROUP BY day, event";
+			       " AND event IN ('document.sent', 'notice.sent', 'notice.failed', "
+			       "'lre.notice.sent', 'lre.notice.failed', 'deposit.accepted') GROUP BY day, event";
 static const char READINGS[] = "SELECT day, seconds FROM reading WHERE " SPAN " ORDER BY day";
 
 static const char *const BY[] = { "day", "week", "month", NULL };
@@ -183,8 +184,8 @@ static struct statistics_row *row_of(struct statistics *s, int64_t day)
 static void counter_add(struct statistics_row *row, const char *event, int64_t n, int64_t bytes)
 {
 	row->sent += str_eq(event, "document.sent") ? n : 0;
-	row->delivered += str_eq(event, "notice.sent") ? n : 0;
-	row->failures += str_eq(event, "notice.failed") ? n : 0;
+	row->delivered += str_eq(event, "notice.sent") || str_eq(event, "lre.notice.sent") ? n : 0;
+	row->failures += str_eq(event, "notice.failed") || str_eq(event, "lre.notice.failed") ? n : 0;
 	row->bytes += bytes;
 }
 

@@ -66,6 +66,7 @@ static const struct args_option options_send[] = {
 	{ "--attach", "F", "a file to attach, may be repeated", true, 0 },
 	{ "--letter-password-file", "F", "file with a password that recipients must know", false, 0 },
 	{ "--expires", "DATE", "last day on which it can be opened, 2026-12-31", false, 0 },
+	{ "--class", "CLASS", "simple, registered, or fr-lre (registered; who wrote is told after acceptance); else the entity's", false, 0 },
 	{ "--key", "K", "Idempotency-Key: the same key never makes a second letter", false, 0 },
 	SERVER, JSON, END,
 };
@@ -154,7 +155,7 @@ const struct cli_verb cli_verbs[] = {
 	{ "key unprotect", "key unprotect DIR [--passphrase-file F]", "make the key files plain again", NULL, options_unprotect, 1, 1,
 	  verb_key_unprotect },
 	{ "send", "send --to A[,B] [--cc A] [--bcc A] --subject S [--message F|-] [--attach F]... "
-	  "[--letter-password-file F] [--expires DATE] [--key K]",
+	  "[--letter-password-file F] [--expires DATE] [--class CLASS] [--key K]",
 	  "send a letter and print its id",
 	  "Attachments of any size; an upload that was cut off goes on where it was when the command is repeated.",
 	  options_send, 0, 0, verb_send },

@@ -33,7 +33,7 @@ struct attachment {
 struct sending {
 	struct cli_call *call;
 	struct client *client;
-	const char *subject, *expires, *password, *key;
+	const char *subject, *expires, *class_, *password, *key;
 	char *message;
 	struct attachment *attachments;
 	unsigned count;
@@ -97,6 +97,7 @@ static enum pli_status read_options(struct sending *s, struct err *err)
 
 	s->subject = args_value(args, "--subject");
 	s->expires = args_value(args, "--expires");
+	s->class_ = args_value(args, "--class");
 	s->key = args_value(args, "--key");
 	s->attachments = POOL_ARRAY(s->call->pool, struct attachment, s->count + 1);
 	for (unsigned i = 0; i < s->count; i++)
@@ -152,6 +153,7 @@ static void write_body(struct sending *s, struct buf *body)
 	jsonw_str(&w, "message", s->message);
 	jsonw_str(&w, "password", s->password);
 	jsonw_str(&w, "expires", s->expires);
+	jsonw_str(&w, "class", s->class_);
 	if (s->count > 0) {
 		jsonw_array(&w, "uploads");
 		for (unsigned i = 0; i < s->count; i++)
