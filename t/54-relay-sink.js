@@ -29,10 +29,15 @@ class Sink {
 		fs.chmodSync(dump, 0o777);
 		this.dump = dump;
 		const user = process.getuid() === 0 ? ['-u', 'nobody'] : [];
-		this.child = spawn(SINK.file, [...user, ...options, '-d', dump + '/%s.', '127.0.0.1:' + port, '100'], { stdio: 'ignore', cwd: dump, env: SINK.env });
+		this.child = spawn(SINK.file, [...user, ...options, '-d', dump + '/%s.', '127.0.0.1:' + port, '100'],
+			{ stdio: ['ignore', 'inherit', 'inherit'], cwd: dump, env: SINK.env });
+		this.gone = new Promise((done) => this.child.once('exit', (code, signal) => done({ code, signal })));
+		// It ends when whom it greets is gone already: its greeting, or its hanging up, is waited for.
 		await until('the sink listens', () => new Promise((done) => {
-			const s = net.connect(port, '127.0.0.1', () => { s.destroy(); done(true); });
-			s.on('error', () => done(false));
+			const s = net.connect(port, '127.0.0.1');
+			s.once('data', () => s.end());
+			s.once('close', (failed) => done(!failed));
+			s.on('error', () => {});
 		}));
 		return this;
 	}
@@ -42,9 +47,8 @@ class Sink {
 	}
 
 	async stop() {
-		const gone = new Promise((done) => this.child.once('exit', done));
 		this.child.kill();
-		await gone;
+		same((await this.gone).signal, 'SIGTERM', 'the sink was there to the end');
 	}
 }
 
