@@ -11,6 +11,8 @@
 #include "buf.h"
 #include "text.h"
 
+#include "markdown_prose.h"
+
 #include "markdown.h"
 
 #define DEPTH_MAX 48
@@ -225,6 +227,8 @@ void markdown_html(struct buf *out, const char *text, size_t n)
 	cmark_node *root;
 	char *html;
 
+	if (n <= MARKDOWN_MAX_BYTES && markdown_prose(out, text, n))
+		return;
 	if (n > MARKDOWN_MAX_BYTES || too_costly(text, n)) {
 		plain(out, text, n);
 		return;

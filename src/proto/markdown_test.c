@@ -3,14 +3,17 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include <cmark.h>
 #include <cmocka.h>
 
 #include "buf.h"
 #include "clock.h"
 #include "markdown.h"
+#include "markdown_prose.h"
 
 #define REL "\" rel=\"noopener noreferrer nofollow\">"
 
@@ -328,10 +331,79 @@ static void test_cost(void **state)
 	}
 }
 
+/* True when text was taken for prose; then what came out is what the parser makes of it. */
+static bool prose_as_parsed(const char *text, size_t n)
+{
+	AUTO_BUF html = { 0 };
+	char *parsed;
+	bool taken;
+
+	buf_str(&html, "before");
+	taken = markdown_prose(&html, text, n);
+	if (!taken) {
+		assert_string_equal(html.p, "before");
+		return false;
+	}
+	parsed = cmark_markdown_to_html(text, n, CMARK_OPT_SAFE | CMARK_OPT_HARDBREAKS | CMARK_OPT_VALIDATE_UTF8);
+	if (strcmp(html.p + 6, parsed) != 0)
+		fail_msg("from: %.*s\nours: %s\nparsed: %s", (int)n, text, html.p + 6, parsed);
+	free(parsed);
+	return true;
+}
+
+static void test_prose(void **state)
+{
+	static const char *const taken[] = {
+		"", "\n", "  \n\n", "Bonjour,\n\nVeuillez trouver ci-joint l’arrêté.\n", "a  \nb \n\nc", "a\r\nb\r\n\r\nc\r\n",
+		"12 rue de la Paix, à 10:30 (tél. 01 02)", "Durand & Fils: 3 > 2, \"oui\" = non - non + oui ~ x # 4", "!a", "& b", "a &",
+		"\"oui\"", "\xC2\xA0x", "https://a.example/b?c=1", "a@b.example", "a\n\n\n\nb", "a   ", "(a) 1. b", "a|b\n", "1", "1234567890",
+	};
+	static const char *const left[] = {
+		"*a*", "_a_", "`a`", "[a](b)", "<b>", "\\a", "# a", "> a", "- a", "+ a", "1. a", "1) a", "    a", " a", "\ta", "a\tb", "a\rb",
+		"a\n===", "a\n---", "~~~\na", "&amp;", "&#60;", "a&b", "\xEF\xBB\xBF" "a", "\xff", "a\x01", "a\n b", "12. a", "a]", "\x7f",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		if (!prose_as_parsed(taken[i], strlen(taken[i])))
+			fail_msg("not taken: %s", taken[i]);
+	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++)
+		if (prose_as_parsed(left[i], strlen(left[i])))
+			fail_msg("taken: %s", left[i]);
+	assert_false(prose_as_parsed("a\0b", 3));
+}
+
+/* Units put together at random, mostly harmless ones, so that many wholes are. */
+static void test_prose_as_parsed(void **state)
+{
+	static const char *const units[] = {
+		"a", "mot", "é", "\xF0\x9F\x93\xA8", " ", "  ", "\n", "\n\n", "\r\n", " \n", "  \n", ".", ",", "1", "12", ")", "(", ":", "'",
+		"\"", ">", "& ", "&", ";", "!", "=", "-", "+", "#", "~", "|", "/", "?", "@", "%", "$", "^", "{", "}", "\xC2\xA0", "\xE2\x80\xA8",
+		"\xC2\x85", "\xEF\xBF\xBF", "===", "---", "~~~", "www.a.example", "http://a.example", "amp;", "*", "_", "\r", "\t", "\xC3",
+	};
+	uint32_t seed = 1;
+	unsigned count = 0;
+
+	(void)state;
+	for (int round = 0; round < 60000; round++) {
+		AUTO_BUF text = { 0 };
+
+		for (int i = 0; i < 1 + round % 12; i++) {
+			size_t most = sizeof(units) / sizeof(units[0]) - (round % 3 ? 7 : 0);
+
+			seed = seed * 1664525 + 1013904223;
+			buf_str(&text, units[(seed >> 8) % most]);
+		}
+		count += prose_as_parsed(text.p, text.n);
+	}
+	assert_true(count > 10000);	/* the comparison was one */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_attacks), cmocka_unit_test(test_exact),
-					    cmocka_unit_test(test_plain), cmocka_unit_test(test_cost) };
+					    cmocka_unit_test(test_plain), cmocka_unit_test(test_cost),
+					    cmocka_unit_test(test_prose), cmocka_unit_test(test_prose_as_parsed) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
