@@ -36,7 +36,7 @@ static unsigned mails_go_out(struct pool *pool, const char **link_r)
 	OK(journal_wait(in.journal, journal_size(in.journal), 5000, &err));
 	OK(notice_lease(in.office, pool, render, NULL, 8, jobs, &count, &err));
 	for (unsigned k = 0; k < count; k++) {
-		results[k] = (struct notice_result){ .entity = jobs[k].entity, .notice = jobs[k].notice, .outcome = NOTICE_SENT,
+		results[k] = (struct notice_result){ .entity = jobs[k].entity, .notice = jobs[k].notice, .facts = jobs[k].facts, .outcome = NOTICE_SENT,
 						     .reply = "250 2.0.0 Ok", .message_id = jobs[k].message_id };
 		if (link_r)
 			*link_r = pool_strn(pool, jobs[k].mail, jobs[k].mail_n);
@@ -177,7 +177,7 @@ static void spoilt_notice_harms_itself_only(void **state)
 	deposited(NULL);
 	assert_int_equal(mails_go_out(pool, NULL), 1);
 
-	/* Spoilt between lease and settling. */
+	/* Spoilt between lease and settling, which reads the rows when it has nothing of the lease. */
 	deposited(NULL);
 	deposited(NULL);
 	OK(journal_wait(in.journal, journal_size(in.journal), 5000, &err));

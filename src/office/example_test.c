@@ -40,7 +40,7 @@ static void notices_go_out(void)
 	OK(notice_lease(in.office, pool, render, NULL, 8, jobs, &count, &err));
 	assert_int_equal(count, 2);
 	for (unsigned k = 0; k < count; k++)
-		results[k] = (struct notice_result){ .entity = jobs[k].entity, .notice = jobs[k].notice, .outcome = NOTICE_SENT,
+		results[k] = (struct notice_result){ .entity = jobs[k].entity, .notice = jobs[k].notice, .facts = jobs[k].facts, .outcome = NOTICE_SENT,
 						     .reply = "250 2.0.0 Ok", .message_id = jobs[k].message_id };
 	OK(notice_settle(in.office, results, count, &err));
 }

@@ -16,10 +16,12 @@
 #include "keeper.h"
 
 #include "account_mail.h"
+#include "directory.h"
 
 #include "account_notice.h"
 #include "letter_own.h"
 #include "link.h"
+#include "notice_own.h"
 #include "office_own.h"
 #include "verp.h"
 
@@ -31,22 +33,31 @@
 static const char LEASES_CLEAR[] = "UPDATE notice SET lease = NULL WHERE lease IS NOT NULL AND due IS NOT NULL";
 /* gate: the deposit's entry must lie under a durable head. */
 static const char DUE_GET[] =
-	"SELECT entity, notice, letter, n, kind, send, created FROM notice "
-	"WHERE due <= $1 AND (lease IS NULL OR lease < $1) AND gate <= $2 ORDER BY due, notice LIMIT $3";
+	"SELECT x.entity, x.notice, x.letter, x.n, x.kind, x.send, x.created, r.recipient, r.kind, r.token, r.sealed, "
+	"l.account, l.expires, l.password, l.kid, l.recipients, l.sealed, l.class, l.profile, r.window_end, r.decision FROM notice x "
+	"LEFT JOIN recipient r ON r.entity = x.entity AND r.letter = x.letter AND r.n = x.n "
+	"LEFT JOIN letter l ON l.entity = x.entity AND l.letter = x.letter "
+	"WHERE x.due <= $1 AND (x.lease IS NULL OR x.lease < $1) AND x.gate <= $2 ORDER BY x.due, x.notice LIMIT $3";
 static const char WAITING_COUNT[] = "SELECT COUNT(*) FROM notice WHERE due IS NOT NULL";
 static const char OLDEST_GET[] =
 	"SELECT MIN(created) FROM (SELECT created FROM notice WHERE due IS NOT NULL ORDER BY due LIMIT 1000) next";
 static const char LEASE_SET[] = "UPDATE notice SET lease = $1 WHERE entity = $2 AND notice = $3 AND due IS NOT NULL";
-static const char TOKEN_GET[] = "SELECT token FROM recipient WHERE entity = $1 AND letter = $2 AND n = $3";
 
-/* One notice between the query and the rendered mail. */
+struct sealed {
+	const void *p;
+	size_t n;
+};
+
+/* One notice between the query and the rendered mail.  Everything lies in the pool of the lease. */
 struct due {
-	struct uuid entity, notice, letter;
-	unsigned n, send;
-	const char *kind;
+	struct uuid entity, notice;
+	struct notice_facts facts;
+	bool damaged;			/* its letter's or recipient's row is not there, or not whole */
+	const char *kind, *kid;
 	int64_t created_us;
-	struct letter *content;
-	struct letter_keys keys;
+	struct sealed token, recipient, letter;
+	struct letter content;		/* as far as a notice shows it */
+	struct letter_recipient to;
 	uint8_t aad[META_AAD_MAX];
 };
 
@@ -87,26 +98,55 @@ static enum pli_status lease_fn(struct db_tx *tx, void *arg, struct err *err)
 	return st;
 }
 
-static enum pli_status due_query(struct office *office, struct db_conn *conn, struct pool *pool, unsigned limit, struct due *due,
-				 unsigned *count_r, struct err *err)
+static struct sealed sealed_column(struct db_rows *rows, int column, struct pool *pool)
 {
-	AUTO_ROWS rows = { 0 };
+	struct sealed s;
+	const void *p = db_blob(rows, column, &s.n);
+
+	s.p = p ? pool_dup(pool, p, s.n) : NULL;
+	return s;
+}
+
+static enum pli_status due_copy(struct db_rows *rows, struct pool *pool, struct due *d, struct err *err)
+{
+	if (!db_uuid(rows, 0, &d->entity) || !db_uuid(rows, 1, &d->notice) || !db_uuid(rows, 2, &d->facts.letter))
+		return err_set(err, PLI_IO, "A notice's row is damaged.");
+	d->facts.n = (unsigned)db_int(rows, 3);
+	d->kind = pool_str(pool, db_text(rows, 4));
+	d->facts.first = str_eq(d->kind, "first");
+	d->facts.send = (unsigned)db_int(rows, 5);
+	d->created_us = db_int(rows, 6);
+	d->facts.hidden = str_eq(db_text(rows, 8), "bcc");
+	d->token = sealed_column(rows, 9, pool);
+	d->recipient = sealed_column(rows, 10, pool);
+	d->content.expires_us = db_int(rows, 12);
+	d->content.password = pool_str(pool, db_text(rows, 13));
+	d->kid = pool_str(pool, db_text(rows, 14));
+	d->facts.recipients = (unsigned)db_int(rows, 15);
+	d->letter = sealed_column(rows, 16, pool);
+	d->content.class_ = pool_str(pool, db_text(rows, 17));
+	d->content.profile = pool_str(pool, db_text(rows, 18));
+	d->to.window_us = db_is_null(rows, 19) ? 0 : db_int(rows, 19);
+	d->to.decision = pool_str(pool, db_text(rows, 20));
+	d->damaged = !db_uuid(rows, 7, &d->facts.recipient) || !db_uuid(rows, 11, &d->facts.owner) || !d->token.p || !d->recipient.p ||
+		     !d->letter.p || !d->kid || !d->content.password || !d->content.class_;
+	return PLI_OK;
+}
+
+static enum pli_status due_query(struct office *office, struct pool *pool, unsigned limit, struct due *due, unsigned *count_r,
+				 struct err *err)
+{
+	struct db_conn *conn = db_reader_take(office->parts.db);
+	struct db_rows rows = { 0 };
 	struct journal_head head;
 	enum pli_status st;
 
 	journal_newest_head(office->parts.journal, &head);
 	st = db_query(conn, &rows, err, DUE_GET, "iii", clock_now_us(), (int64_t)head.size, (int64_t)limit);
-	while (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK) {
-		struct due *d = &due[*count_r];
-
-		if (!db_uuid(&rows, 0, &d->entity) || !db_uuid(&rows, 1, &d->notice) || !db_uuid(&rows, 2, &d->letter))
-			return err_set(err, PLI_IO, "A notice's row is damaged.");
-		d->n = (unsigned)db_int(&rows, 3);
-		d->kind = pool_str(pool, db_text(&rows, 4));
-		d->send = (unsigned)db_int(&rows, 5);
-		d->created_us = db_int(&rows, 6);
-		(*count_r)++;
-	}
+	while (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK)
+		st = due_copy(&rows, pool, &due[(*count_r)++], err);
+	db_end(&rows);
+	db_reader_give(office->parts.db, conn);
 	return st == PLI_ABSENT ? PLI_OK : st;
 }
 
@@ -121,46 +161,46 @@ static bool passed_over(const struct due *d, enum pli_status st)
 	return true;
 }
 
-/* The letter (neighbours share one) and the wrapped link of one notice. */
-static enum pli_status one_load(struct office *office, struct db_conn *conn, struct pool *pool, struct due *d,
-				const struct due *before, struct keywrap_item *item, struct err *err)
+/* What is sealed in its rows, and the wrapped link. */
+static enum pli_status one_open(struct office *office, struct pool *pool, struct due *d, struct keywrap_item *item, struct err *err)
 {
-	AUTO_ROWS rows = { 0 };
-	const void *token;
-	enum pli_status st = PLI_OK;
+	const struct uuid *letter = &d->facts.letter;
+	const char *texts[LETTER_TEXTS], *names[RECIPIENT_TEXTS];
+	const uint8_t *key;
+	enum pli_status st;
 
-	if (before && before->content && uuid_same(&d->letter, &before->letter)) {
-		d->content = before->content;
-		d->keys = before->keys;
-	} else {
-		st = letter_load(office, conn, pool, &d->entity, &d->letter, &d->content, &d->keys, err);
-	}
+	*item = (struct keywrap_item){ .kid = d->kid, .aad = d->aad, .in = d->token.p, .in_n = d->token.n };
+	if (d->damaged || item->in_n > sizeof(item->out))
+		return err_set(err, PLI_IO, "The rows of a notice are damaged.");
+	item->aad_n = meta_aad(d->aad, LINK_PLACE(&d->entity, letter, d->facts.n));
+	st = directory_meta_key(office->parts.directory, &d->entity, &key, err);
 	if (st == PLI_OK)
-		st = db_query(conn, &rows, err, TOKEN_GET, "uui", &d->entity, &d->letter, (int64_t)d->n);
+		st = meta_open_texts(pool, key, LETTER_PLACE(&d->entity, letter), d->letter.p, d->letter.n, texts, LETTER_TEXTS, err);
 	if (st == PLI_OK)
-		st = db_next(&rows, err);
+		st = meta_open_texts(pool, key, RECIPIENT_PLACE(&d->entity, letter, d->facts.n), d->recipient.p, d->recipient.n,
+				     names, RECIPIENT_TEXTS, err);
 	if (st != PLI_OK)
 		return st;
-	*item = (struct keywrap_item){ .kid = d->keys.kid, .aad = d->aad };
-	item->aad_n = meta_aad(d->aad, LINK_PLACE(&d->entity, &d->letter, d->n));
-	token = db_blob(&rows, 0, &item->in_n);
-	item->in = pool_dup(pool, token, item->in_n);
-	return token && item->in_n <= sizeof(item->out) ? PLI_OK : err_set(err, PLI_IO, "A recipient's row is damaged.");
+	d->content.subject = texts[LETTER_SUBJECT];
+	d->content.sender_name = texts[LETTER_SENDER_NAME];
+	d->content.entity_name = texts[LETTER_ENTITY_NAME];
+	d->content.siren = texts[LETTER_SIREN];
+	d->to.name = names[RECIPIENT_NAME];
+	d->to.address = names[RECIPIENT_ADDRESS];
+	return PLI_OK;
 }
 
 /* items[k] is of due[which[k]], k < *good_r. */
-static enum pli_status due_load(struct office *office, struct db_conn *conn, struct pool *pool, struct due *due, unsigned count,
-				struct keywrap_item *items, unsigned *which, unsigned *good_r, struct err *err)
+static enum pli_status due_open(struct office *office, struct pool *pool, struct due *due, unsigned count, struct keywrap_item *items,
+				unsigned *which, unsigned *good_r, struct err *err)
 {
 	for (unsigned i = 0; i < count; i++) {
-		enum pli_status st = one_load(office, conn, pool, &due[i], i ? &due[i - 1] : NULL, &items[*good_r], err);
+		enum pli_status st = one_open(office, pool, &due[i], &items[*good_r], err);
 
 		if (!passed_over(&due[i], st))
 			return st;
 		if (st == PLI_OK)
 			which[(*good_r)++] = i;
-		else
-			due[i].content = NULL;
 	}
 	return PLI_OK;
 }
@@ -186,14 +226,6 @@ static enum pli_status tokens_unwrap(struct office *office, const struct due *du
 	return PLI_OK;
 }
 
-static const struct letter_recipient *recipient_of(const struct due *d)
-{
-	for (unsigned i = 0; i < d->content->recipient_count; i++)
-		if (d->content->recipients[i].n == d->n)
-			return &d->content->recipients[i];
-	return NULL;
-}
-
 static void name_file(const struct due *d, char out[96])
 {
 	struct clock_parts p;
@@ -201,7 +233,7 @@ static void name_file(const struct due *d, char out[96])
 
 	clock_local(d->created_us, "UTC", &p);
 	snprintf(out, 96, "%04d%02d%02dT%02d%02d%02d%03dZ-%s-%u.eml", p.year, p.month, p.day, p.hour, p.minute, p.second,
-		 p.millisecond, hex_encode(hex, d->notice.b, 16), d->send);
+		 p.millisecond, hex_encode(hex, d->notice.b, 16), d->facts.send);
 }
 
 /* Where a bounce goes: to an address that names the notice, if bounces come back to us. */
@@ -217,40 +249,55 @@ static const char *return_address(struct office *office, struct pool *pool, cons
 	return address;
 }
 
+/* What settling will need; a first notice may bring the letter's own entry with it.  A registered letter's notices do more than others:
+ * they are settled by their rows. */
+static const struct notice_facts *facts_keep(struct pool *pool, const struct due *d)
+{
+	struct notice_facts *facts;
+
+	if (!str_eq(d->content.class_, "simple"))
+		return NULL;
+	facts = POOL_NEW(pool, struct notice_facts);
+	*facts = d->facts;
+	if (facts->first)
+		facts->shown = letter_shown(pool, &d->content, d->content.sender_name);
+	return facts;
+}
+
 static enum pli_status job_render(struct office *office, struct pool *pool, const struct due *d, const uint8_t token[LINK_BYTES],
 				  notice_render *render, void *arg, struct notice_job *job, struct err *err)
 {
 	const struct settings *settings = office->parts.settings;
-	const struct letter_recipient *r = recipient_of(d);
+	const struct letter *letter = &d->content;
+	const struct letter_recipient *r = &d->to;
 	struct buf *mail = POOL_NEW(pool, struct buf);
 	char link[LINK_CHARS + 1], hex[33];
 	struct notice_view view;
 	size_t content_at = 0;
 	enum pli_status st;
 
-	if (!r)
-		return err_set(err, PLI_IO, "A notice names a recipient that its letter has not.");
 	buf_init_secret(mail);
 	pool_cleanup(pool, (void (*)(void *))buf_free, mail);
 	link_text(link, token);
 	view = (struct notice_view){
-		.sender_name = d->content->sender_name, .entity_name = d->content->entity_name,
+		.sender_name = letter->sender_name, .entity_name = letter->entity_name,
 		.recipient_name = r->name, .recipient_address = r->address,
 		.link = pool_fmt(pool, "%s/l/%s", office->parts.base_url, link),
-		.message_id = pool_fmt(pool, "%s.%u%s", hex_encode(hex, d->notice.b, 16), d->send, strrchr(settings->mail_from, '@')),
+		.message_id = pool_fmt(pool, "%s.%u%s", hex_encode(hex, d->notice.b, 16), d->facts.send, strrchr(settings->mail_from, '@')),
 		.from = settings->mail_from,
 		.host = settings->host, .lang = settings->lang, .kind = d->kind,
-		.created_us = d->created_us, .expires_us = d->content->expires_us,
-		.has_password = !str_eq(d->content->password, "none"),
-		.registered = str_eq(d->content->class_, "registered"), .hides_sender = letter_hides_sender(d->content, r),
-		.until_us = r->window_us, .days = deadline_days(settings, d->content->profile),
+		.created_us = d->created_us, .expires_us = letter->expires_us,
+		.has_password = !str_eq(letter->password, "none"),
+		.registered = str_eq(letter->class_, "registered"), .hides_sender = letter_hides_sender(letter, r),
+		.until_us = r->window_us, .days = deadline_days(settings, letter->profile),
 	};
 	if (view.hides_sender)
 		view.sender_name = view.entity_name = "";
 	mem_wipe(link, sizeof link);
 	st = render(arg, pool, &view, mail, &content_at, err);
-	*job = (struct notice_job){ .entity = d->entity, .notice = d->notice, .from = return_address(office, pool, d), .to = r->address,
-				    .mail = mail->p, .mail_n = mail->n, .content_at = content_at, .message_id = view.message_id };
+	*job = (struct notice_job){ .entity = d->entity, .notice = d->notice, .from = return_address(office, pool, d),
+				    .to = r->address, .mail = mail->p, .mail_n = mail->n, .content_at = content_at,
+				    .message_id = view.message_id, .facts = facts_keep(pool, d) };
 	name_file(d, job->file_name);
 	return st;
 }
@@ -263,15 +310,14 @@ static enum pli_status letters_lease(struct office *office, struct pool *pool, n
 	unsigned *which = POOL_ARRAY(pool, unsigned, most), good = 0;
 	struct keywrap_item *items;
 	struct lease lease = { .due = due, .until_us = clock_now_us() + LEASE_US };
-	struct db_conn *conn = db_reader_take(office->parts.db);
-	enum pli_status st = due_query(office, conn, pool, most, due, &count, err);
+	enum pli_status st = due_query(office, pool, most, due, &count, err);
 
 	*count_r = 0;
-	items = POOL_ARRAY(pool, struct keywrap_item, count + 1);
-	if (st == PLI_OK && count)
-		st = due_load(office, conn, pool, due, count, items, which, &good, err);
-	db_reader_give(office->parts.db, conn);
 	if (st != PLI_OK || count == 0)
+		return st;
+	items = POOL_ARRAY(pool, struct keywrap_item, count);
+	st = due_open(office, pool, due, count, items, which, &good, err);
+	if (st != PLI_OK)
 		return st;
 	lease.count = count;
 	st = db_write(office->parts.db, lease_fn, &lease, err);

@@ -12,6 +12,7 @@
 #include "uuid.h"
 
 struct buf;
+struct notice_facts;
 struct office;
 struct pool;
 
@@ -23,6 +24,7 @@ struct notice_job {
 	size_t mail_n;
 	size_t content_at;		/* where its Content-Type header and all that follows begins */
 	const char *message_id;
+	const struct notice_facts *facts;	/* for its result; NULL: none */
 };
 /* Renderer given by the room above (texts live in web/mail): fills mail from the view; content_at_r as in notice_job. */
 struct notice_view {
@@ -56,6 +58,7 @@ struct notice_result {
 	const char *peer, *tls;		/* "" or NULL: none */
 	int64_t retry_us;
 	const char *message_id;
+	const struct notice_facts *facts;	/* the job's, if it is still there: spares reading its rows again */
 };
 MUST enum pli_status notice_settle(struct office *office, const struct notice_result *results, unsigned count, struct err *err);
 /* Notices that are not settled, and when the oldest of those next to be sent was made (0: none). */

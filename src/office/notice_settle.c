@@ -20,6 +20,7 @@
 #include "account_notice.h"
 #include "deadline.h"
 #include "letter_own.h"
+#include "notice_own.h"
 #include "office_own.h"
 
 #include "notice.h"
@@ -62,6 +63,7 @@ static const struct journal_actor SYSTEM = { .method = "system", .channel = "sys
 struct settle {
 	struct office *office;
 	const struct notice_result *results;
+	struct notice_sent **sent;	/* one each; NULL: to be read first */
 	unsigned count;
 };
 
@@ -158,35 +160,46 @@ static enum pli_status entry_add(struct settle *settle, struct db_tx *tx, const 
 {
 	bool sent = result->outcome == NOTICE_SENT;
 	struct journal_actor actor = SYSTEM;
-	AUTO_BUF d = { 0 };
-	struct jsonw w;
 
 	/* Of the hop that took the mail, or would not. */
 	if (result->tls && *result->tls)
 		actor.tls = result->tls;
-	jsonw_init(&w, &d, true);
-	jsonw_object(&w, NULL);
-	jsonw_str(&w, "msgid", result->message_id);
-	if (result->peer && *result->peer)
-		jsonw_str(&w, "peer", result->peer);
-	jsonw_str(&w, "reply", result->reply);
-	jsonw_int(&w, "send", s->send);
-	jsonw_object_end(&w);
 	return journal_add(settle->office->parts.journal, tx,
 			   &(struct journal_event){
 				   .ev = event_of(s, sent),
 				   .actor = &actor, .entity = &s->stamp->entity, .letter = &s->stamp->letter,
-				   .recipient = &s->recipient, .d_json = d.p, .owner = &s->owner, .hidden = s->hidden,
+				   .recipient = &s->recipient, .d_json = notice_words(tx->pool, result, s->send), .owner = &s->owner, .hidden = s->hidden,
 				   .numbered = sent ? recipient_stamp : NULL, .arg = s->stamp },
 			   err);
 }
 
+/* What the letter's own entries show, and its depositor. */
+static enum pli_status shown_get(struct settle *settle, struct db_tx *tx, const struct stamp *stamp, const struct notice_facts *facts,
+				 const char **shown_r, struct uuid *owner_r, struct err *err)
+{
+	struct letter *letter;
+	enum pli_status st;
+
+	if (facts) {
+		*shown_r = facts->shown;
+		*owner_r = facts->owner;
+		return PLI_OK;
+	}
+	st = letter_load(settle->office, tx->conn, tx->pool, &stamp->entity, &stamp->letter, &letter, NULL, err);
+	if (st != PLI_OK)
+		return st;
+	*shown_r = letter_shown(tx->pool, letter, letter->sender_name);
+	*owner_r = letter->account;
+	return PLI_OK;
+}
+
 /* The document is sent once every first notice is settled; failed if all of them failed. */
 static enum pli_status document_settle(struct settle *settle, struct db_tx *tx, const struct stamp *stamp, bool failed,
-				       struct err *err)
+				       const struct notice_facts *facts, struct err *err)
 {
 	AUTO_ROWS rows = { 0 };
-	struct letter *letter;
+	const char *shown;
+	struct uuid owner;
 	struct journal_actor actor = SYSTEM;
 	const uint8_t *key;
 	const char *ev, *state;
@@ -205,18 +218,17 @@ static enum pli_status document_settle(struct settle *settle, struct db_tx *tx, 
 	waiting = str_eq(db_text(&rows, 3), "created");
 	db_end(&rows);
 	rows = (struct db_rows){ 0 };
-	st = letter_load(settle->office, tx->conn, tx->pool, &stamp->entity, &stamp->letter, &letter, NULL, err);
+	st = shown_get(settle, tx, stamp, facts, &shown, &owner, err);
 	if (st == PLI_OK)
 		st = directory_meta_key(settle->office->parts.directory, &stamp->entity, &key, err);
 	if (st == PLI_OK && waiting)
 		st = db_run(tx->conn, NULL, err, LETTER_STATE, "tuu", state, &stamp->entity, &stamp->letter);
 	if (st != PLI_OK)
 		return st;
-	actor.account = &letter->account;
+	actor.account = &owner;
 	return journal_add(settle->office->parts.journal, tx,
 			   &(struct journal_event){ .ev = ev, .actor = &actor, .entity = &stamp->entity, .letter = &stamp->letter,
-						    .shown_json = letter_shown(tx->pool, letter, letter->sender_name),
-						    .meta_key = key, .owner = &letter->account, .numbered = str_eq(state, "sent") ? letter_stamp : NULL,
+						    .shown_json = shown, .meta_key = key, .owner = &owner, .numbered = str_eq(state, "sent") ? letter_stamp : NULL,
 						    .arg = (void *)stamp },
 			   err);
 }
@@ -293,8 +305,19 @@ static enum pli_status one_settle(struct settle *settle, struct db_tx *tx, const
 			    &s.stamp->letter, (int64_t)s.stamp->n);
 	}
 	if (st == PLI_OK && str_eq(s.kind, "first"))
-		st = document_settle(settle, tx, s.stamp, !sent, err);
+		st = document_settle(settle, tx, s.stamp, !sent, NULL, err);
 	return st;
+}
+
+static enum pli_status one_sent(struct settle *settle, struct db_tx *tx, unsigned i, struct err *err)
+{
+	const struct notice_result *result = &settle->results[i];
+	struct stamp *stamp = POOL_NEW(tx->pool, struct stamp);
+	bool open;
+	enum pli_status st = notice_sent_apply(settle->sent[i], tx, &open, err);
+
+	*stamp = (struct stamp){ .entity = result->entity, .letter = result->facts->letter, .n = result->facts->n };
+	return st == PLI_OK && open ? document_settle(settle, tx, stamp, false, result->facts, err) : st;
 }
 
 static enum pli_status settle_fn(struct db_tx *tx, void *arg, struct err *err)
@@ -303,19 +326,23 @@ static enum pli_status settle_fn(struct db_tx *tx, void *arg, struct err *err)
 	enum pli_status st = PLI_OK;
 
 	for (unsigned i = 0; st == PLI_OK && i < settle->count; i++)
-		st = one_settle(settle, tx, &settle->results[i], err);
+		st = settle->sent[i] ? one_sent(settle, tx, i, err) : one_settle(settle, tx, &settle->results[i], err);
 	return st;
 }
 
 static enum pli_status settle_some(struct office *office, const struct notice_result *results, unsigned count, struct err *err)
 {
-	struct settle settle = { office, results, count };
+	AUTO_POOL pool = pool_new();
+	struct settle settle = { office, results, POOL_ARRAY(pool, struct notice_sent *, count + 1), count };
 	const uint8_t *key;
 	enum pli_status st = PLI_OK;
 
-	/* Into the cache now: a write function must not wait for the keeper. */
+	/* Keys come into the cache now: a write function must not wait for the keeper. */
 	for (unsigned i = 0; st == PLI_OK && i < count; i++)
-		st = directory_meta_key(office->parts.directory, &results[i].entity, &key, err);
+		if (results[i].facts && results[i].outcome == NOTICE_SENT)
+			st = notice_sent_prepare(office, pool, &results[i], &settle.sent[i], err);
+		else
+			st = directory_meta_key(office->parts.directory, &results[i].entity, &key, err);
 	return st == PLI_OK && count ? db_write(office->parts.db, settle_fn, &settle, err) : st;
 }
 

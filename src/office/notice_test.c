@@ -44,7 +44,7 @@ static struct notice_job letter_out(struct uuid *letter_r)
 
 static void settle(const struct notice_job *job, int outcome, const char *reply, int64_t retry_us)
 {
-	struct notice_result r = { .entity = job->entity, .notice = job->notice, .reply = reply, .peer = "mx [192.0.2.1]:25", .tls = "TLSv1.3",
+	struct notice_result r = { .entity = job->entity, .notice = job->notice, .facts = job->facts, .reply = reply, .peer = "mx [192.0.2.1]:25", .tls = "TLSv1.3",
 				   .message_id = job->message_id, .retry_us = retry_us };
 	struct err err = { 0 };
 
@@ -162,6 +162,87 @@ static void return_addresses(void **state)
 	settle(&job, NOTICE_SENT, "250 ok", 0);
 }
 
+#define FORMER "(SELECT letter FROM letter ORDER BY number DESC LIMIT 1 OFFSET 1)"
+#define LATTER "(SELECT letter FROM letter ORDER BY number DESC LIMIT 1)"
+
+/* How many rows of the two youngest letters differ in what settling writes. */
+static int64_t differences(void)
+{
+	static const char *const SQL[] = {
+		"SELECT COUNT(*) FROM recipient a JOIN recipient b ON b.letter = " LATTER " AND b.n = a.n WHERE a.letter = " FORMER " AND (a.state <> b.state "
+		"OR a.sends <> b.sends OR (a.first_sent IS NULL) <> (b.first_sent IS NULL) OR (a.last_sent IS NULL) <> (b.last_sent IS NULL) "
+		"OR a.reply IS NOT b.reply OR a.peer IS NOT b.peer OR a.tls IS NOT b.tls)",
+		"SELECT COUNT(*) FROM letter a JOIN letter b ON b.letter = " LATTER " WHERE a.letter = " FORMER " AND (a.state <> b.state OR "
+		"a.settled <> b.settled OR a.failures <> b.failures OR (a.sent IS NULL) <> (b.sent IS NULL))",
+		"SELECT COUNT(*) FROM notice a JOIN notice b ON b.letter = " LATTER " AND b.n = a.n WHERE a.letter = " FORMER " AND "
+		"((a.due IS NULL) <> (b.due IS NULL) OR (a.lease IS NULL) <> (b.lease IS NULL))",
+		"WITH e(letter, line) AS (SELECT letter, group_concat(event || coalesce(type, '') || coalesce(state, '') || hex(coalesce(account, '')) "
+		"|| (shown IS NULL) || coalesce(json_extract(CAST(entry AS TEXT), '$.tls'), '') || coalesce(json_extract(CAST(entry AS TEXT), '$.d.reply'), '') "
+		"|| coalesce(json_extract(CAST(entry AS TEXT), '$.d.peer'), '') || coalesce(json_extract(CAST(entry AS TEXT), '$.d.send'), ''), ' ') FROM "
+		"(SELECT * FROM journal ORDER BY seq) GROUP BY letter) SELECT (SELECT line FROM e WHERE letter = " FORMER ") IS NOT (SELECT line FROM e "
+		"WHERE letter = " LATTER ")",
+	};
+	int64_t n = 0;
+
+	for (unsigned i = 0; i < sizeof(SQL) / sizeof(*SQL); i++) {
+		int64_t found = instance_count(&in, SQL[i]);
+
+		if (found)
+			print_message("they differ: %s\n", SQL[i]);
+		n += found;
+	}
+	return n;
+}
+
+/* The youngest letter's notices, leased and settled. */
+static void all_settle(unsigned count, bool facts, int outcome)
+{
+	struct notice_job jobs[4];
+	struct notice_result r[4];
+	struct err err = { 0 };
+
+	assert_int_equal(lease(jobs, 4), count);
+	for (unsigned i = 0; i < count; i++)
+		r[i] = (struct notice_result){ .entity = jobs[i].entity, .notice = jobs[i].notice, .reply = "250 ok", .outcome = outcome,
+					       .peer = "mx [192.0.2.1]:25", .tls = i ? "" : "TLSv1.3", .message_id = "id@example.org",
+					       .facts = facts ? jobs[i].facts : NULL };
+	OK(notice_settle(in.office, r, count, &err));
+	/* An answer that comes twice. */
+	OK(notice_settle(in.office, r, count, &err));
+}
+
+/* Settling by what the lease has read writes what settling by the rows writes. */
+static void both_ways_write_the_same(void **state)
+{
+	static const char *const TO[] = { "a@example.org", "b@example.org", "c@example.org", NULL };
+	/* What happened before: nothing, the first one read it, all had failed and are sent again, sent a second time. */
+	static const char *const BEFORE[] = { NULL, "UPDATE recipient SET state = 'opened' WHERE n = 1", NULL, NULL };
+	const struct journal_actor actor = { .account = &in.editor.account, .method = "api-token", .level = 1, .channel = "api" };
+
+	(void)state;
+	for (unsigned count = 1; count <= 3; count += 2) {
+		for (unsigned how = 0; how < 4; how++) {
+			for (int facts = 0; facts < 2; facts++) {
+				struct deposit d = { .to = TO + 3 - count, .subject = "S" };
+				AUTO_BUF body = { 0 };
+				struct err err = { 0 };
+				struct uuid letter;
+
+				OK(deposit_commit(in.office, &in.editor, &actor, in.pool, &d, &letter, &body, &err));
+				if (BEFORE[how])
+					instance_run(&in, BEFORE[how]);
+				all_settle(count, facts, how == 2 ? NOTICE_FAILED : NOTICE_SENT);
+				if (how < 2)
+					continue;
+				instance_run(&in, "UPDATE notice SET due = 1, kind = 'resend', send = 2 WHERE letter = " LATTER);
+				all_settle(count, facts, NOTICE_SENT);
+			}
+			assert_int_equal(differences(), 0);
+		}
+	}
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM letter WHERE state = 'failed' AND letter IN (SELECT letter FROM notice WHERE kind = 'resend')"), 0);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -188,6 +269,7 @@ int main(void)
 		cmocka_unit_test(away_counts_against_none),
 		cmocka_unit_test(doubt_is_repeated_once_soon),
 		cmocka_unit_test(return_addresses),
+		cmocka_unit_test(both_ways_write_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

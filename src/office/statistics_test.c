@@ -34,7 +34,7 @@ static void mails_go_out(void)
 	OK(journal_wait(in.journal, journal_size(in.journal), 5000, &err));
 	OK(notice_lease(in.office, pool, render, NULL, 16, jobs, &count, &err));
 	for (unsigned k = 0; k < count; k++)
-		results[k] = (struct notice_result){ .entity = jobs[k].entity, .notice = jobs[k].notice, .reply = "250 Ok",
+		results[k] = (struct notice_result){ .entity = jobs[k].entity, .notice = jobs[k].notice, .facts = jobs[k].facts, .reply = "250 Ok",
 						     .outcome = strstr(jobs[k].mail, " bad") ? NOTICE_FAILED : NOTICE_SENT,
 						     .message_id = jobs[k].message_id };
 	OK(notice_settle(in.office, results, count, &err));

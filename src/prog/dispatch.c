@@ -330,7 +330,7 @@ static void result_fill(const struct dispatch *d, const struct flight *f, struct
 	};
 
 	*result_r = (struct notice_result){ .entity = f->job->entity, .notice = f->job->notice, .reply = f->reply, .peer = f->peer,
-					    .tls = f->tls, .message_id = f->job->message_id };
+					    .tls = f->tls, .message_id = f->job->message_id, .facts = f->job->facts };
 	result_r->outcome = outcomes[f->outcome];
 	if (f->outcome == JOB_AWAY)
 		result_r->retry_us = after_rest_us(d);
