@@ -135,6 +135,11 @@ main(async () => {
 	await ask('GET', written);
 	const given = await post('/api/v1/drafts', {});
 	await ask('DELETE', '/api/v1/drafts/' + given.json.id);
+	const over = await post('/api/v1/letters', { to: ['over@example.org'], subject: 'Over' });
+	same((await ask('DELETE', '/api/v1/letters/' + over.json.id)).status, 409, 'no content goes before its time');
+	i.sqlWrite(`UPDATE letter SET content_until = 1 WHERE lower(hex(letter)) = '${over.json.id.replace(/-/g, '')}'`);
+	same((await ask('DELETE', '/api/v1/letters/' + over.json.id)).status, 204, 'then it does');
+	check((await ask('GET', '/api/v1/letters/' + over.json.id)).json.retention.purged, 'and the letter says so');
 	for (const query of ['', '?limit=2', '?letter=' + made.json.id, '?from=2020-01-01&to=2120-01-01', '?state=nonsense', '?colour=red'])
 		await ask('GET', '/api/v1/journal' + query);
 	await ask('GET', '/api/v1/journal', { headers: { Accept: 'text/csv', 'Accept-Language': 'en' } });

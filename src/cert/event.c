@@ -36,6 +36,13 @@ static const struct event events[] = {
 	{ "lre.unclaimed", EVENT_RECIPIENT, "AcceptanceRejectionExpiry", "secure_mail", "not_received" },
 	{ "doc.refused", EVENT_DOCUMENT, NULL, "action", "refused" },	/* by every recipient */
 	{ "doc.expired", EVENT_DOCUMENT, NULL, "action", NULL },	/* d.state: expired, or the state that stays */
+	{ "content.purged", EVENT_DOCUMENT, NULL, "action", NULL },	/* d: kid, reason */
+	{ "delete.refused", EVENT_DOCUMENT, NULL, "action", NULL },	/* d: reason, until */
+	{ "hold.placed", EVENT_DOCUMENT, NULL, "action", NULL },
+	{ "hold.released", EVENT_DOCUMENT, NULL, "action", NULL },
+	{ "purged", EVENT_NO_CHAIN, NULL, "journal", NULL },		/* d.seqs: entries erased; h.rows: what is left of them */
+	{ "key.destroyed", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d.kid */
+	{ "retention.set", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "log.opened", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "keeper.signed", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d: sums since the instance began */
 	{ "clock.jumped", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d.by_s: how far the machine's clock was set */

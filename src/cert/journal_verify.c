@@ -14,11 +14,15 @@
 #include "pool.h"
 #include "text.h"
 
+#include "cipher.h"
+#include "db.h"
+
 #include "canon.h"
 #include "checkpoint.h"
 #include "entry.h"
 #include "event.h"
 #include "head_record.h"
+#include "journal_erase.h"
 #include "journal_own.h"
 #include "token.h"
 
@@ -28,6 +32,9 @@
 
 static const char ROWS[] =
 	"SELECT seq, t, event, type, state, entity, letter, recipient, account, leaf, entry, shown FROM journal ORDER BY seq";
+static const char ROWS_RANGE[] =
+	"SELECT seq, t, event, type, state, entity, letter, recipient, account, leaf, entry, shown FROM journal "
+	"WHERE seq >= $1 AND seq <= $2 ORDER BY seq";
 static const char HEADS[] = "SELECT size, root, checkpoint, token, gen_time FROM head ORDER BY size";
 
 struct chain_end {
@@ -57,6 +64,12 @@ struct verify {
 	struct uuid meta_of;		/* entity of meta_key */
 	bool meta_known;
 	uint8_t meta_key[32];
+	/* Entries without their text, in order, each to be named by a `purged` entry. */
+	struct erased {
+		uint64_t seq;
+		bool named;
+	} *erased;
+	size_t erased_count, erased_cap;
 	uint64_t bad;
 };
 
@@ -271,6 +284,108 @@ static enum pli_status check_sheet(struct verify *v, struct pool *pool, const st
 	return bad(v, v->seq + 1, err, "what it shows is not what it binds");
 }
 
+/* ---- erased entries ---- */
+
+/* Its leaf is all there is to check; its chain goes on from that. */
+static enum pli_status check_erased(struct verify *v, const struct journal_row *r, struct err *err)
+{
+	static const struct uuid nobody;
+	const struct event *event = event_find(r->event);
+	struct chain_end *c;
+
+	if (memcmp(r->leaf, v->record.leaves[v->seq - v->from], 32) != 0)
+		return bad(v, v->seq + 1, err, "it is not the entry that the keeper has signed");
+	if (!event || event->chain == EVENT_NO_CHAIN || !r->has_letter || r->shown || r->has_account)
+		return bad(v, v->seq + 1, err, "its text is gone");
+	if (r->t_us < v->last_t_us)
+		return bad(v, v->seq + 1, err, "it is older than the entry before it");
+	v->last_t_us = r->t_us;
+	c = chain_find(v, &r->letter, r->has_recipient ? &r->recipient : NULL);
+	if (!c->used) {
+		*c = (struct chain_end){ .letter = r->letter, .recipient = r->has_recipient ? r->recipient : nobody, .used = true };
+		v->chain_count++;
+	}
+	memcpy(c->leaf, r->leaf, 32);
+	if (v->erased_count == v->erased_cap) {
+		size_t cap = v->erased_cap ? v->erased_cap * 2 : 256;
+		struct erased *wider = mem_alloc(cap * sizeof(*wider));
+
+		if (v->erased_count)
+			memcpy(wider, v->erased, v->erased_count * sizeof(*wider));
+		mem_free(v->erased);
+		v->erased = wider;
+		v->erased_cap = cap;
+	}
+	v->erased[v->erased_count++] = (struct erased){ .seq = v->seq };
+	return PLI_OK;
+}
+
+static struct erased *erased_find(struct verify *v, uint64_t seq)
+{
+	size_t low = 0, high = v->erased_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (v->erased[middle].seq < seq)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < v->erased_count && v->erased[low].seq == seq ? &v->erased[low] : NULL;
+}
+
+/* The rows that a `purged` entry names: without text, and what is left of them as it says. */
+static enum pli_status range_lines(struct verify *v, uint64_t first, uint64_t last, struct buf *lines, struct err *err)
+{
+	AUTO_ROWS rows = { 0 };
+	struct journal_row row;
+	uint64_t seq = first;
+	enum pli_status status = db_query(v->o->conn, &rows, err, ROWS_RANGE, "ii", (int64_t)first, (int64_t)last);
+
+	while (status == PLI_OK && (status = db_next(&rows, err)) == PLI_OK) {
+		struct erased *e;
+
+		row_read(&rows, &row);
+		e = erased_find(v, row.seq);
+		if (row.seq != seq++ || !e)
+			return bad(v, row.seq + 1, err, "it was erased, but its text is here");
+		e->named = true;
+		journal_erase_line(&row, lines);
+	}
+	return status == PLI_ABSENT ? PLI_OK : status;
+}
+
+static enum pli_status check_purged(struct verify *v, struct pool *pool, const struct entry *e, struct err *err)
+{
+	const char *seqs = e->d_json ? canon_member_str(pool, e->d_json, strlen(e->d_json), "seqs") : NULL;
+	const char *rows = e->h_json ? canon_member_str(pool, e->h_json, strlen(e->h_json), "rows") : NULL;
+	struct journal_erase_scan scan = { .p = seqs ? seqs : "-" };
+	uint64_t first, last, lowest = UINT64_MAX;
+	uint8_t wanted[32], digest[32];
+	AUTO_BUF lines = { 0 };
+	enum pli_status status = PLI_OK;
+
+	while (status == PLI_OK && journal_erase_next(&scan, &first, &last)) {
+		lowest = first < lowest ? first : lowest;
+		status = last < v->seq ? range_lines(v, first, last, &lines, err) : bad(v, v->seq + 1, err, "it erases what is not written yet");
+	}
+	if (status != PLI_OK)
+		return status;
+	cipher_sha256(lines.p, lines.n, digest);
+	if (scan.bad || !rows || !hex_decode(wanted, 32, rows, strlen(rows)))
+		return bad(v, v->seq + 1, err, "what it erases is malformed");
+	return memcmp(wanted, digest, 32) == 0 ? PLI_OK : bad(v, lowest + 1, err, "a column of an erased entry was changed");
+}
+
+static enum pli_status check_all_named(struct verify *v, struct err *err)
+{
+	for (size_t i = 0; i < v->erased_count; i++)
+		if (!v->erased[i].named)
+			return bad(v, v->erased[i].seq + 1, err, "its text is gone");
+	return PLI_OK;
+}
+
 static enum pli_status check_entry(struct verify *v, struct pool *pool, const struct journal_row *r, struct err *err)
 {
 	struct entry_view view;
@@ -279,7 +394,7 @@ static enum pli_status check_entry(struct verify *v, struct pool *pool, const st
 	uint8_t leaf[32];
 
 	if (!r->entry)
-		return bad(v, v->seq + 1, err, "its text is gone");
+		return check_erased(v, r, err);
 	entry_leaf(r->entry, r->entry_n, leaf);
 	if (memcmp(leaf, r->leaf, 32) != 0)
 		return bad(v, v->seq + 1, err, "its text was changed");
@@ -294,6 +409,8 @@ static enum pli_status check_entry(struct verify *v, struct pool *pool, const st
 		return bad(v, v->seq + 1, err, "it is older than the entry before it");
 	v->last_t_us = view.e.t_us;
 	status = check_chain(v, &view.e, event, leaf, err);
+	if (status == PLI_OK && str_eq(event->name, "purged"))
+		status = check_purged(v, pool, &view.e, err);
 	return status == PLI_OK ? check_sheet(v, pool, r, &view.e, err) : status;
 }
 
@@ -392,6 +509,8 @@ enum pli_status journal_verify(const struct journal_verify_options *options, uin
 		status = check_rows(&v, err);
 	if (status == PLI_OK)
 		status = check_end(&v, err);
+	if (status == PLI_OK)
+		status = check_all_named(&v, err);
 	if (status == PLI_OK) {
 		*size_r = v.tree.size;
 		tree_root(&v.tree, root_r);
@@ -404,6 +523,7 @@ enum pli_status journal_verify(const struct journal_verify_options *options, uin
 	}
 	token_verifier_free(v.tokens);
 	mem_free(v.chains);
+	mem_free(v.erased);
 	mem_wipe(v.meta_key, sizeof(v.meta_key));
 	return status;
 }

@@ -30,6 +30,10 @@ void keeper_watch(struct keeper *keeper, keeper_hung_fn *hung, void *arg);
 /* KEK_MAKE, WRAP, UNWRAP in the shape the storage room wants. */
 void keeper_keywrap(struct keeper *keeper, struct keywrap *keywrap_r);
 
+/* The end of a letter KEK whose month is over, and of all that it wraps, here and in copies: durable on return.  No such key is no
+ * error; the keeper refuses (PLI_DENIED) keys of months that are not over, by its own clock. */
+MUST enum pli_status keeper_kek_destroy(struct keeper *keeper, const char *kid, struct err *err);
+
 /* Argon2id at the keeper, in threads of its own (two at a time, bounded queue: PLI_BUSY with retry_after).
  * profile: "account" (t=2, 19 MiB) or "letter" (t=3, 64 MiB).  hash: the encoded string (at most 127 characters). Peppered with the keeper's own key. */
 MUST enum pli_status keeper_password_make(struct keeper *keeper, const char *profile, const char *password, char hash_r[128], struct err *err);

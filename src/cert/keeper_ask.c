@@ -56,6 +56,23 @@ static enum pli_status kek_make(void *arg, const char *purpose, const struct uui
 	return status;
 }
 
+enum pli_status keeper_kek_destroy(struct keeper *keeper, const char *kid, struct err *err)
+{
+	struct keeper_call call = { .id = keeper_call_id(keeper), .verb = KEEPER_KEK_DESTROY };
+	size_t start, n = strlen(kid);
+	AUTO_BUF frame = { 0 };
+	enum pli_status status;
+
+	assert(n < 64);
+	start = keeper_frame_begin(&frame, KEEPER_KEK_DESTROY, call.id);
+	buf_u8(&frame, (uint8_t)n);
+	buf_add(&frame, kid, n);
+	keeper_frame_end(&frame, start, 0, 0);
+	status = keeper_exchange(keeper, &call, &frame, err);
+	buf_free(&call.body);
+	return status;
+}
+
 static void put_item(struct buf *out, const struct keywrap_item *item)
 {
 	size_t kid_n = strlen(item->kid);

@@ -119,6 +119,10 @@ static bool body_parse(struct cursor *c, struct keeper_request *r)
 		return true;
 	case KEEPER_MAIL_SIGN:
 		return texts_parse(c, r);
+	case KEEPER_KEK_DESTROY:
+		r->kid_n = cursor_u8(c);
+		r->kid = cursor_bytes(c, r->kid_n);
+		return r->kid && r->kid_n;
 	}
 	return false;
 }
@@ -135,7 +139,7 @@ enum pli_status keeper_request_parse(const struct keeper_frame *frame, struct ke
 	r->count = frame->count;
 	r->id = frame->id;
 	cursor_init(&c, frame->body, frame->body_n);
-	if (frame->verb < KEEPER_KEK_MAKE || frame->verb > KEEPER_MAIL_SIGN || (frame->flags & ~FRAME_MORE) ||
+	if (frame->verb < KEEPER_KEK_MAKE || frame->verb > KEEPER_KEK_DESTROY || (frame->flags & ~FRAME_MORE) ||
 	    (!counted && r->count && frame->verb != KEEPER_TOTP_CHECK) || (!continues && r->more) ||
 	    r->count > FRAME_ITEMS_MAX || !body_parse(&c, r) || c.bad || c.n)
 		return err_set(err, PLI_INPUT, "the keeper does not understand this request");

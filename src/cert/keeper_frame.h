@@ -13,6 +13,7 @@
  *   STATUS          nothing
  *   TOTP_CHECK      one item of UNWRAP (whose additional data begin with "totp" and a zero) · u32 code
  *   MAIL_SIGN       count × { u8 kind (mail_sign.h) · blob text }                  one frame
+ *   KEK_DESTROY     u8 n, kid
  * Answers begin with u8 status; if it is not PLI_OK: blob text · blob hint · u32 retry-after seconds.  Else
  *   KEK_MAKE        blob kid
  *   WRAP UNWRAP     count × { u8 n, result }
@@ -24,6 +25,7 @@
  *   STATUS          u64 size · root 32 · u64 counter size · counter root 32 · u64 generation · u8 refusing · blob reason
  *   TOTP_CHECK      u8 right · u64 step
  *   MAIL_SIGN       count × blob signature
+ *   KEK_DESTROY     nothing
  * head = u64 size · root 32 · u64 genTime µs · blob checkpoint · blob token.   blob = u32 n, bytes. */
 #ifndef PLI_KEEPER_FRAME_H
 #define PLI_KEEPER_FRAME_H
@@ -48,6 +50,7 @@
 enum keeper_verb {
 	KEEPER_KEK_MAKE = 1, KEEPER_WRAP, KEEPER_UNWRAP, KEEPER_PASSWORD_MAKE, KEEPER_PASSWORD_CHECK,
 	KEEPER_APPEND, KEEPER_HEADS_SINCE, KEEPER_SEAL, KEEPER_STATUS, KEEPER_TOTP_CHECK, KEEPER_MAIL_SIGN,
+	KEEPER_KEK_DESTROY,
 };
 
 struct keeper_frame {
@@ -74,6 +77,8 @@ struct keeper_request {
 	int64_t period;
 	struct keeper_item items[FRAME_ITEMS_MAX];	/* count of them; of MAIL_SIGN key is the text */
 	uint8_t kinds[FRAME_ITEMS_MAX];			/* MAIL_SIGN */
+	const uint8_t *kid;				/* KEK_DESTROY */
+	size_t kid_n;
 	const uint8_t *password, *hash, *manifest, *leaves;
 	size_t password_n, hash_n, manifest_n;
 	uint64_t first, size;

@@ -91,6 +91,19 @@ static enum pli_status kek_make(struct server *s, const struct keeper_request *r
 	return PLI_OK;
 }
 
+static enum pli_status kek_destroy(struct server *s, const struct keeper_request *r, struct err *err)
+{
+	enum pli_status status = kek_store_destroy(s->keks, r->kid, r->kid_n, clock_month(clock_now_us()), err);
+	size_t start;
+
+	if (status != PLI_OK)
+		return status;
+	start = keeper_frame_begin(&s->out, KEEPER_KEK_DESTROY | FRAME_ANSWER, r->id);
+	buf_u8(&s->out, PLI_OK);
+	keeper_frame_end(&s->out, start, 0, 0);
+	return PLI_OK;
+}
+
 static void answer_status(struct server *s, const struct keeper_request *r)
 {
 	struct keeper_status status;
@@ -264,6 +277,9 @@ static void handle(struct server *s, const struct keeper_request *r)
 		break;
 	case KEEPER_KEK_MAKE:
 		status = kek_make(s, r, &err);
+		break;
+	case KEEPER_KEK_DESTROY:
+		status = kek_destroy(s, r, &err);
 		break;
 	case KEEPER_PASSWORD_MAKE:
 	case KEEPER_PASSWORD_CHECK:

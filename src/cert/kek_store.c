@@ -261,6 +261,57 @@ enum pli_status kek_store_unwrap(struct kek_store *store, const void *kid, size_
 	return PLI_OK;
 }
 
+/* Overwritten before its name goes, so that the place where it lay holds it no more than the name does (on a disk that writes where
+ * it is told to). */
+static enum pli_status shred(struct kek_store *s, const char *name, struct err *err)
+{
+	struct kek *k = slot_of(s, (const uint8_t *)name, strlen(name));
+	uint8_t noise[NONCE + 32 + TAG];
+	int fd = openat(s->dir_fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool ok;
+
+	if (str_eq(k->kid, name))
+		forget(k);
+	if (fd < 0)
+		return errno == ENOENT ? PLI_OK : err_errno(err, "cannot open a key to destroy it");
+	mem_random(noise, sizeof(noise));
+	ok = pwrite(fd, noise, sizeof(noise), 0) == (ssize_t)sizeof(noise) && fdatasync(fd) == 0;
+	close(fd);
+	if (!ok || unlinkat(s->dir_fd, name, 0) != 0)
+		return err_errno(err, "cannot destroy a key");
+	return PLI_OK;
+}
+
+/* Month of "letter-<32 hex>-YYYYMM", or -1. */
+static int64_t letter_month(const char *name)
+{
+	char date[11];
+	int64_t t_us;
+
+	if (strlen(name) != 7 + 32 + 1 + 6 || !str_starts(name, "letter-") || name[39] != '-')
+		return -1;
+	snprintf(date, sizeof(date), "%.4s-%.2s-01", name + 40, name + 44);
+	return clock_parse(date, &t_us) ? clock_month(t_us - 1) : -1;
+}
+
+enum pli_status kek_store_destroy(struct kek_store *store, const void *kid, size_t kid_n, int64_t this_month, struct err *err)
+{
+	char name[KID_MAX + 1] = "";
+	enum pli_status status;
+	int64_t month;
+
+	if (!kid_valid(kid, kid_n))
+		return err_set(err, PLI_INPUT, "not a key id");
+	memcpy(name, kid, kid_n);
+	month = letter_month(name);
+	if (month < 0 || month >= this_month)
+		return err_set(err, PLI_DENIED, "key %s is not one of a month that is over", name);
+	status = shred(store, name, err);
+	if (status == PLI_OK && fsync(store->dir_fd) != 0)
+		status = err_errno(err, "cannot sync keys/kek");
+	return status;
+}
+
 /* Day of "stage-<32 hex>-YYYYMMDD", or -1. */
 static int64_t stage_day(const char *name)
 {
@@ -287,14 +338,8 @@ enum pli_status kek_store_sweep(struct kek_store *store, int64_t today, unsigned
 	}
 	while ((entry = readdir(dir))) {
 		int64_t day = stage_day(entry->d_name);
-		struct kek *k;
 
-		if (day < 0 || today - day <= STAGE_DAYS)
-			continue;
-		k = slot_of(store, (const uint8_t *)entry->d_name, strlen(entry->d_name));
-		if (str_eq(k->kid, entry->d_name))
-			forget(k);
-		if (unlinkat(store->dir_fd, entry->d_name, 0) == 0)
+		if (day >= 0 && today - day > STAGE_DAYS && shred(store, entry->d_name, err) == PLI_OK)
 			count++;
 	}
 	closedir(dir);

@@ -33,6 +33,9 @@ MUST enum pli_status kek_store_wrap(struct kek_store *store, const void *kid, si
 /* out_r holds n - 28 bytes.  PLI_INPUT: does not open here. */
 MUST enum pli_status kek_store_unwrap(struct kek_store *store, const void *kid, size_t kid_n, const void *aad, size_t aad_n,
 				      const void *wrapped, size_t n, uint8_t *out_r, struct err *err);
+/* Destroys the key of (entity, month) once that month is over: overwritten, then removed, durable on return.  PLI_OK, too, when it is
+ * not there any more; PLI_DENIED for a key of another purpose or of a month that is not over by this_month (year·12 + month - 1). */
+MUST enum pli_status kek_store_destroy(struct kek_store *store, const void *kid, size_t kid_n, int64_t this_month, struct err *err);
 /* Destroys staging keys whose uploads have all expired: 14 days after their day.  *count_r: how many. */
 MUST enum pli_status kek_store_sweep(struct kek_store *store, int64_t today, unsigned *count_r, struct err *err);
 

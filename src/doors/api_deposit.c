@@ -22,7 +22,7 @@
 #define JSON_MAX_BYTES (2 * 1024 * 1024)
 #define RAW_RECIPIENTS_MAX 20000	/* far above what the office accepts, so that its error names the limit */
 
-static const char *const FIELDS[] = { "to", "cc", "bcc", "subject", "message", "password", "expires", "uploads", "class", "profile", NULL };
+static const char *const FIELDS[] = { "to", "cc", "bcc", "subject", "message", "password", "expires", "retention", "uploads", "class", "profile", NULL };
 
 enum pli_status api_letter_sink(struct door_call *c, struct ostream **sink_r, struct err *err)
 {
@@ -51,6 +51,8 @@ static enum pli_status deposit_from_form(struct door_call *c, const struct form 
 		st = form_one(form, "class", &d->class_, err);
 	if (st == PLI_OK)
 		st = form_one(form, "profile", &d->profile, err);
+	if (st == PLI_OK)
+		st = form_one(form, "retention", &d->retention, err);
 	if (st != PLI_OK)
 		return st;
 	d->to = letter_form_all(form, c->pool, "to");
@@ -101,6 +103,8 @@ static enum pli_status deposit_from_json(struct door_call *c, struct deposit *d,
 		st = json_read_str(o, "class", &d->class_, err);
 	if (st == PLI_OK)
 		st = json_read_str(o, "profile", &d->profile, err);
+	if (st == PLI_OK)
+		st = json_read_str(o, "retention", &d->retention, err);
 	return st;
 }
 

@@ -14,6 +14,7 @@
 
 #include "letter.h"
 #include "letter_journal.h"
+#include "retention.h"
 #include "statistics.h"
 
 #include "answer.h"
@@ -82,6 +83,15 @@ enum pli_status api_letter_get(struct door_call *c, struct err *err)
 	letter_json(letter, &c->x->res.body);
 	answer_json(c, 200);
 	return PLI_OK;
+}
+
+enum pli_status api_letter_delete(struct door_call *c, struct err *err)
+{
+	enum pli_status st = retention_delete(c->doors->office, &c->principal, &c->actor, c->params[0], err);
+
+	if (st == PLI_OK)
+		c->x->res.status = 204;
+	return st;
 }
 
 enum pli_status api_letter_resend(struct door_call *c, struct err *err)

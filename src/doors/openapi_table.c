@@ -12,6 +12,7 @@ static const struct openapi_row ROWS[] = {
 	  .type = JSON, .schema = "Letter", .headers = "Location" },
 	{ HTTP_GET, "/api/v1/letters", "listLetters", "letters", "state q cursor limit", .code = 200, .type = JSON, .schema = "Letters" },
 	{ HTTP_GET, "/api/v1/letters/{id}", "getLetter", "letters", .code = 200, .type = JSON, .schema = "Letter" },
+	{ HTTP_DELETE, "/api/v1/letters/{id}", "deleteLetter", "letters", .code = 204 },
 	{ HTTP_POST, "/api/v1/letters/{id}/resend", "resendLetter", "letters", "idempotency", .json = "Resend", .code = 202, .type = JSON,
 	  .schema = "Accepted" },
 	{ HTTP_GET, "/api/v1/letters/{id}/proof", "getProof", "letters", "recipient", .code = 200,

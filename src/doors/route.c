@@ -21,6 +21,8 @@ static const struct route ROUTES[] = {
 	  .help = "List letters, newest first" },
 	{ .method = HTTP_GET, .pattern = "/api/v1/letters/{id}", .who = ROUTE_TOKEN, .handle = api_letter_get,
 	  .help = "One letter" },
+	{ .method = HTTP_DELETE, .pattern = "/api/v1/letters/{id}", .who = ROUTE_TOKEN, .handle = api_letter_delete,
+	  .help = "Delete a letter's content, once its retention has ended" },
 	{ .method = HTTP_POST, .pattern = "/api/v1/letters/{id}/resend", .who = ROUTE_TOKEN, .types = ROUTE_JSON | ROUTE_EMPTY,
 	  .body_max = JSON_MAX, .handle = api_letter_resend, .help = "Send the notices again" },
 	{ .method = HTTP_GET, .pattern = "/api/v1/letters/{id}/proof", .who = ROUTE_TOKEN, .handle = api_letter_proof,

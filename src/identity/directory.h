@@ -31,6 +31,16 @@ MUST enum pli_status directory_meta_key(struct directory *directory, const struc
 MUST enum pli_status directory_kek(struct directory *directory, const char *purpose, const struct uuid *entity, int64_t period,
 				   char kid_r[64], struct err *err);
 
+/* Letter KEKs of months before `month` that are not destroyed yet, one by one.  When one is, directory_kek_destroyed takes it down. */
+struct directory_kek_over {
+	struct uuid entity;
+	int64_t period;
+	char kid[64];
+};
+typedef enum pli_status directory_kek_over_fn(void *arg, const struct directory_kek_over *kek, struct err *err);
+MUST enum pli_status directory_kek_over(struct directory *directory, int64_t month, directory_kek_over_fn *fn, void *arg, struct err *err);
+MUST enum pli_status directory_kek_destroyed(struct db_tx *tx, const struct directory_kek_over *kek, int64_t now_us, struct err *err);
+
 /* Entities. siren: nine digits or NULL. PLI_CONFLICT when the name exists. */
 MUST enum pli_status directory_entity_add(struct directory *d, const struct journal_actor *by, const char *name, const char *siren,
 					  struct uuid *entity_r, struct err *err);

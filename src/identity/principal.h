@@ -34,6 +34,7 @@ enum right {
 	RIGHT_LETTER_PROOF,
 	RIGHT_JOURNAL,		/* own rows or the entity's */
 	RIGHT_CONTENT,		/* message text of a letter */
+	RIGHT_HOLD,		/* legal holds: placed and released */
 	RIGHT_PEOPLE,		/* users, entities, tokens of others */
 	RIGHT_COUNT
 };

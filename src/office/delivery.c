@@ -129,7 +129,7 @@ enum pli_status delivery_place_open(struct office *office, const struct delivery
 		return err_field(err, PLI_GONE, "link-replaced", "", "A newer link was sent to the recipient.");
 	if (decision_open(l, delivery_place_who(place), deadline_us, err) != PLI_OK)
 		return PLI_GONE;
-	if (now_us > l->expires_us || str_eq(l->state, "expired") || str_eq(l->state, "deleted"))
+	if (now_us > l->expires_us || l->purged_us || str_eq(l->state, "expired") || str_eq(l->state, "deleted"))
 		return err_field(err, PLI_GONE, "letter-expired", "", "The letter is no longer available.");
 	if (place->locked)
 		return err_field(err, PLI_LOCKED, "link-locked", "", "Ten wrong passwords were entered; the link is locked.");

@@ -136,7 +136,7 @@ static enum pli_status keys_make(struct deposit_work *w, struct err *err)
 	unsigned count = w->letter.recipient_count;
 	struct reserved_keys *keys = POOL_NEW(w->pool, struct reserved_keys);
 	enum pli_status st = directory_kek(w->office->parts.directory, "letter", &w->who->entity,
-					   clock_month(w->letter.expires_us), w->kid, err);
+					   clock_month(w->due_us), w->kid, err);
 
 	if (st == PLI_OK)
 		st = keys_take(w, keys, err);

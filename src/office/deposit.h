@@ -47,6 +47,7 @@ struct deposit {
 	/* simple | registered | fr-lre (registered with that profile); NULL or "": the entity's.  profile: fr-lre | none, or NULL; only with a
 	 * registered class. */
 	const char *class_, *profile;
+	const char *retention;				/* name of a span (retention.h); NULL: that of the letter's class */
 	const struct deposit_part *parts;
 	unsigned part_count;
 	const char *const *uploads;			/* ids of finished tus uploads, after the parts; NULL-terminated or NULL */

@@ -147,13 +147,40 @@ static enum pli_status expires(struct deposit_work *w, struct err *err)
 	return PLI_OK;
 }
 
+/* Until when it is kept, whatever its links do.  When the last of the two goes the content goes, and evidence outlives content. */
+static enum pli_status retention(struct deposit_work *w, struct err *err)
+{
+	struct letter *l = &w->letter;
+	struct retention_span span;
+	enum pli_status st = retention_find(w->office, &l->entity, w->deposit->retention ? w->deposit->retention : l->class_, &span, err);
+
+	if (st == PLI_OK && is_registered(w)) {
+		struct retention_span least;
+
+		st = retention_find(w->office, &l->entity, l->class_, &least, err);
+		if (st == PLI_OK && span.content_days < least.content_days)
+			span.content_days = least.content_days;
+		if (st == PLI_OK && span.evidence_days < least.evidence_days)
+			span.evidence_days = least.evidence_days;
+	}
+	if (st != PLI_OK)
+		return st;
+	l->retention = pool_str(w->pool, span.name);
+	l->content_until_us = w->now_us + (int64_t)span.content_days * DAY_US;
+	l->evidence_until_us = w->now_us + (int64_t)span.evidence_days * DAY_US;
+	w->due_us = l->content_until_us > l->expires_us ? l->content_until_us : l->expires_us;
+	if (l->evidence_until_us < w->due_us)
+		l->evidence_until_us = w->due_us;
+	return PLI_OK;
+}
+
 enum pli_status deposit_expiry(struct deposit_work *w, struct err *err)
 {
 	const struct settings *settings = w->office->parts.settings;
 	int64_t last_us = w->now_us + (int64_t)settings->evidence_days * DAY_US;
 
 	if (!w->expires_given)
-		return PLI_OK;
+		return retention(w, err);
 	if (w->letter.expires_us <= w->now_us)
 		return err_field(err, PLI_INVALID, "expires-past", "expires", "The expiry lies in the past.");
 	if (is_registered(w) && w->letter.expires_us < w->now_us + (int64_t)settings->registered_keep_days * DAY_US) {
@@ -166,7 +193,7 @@ enum pli_status deposit_expiry(struct deposit_work *w, struct err *err)
 		err_field(err, PLI_INVALID, "expires-late", "expires", "The expiry lies too far ahead.");
 		return err_hint(err, "Letters are kept at most %u days here.", settings->evidence_days);
 	}
-	return PLI_OK;
+	return retention(w, err);
 }
 
 static enum pli_status recipients(struct deposit_work *w, struct err *err)
@@ -250,6 +277,8 @@ void deposit_content(const struct deposit_work *w, struct buf *out)
 	buf_add(out, l->message_sha256, 32);
 	buf_blob(out, w->password, w->password ? strlen(w->password) : 0);
 	buf_u64(out, w->expires_given ? (uint64_t)l->expires_us : 0);
+	if (w->deposit->retention)
+		buf_blob(out, w->deposit->retention, strlen(w->deposit->retention));
 	buf_u32(out, w->deposit->part_count);
 	for (unsigned i = 0; i < w->deposit->part_count; i++) {
 		const struct deposit_part *p = &w->deposit->parts[i];

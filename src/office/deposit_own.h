@@ -48,6 +48,7 @@ struct deposit_work {
 	size_t message_n;
 	const char *password;			/* in its hashed form; NULL: none */
 	bool expires_given;
+	int64_t due_us;				/* when the content goes */
 	struct once once;
 	const struct uuid *uploads;		/* the last upload_count of the letter's parts */
 	unsigned upload_count;

@@ -20,8 +20,9 @@
 
 static const char LETTER_ADD[] =
 	"INSERT INTO letter (entity, letter, account, number, created, expires, state, mode, class, password, password_hash, kid, "
-	"letter_key, manifest, recipients, opened, settled, failures, sealed, message, message_object, message_size, message_sha256, profile) "
-	"VALUES ($1, $2, $3, $4, $5, $6, 'created', $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, 0, $15, $16, $17, $18, $19, $20)";
+	"letter_key, manifest, recipients, opened, settled, failures, sealed, message, message_object, message_size, message_sha256, "
+	"retention, content_until, evidence_until, retention_due, profile) "
+	"VALUES ($1, $2, $3, $4, $5, $6, 'created', $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, 0, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)";
 static const char RECIPIENT_ADD[] =
 	"INSERT INTO recipient (entity, letter, n, recipient, kind, state, sends, tries, renewals, renewal_day, token, sealed, sheet) "
 	"VALUES ($1, $2, $3, $4, $5, 'pending', 0, 0, 0, 0, $6, $7, $8)";
@@ -36,12 +37,12 @@ static enum pli_status letter_insert(struct db_tx *tx, struct deposit_work *w, s
 {
 	const struct letter *l = &w->letter;
 
-	return db_run(tx->conn, NULL, err, LETTER_ADD, "uuuiiitttbtbbibbuibt", &l->entity, &l->letter, &l->account,
+	return db_run(tx->conn, NULL, err, LETTER_ADD, "uuuiiitttbtbbibbuibtiiit", &l->entity, &l->letter, &l->account,
 		      (int64_t)l->number, l->created_us, l->expires_us, l->mode, l->class_, l->password, w->password_sealed.p,
 		      w->password_sealed.n, w->kid, w->wrapped_key.p, w->wrapped_key.n, l->manifest, (size_t)32,
 		      (int64_t)l->recipient_count, w->sealed.p, w->sealed.n, w->message_sealed.p, w->message_sealed.n,
 		      w->has_message_object ? &w->message_object : NULL, (int64_t)l->message_size, l->message_sha256, (size_t)32,
-		      l->profile);
+		      l->retention, l->content_until_us, l->evidence_until_us, w->due_us, l->profile);
 }
 
 static enum pli_status notices_insert(struct db_tx *tx, struct deposit_work *w, int64_t t_us, struct err *err)

@@ -245,6 +245,8 @@ enum pli_status office_housekeeping(struct office *office, int64_t now_us, struc
 	if (st == PLI_OK)
 		st = draft_sweep(office, now_us, err);
 	if (st == PLI_OK)
+		st = retention_run(office, now_us, err);
+	if (st == PLI_OK)
 		st = db_write(office->parts.db, sweep_fn, r, err);
 	if (st == PLI_OK)
 		st = signin_sweep(office->parts.directory, now_us, err);

@@ -163,7 +163,9 @@ static void message_write(struct journal_lines *l, struct line *line)
 	json_t *d = json_object_get(line->entry, "d");
 
 	snprintf(key, sizeof(key), "event.%s", line->row->event);
-	if (str_eq(line->row->event, "deposit.accepted")) {
+	if (!line->row->entry) {
+		snprintf(key, sizeof(key), "event.erased");
+	} else if (str_eq(line->row->event, "deposit.accepted")) {
 		snprintf(number, sizeof(number), "%" PRIu64, line->row->seq + 1);
 		args[0] = number;
 	} else if (str_eq(line->row->event, "notice.opened")) {
@@ -307,7 +309,7 @@ static enum pli_status row_write(void *arg, const struct journal_row *row, struc
 		line.entry = json_loadb(row->entry, row->entry_n, 0, NULL);
 	if (row->shown)
 		st = shown_read(l, pool, &line, err);
-	else if (row->has_letter)
+	else if (row->has_letter && row->entry)
 		st = letter_of(l, &row->letter, &letter, err);
 	if (st == PLI_OK) {
 		if (letter)

@@ -20,7 +20,8 @@
 
 static const char LETTER_GET[] =
 	"SELECT account, number, created, sent, expires, state, mode, class, password, manifest, sealed, message_size, "
-	"message_sha256, kid, letter_key, password_hash, message, message_object, recipients, profile "
+	"message_sha256, kid, letter_key, password_hash, message, message_object, recipients, "
+	"retention, content_until, evidence_until, held, purged, profile "
 	"FROM letter WHERE entity = $1 AND letter = $2";
 static const char RECIPIENTS_GET[] =
 	"SELECT n, recipient, kind, state, first_sent, last_sent, sends, read_at, sealed, reply, peer, tls, locked, window_end, decision, decided "
@@ -87,7 +88,12 @@ static enum pli_status row_copy(struct db_rows *rows, struct pool *pool, const u
 	l->password = pool_str(pool, db_text(rows, 8));
 	l->message_size = (uint64_t)db_int(rows, 11);
 	l->recipient_count = (unsigned)db_int(rows, 18);
-	l->profile = text_or_none(rows, 19, pool);
+	l->profile = text_or_none(rows, 24, pool);
+	l->retention = db_is_null(rows, 19) ? l->class_ : pool_str(pool, db_text(rows, 19));
+	l->content_until_us = db_int(rows, 20);
+	l->evidence_until_us = db_int(rows, 21);
+	l->held_us = db_int(rows, 22);
+	l->purged_us = db_int(rows, 23);
 	sealed = db_blob(rows, 10, &n);
 	st = meta_open_texts(pool, key, LETTER_PLACE(&l->entity, &l->letter), sealed, n, texts, LETTER_TEXTS, err);
 	if (st != PLI_OK)

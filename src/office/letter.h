@@ -44,6 +44,9 @@ struct letter {
 	const char *sender_name, *sender_email, *sender_method, *entity_name, *siren;
 	int sender_level;
 	int64_t created_us, sent_us, expires_us;
+	const char *retention;		/* name of its span (retention.h) */
+	int64_t content_until_us, evidence_until_us;	/* not before */
+	int64_t held_us, purged_us;	/* since; 0 = not */
 	struct letter_recipient *recipients;
 	unsigned recipient_count;
 	struct letter_part *parts;
@@ -56,6 +59,7 @@ MUST enum pli_status letter_get(struct office *office, const struct principal *w
 				struct letter **letter_r, struct err *err);
 /* Message and files as their sender, or a reader of his entity, sees them; no entry is written.  PLI_DENIED for roles without that right,
  * PLI_GONE type "letter-expired" once the content is not kept any more. */
+bool letter_content_gone(const struct letter *letter, int64_t now_us);
 struct letter_content {
 	const struct letter *letter;
 	const char *message;		/* source text */

@@ -184,8 +184,7 @@ static enum pli_status unlock(struct db_tx *tx, void *arg, struct err *err)
 	return st == PLI_OK ? journal_add(a->office->parts.journal, tx, &ev, err) : st;
 }
 
-static enum pli_status letter_anywhere(struct office *office, struct pool *pool, const char *id, struct letter **letter_r,
-				       struct err *err)
+enum pli_status letter_anywhere(struct office *office, struct pool *pool, const char *id, struct letter **letter_r, struct err *err)
 {
 	struct uuid letter_id, entity = { { 0 } };
 	struct db_conn *conn = db_reader_take(office->parts.db);

@@ -59,6 +59,11 @@ static enum pli_status keys_load(struct office *office, struct pool *pool, const
 	return st;
 }
 
+bool letter_content_gone(const struct letter *letter, int64_t now_us)
+{
+	return letter->purged_us || (!letter->held_us && letter->expires_us <= now_us && letter->content_until_us <= now_us);
+}
+
 enum pli_status letter_content_get(struct office *office, const struct principal *who, struct pool *pool, const char *id,
 				   struct letter_content **content_r, struct err *err)
 {
@@ -69,7 +74,7 @@ enum pli_status letter_content_get(struct office *office, const struct principal
 
 	if (st == PLI_OK)
 		st = principal_may(who, RIGHT_CONTENT, &letter->entity, &letter->account, err);
-	if (st == PLI_OK && letter->expires_us <= clock_now_us())
+	if (st == PLI_OK && letter_content_gone(letter, clock_now_us()))
 		st = err_field(err, PLI_GONE, "letter-expired", "", "The content of this letter is no longer kept.");
 	if (st == PLI_OK)
 		st = keys_load(office, pool, letter, &keys, err);

@@ -85,6 +85,13 @@ void letter_json(const struct letter *letter, struct buf *out)
 	jsonw_str(&w, "mode", letter->mode);
 	jsonw_str(&w, "class", letter->class_);
 	jsonw_str(&w, "profile", letter->profile);
+	jsonw_object(&w, "retention");
+	jsonw_str(&w, "name", letter->retention);
+	jsonw_time(&w, "content_until", letter->content_until_us);
+	jsonw_time(&w, "evidence_until", letter->evidence_until_us);
+	jsonw_time(&w, "held", letter->held_us);
+	jsonw_time(&w, "purged", letter->purged_us);
+	jsonw_object_end(&w);
 	recipients_json(letter, &w);
 	letter_parts_json(letter, &w);
 	jsonw_object(&w, "links");

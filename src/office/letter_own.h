@@ -50,6 +50,8 @@ struct letter_keys {
 /* Everything of a letter in three queries on conn (a reader or a transaction's).  keys_r may be NULL.  PLI_ABSENT. */
 MUST enum pli_status letter_load(struct office *office, struct db_conn *conn, struct pool *pool, const struct uuid *entity,
 				 const struct uuid *id, struct letter **letter_r, struct letter_keys *keys_r, struct err *err);
+/* By id text, whosever it is: for the operator.  PLI_ABSENT, type no-letter. */
+MUST enum pli_status letter_anywhere(struct office *office, struct pool *pool, const char *id, struct letter **letter_r, struct err *err);
 /* The parts alone, of the entity and id in l; key: the entity's metadata key. */
 MUST enum pli_status letter_parts_load(struct db_conn *conn, struct pool *pool, const uint8_t *key, struct letter *l, struct err *err);
 /* Member `parts` of a letter or draft. */

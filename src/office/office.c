@@ -10,11 +10,13 @@
 #include "key_memory.h"
 #include "key_reserve.h"
 #include "office_own.h"
+#include "retention_own.h"
 
 enum pli_status office_new(const struct office_parts *parts, struct office **office_r, struct err *err)
 {
 	struct office *office;
 	pthread_condattr_t monotonic;
+	enum pli_status st;
 
 	if (!parts->db || !parts->keeper || !parts->directory || !parts->journal || !parts->objects || !parts->settings)
 		return err_set(err, PLI_BUG, "The office needs database, keeper, directory, journal, objects and settings.");
@@ -28,6 +30,11 @@ enum pli_status office_new(const struct office_parts *parts, struct office **off
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&office->once_over, &monotonic);
 	pthread_condattr_destroy(&monotonic);
+	st = retention_load(office, err);
+	if (st != PLI_OK) {
+		office_free(office);
+		return st;
+	}
 	*office_r = office;
 	return PLI_OK;
 }
@@ -40,6 +47,7 @@ void office_free(struct office *office)
 	key_reserve_free(office->keys);
 	pthread_cond_destroy(&office->once_over);
 	pthread_mutex_destroy(&office->lock);
+	mem_free(office->spans);
 	mem_free(office);
 }
 

@@ -10,9 +10,11 @@
 
 #include "deadline.h"
 #include "office.h"
+#include "retention.h"
 
 struct key_memory;
 struct key_reserve;
+struct retention_row;
 struct office_running;		/* idempotency keys of requests under way: once.c */
 
 struct office {
@@ -26,6 +28,10 @@ struct office {
 	void (*due_fn)(void *arg);	/* notices may have become due */
 	void *due_arg;
 	struct deadline_clock clock;
+	struct retention_row *spans;	/* every entity's own: retention.c */
+	unsigned span_count;
+	struct retention_figures retained;
+	bool unsettled;			/* deleted rows may still lie in the database's log */
 	struct uuid filled_entity, filled_letter;	/* where search_fill stands; the housekeeping thread's own */
 };
 

@@ -49,6 +49,14 @@ static const struct args_option options_token_add[] = {
 	{ "--name", "N", "what it is for", false, 0 },
 	{ "--days", "N", "days until it expires, 1 to 3650 (365)", false, 0 }, JSON, END,
 };
+static const struct args_option options_entity_set[] = {
+	{ "--retention", "NAME", "simple, registered, or a name of your own that letters can ask for", false, 0 },
+	{ "--content-days", "N", "days that content is kept", false, 0 },
+	{ "--evidence-days", "N", "days that proofs and journal details are kept", false, 0 }, JSON, END,
+};
+static const struct args_option options_hold[] = {
+	{ "--reason", "TEXT", "why; kept sealed beside the letter", false, 0 }, JSON, END,
+};
 static const struct args_option options_unlock[] = {
 	{ "--recipient", "A", "the recipient's address", false, 0 }, JSON, END,
 };
@@ -122,6 +130,13 @@ const struct cli_verb cli_verbs[] = {
 	  "Exit status 0: nothing is wrong; 65: something is.  With the server running or stopped.", options_json, 1, 16, verb_check },
 	{ "entity add", "entity add DIR NAME [--siren N]", "add an entity (an organisation)", NULL, options_entity_add,
 	  2, 2, verb_entity_add },
+	{ "entity set", "entity set DIR ENTITY --retention NAME --content-days N --evidence-days N",
+	  "say how long letters of an entity are kept",
+	  "For letters from now on.  The span `simple` holds for every letter that names none, `registered` for registered ones (a year at\n"
+	  "least); any other name is one that a letter may ask for.  Before its end no content is deleted, by nobody; after it, content\n"
+	  "goes with its keys, and evidence when its own days have passed.", options_entity_set, 2, 2, verb_entity_set },
+	{ "entity retention", "entity retention DIR ENTITY", "how long letters of an entity are kept, by name", NULL, options_json, 2, 2,
+	  verb_entity_retention },
 	{ "user add", "user add DIR EMAIL --name N --entity E [--role editor|reader|auditor|admin] [--password-file F]",
 	  "add a user to an entity",
 	  "editor: writes letters and sees his own.  reader: sees the letters of the entity.\n"
@@ -140,6 +155,12 @@ const struct cli_verb cli_verbs[] = {
 	{ "token revoke", "token revoke DIR ID", "end an API token at once", NULL, options_json, 2, 2, verb_token_revoke },
 	{ "letter unlock", "letter unlock DIR ID --recipient A", "give a locked recipient ten new tries", NULL,
 	  options_unlock, 2, 2, verb_letter_unlock },
+	{ "letter hold", "letter hold DIR ID --reason TEXT", "legal hold: nothing of a letter goes until it is released", NULL,
+	  options_hold, 2, 2, verb_letter_hold },
+	{ "letter release", "letter release DIR ID", "end a legal hold; what was due meanwhile goes within a minute", NULL,
+	  options_json, 2, 2, verb_letter_release },
+	{ "letter delete", "letter delete DIR ID", "delete a letter's content before its links expire",
+	  "Refused, and journaled, while the letter is under retention or held.  Sheet and proofs stay.", options_json, 2, 2, verb_letter_delete },
 	{ "journal verify", "journal verify DIR", "read the whole journal and prove it, or name the first bad number",
 	  "Exit status 0: all of it verifies, size and root are printed.  65: the text says from which number on it does not.\n"
 	  "Works while the server runs, and on instances that the server refuses to serve.",

@@ -26,15 +26,16 @@
 #include "front.h"
 
 #include "ctl_check.h"
+#include "ctl_retention.h"
 
 #include "ctl_verbs.h"
 
 #define HEAD_MS 10000		/* for the head over the entries just written */
 
-static const struct journal_actor operator_actor = { .method = "cli", .channel = "cli" };
+const struct journal_actor ctl_operator = { .method = "cli", .channel = "cli" };
 
 /* Verbs but `journal verify` and `check` need the whole house. */
-static enum pli_status need_office(const struct front *front, struct err *err)
+enum pli_status ctl_need_office(const struct front *front, struct err *err)
 {
 	if (!front->verify_only)
 		return PLI_OK;
@@ -43,7 +44,7 @@ static enum pli_status need_office(const struct front *front, struct err *err)
 }
 
 /* A string member that must be there. */
-static enum pli_status need(const struct ctl_call *call, const char *name, const char **s_r, struct err *err)
+enum pli_status ctl_need(const struct ctl_call *call, const char *name, const char **s_r, struct err *err)
 {
 	enum pli_status st;
 
@@ -78,14 +79,14 @@ static enum pli_status entity_add(void *arg, struct ctl_call *call, struct err *
 	struct front *front = arg;
 	const char *name, *siren;
 	struct uuid entity;
-	enum pli_status st = need_office(front, err);
+	enum pli_status st = ctl_need_office(front, err);
 
 	if (st == PLI_OK)
-		st = need(call, "name", &name, err);
+		st = ctl_need(call, "name", &name, err);
 	if (st == PLI_OK)
 		st = may(call, "siren", &siren, err);
 	if (st == PLI_OK)
-		st = directory_entity_add(front->directory, &operator_actor, name, siren, &entity, err);
+		st = directory_entity_add(front->directory, &ctl_operator, name, siren, &entity, err);
 	if (st == PLI_OK)
 		result_id(call, "entity", &entity);
 	return st;
@@ -121,10 +122,10 @@ static enum pli_status add_user(struct front *front, struct ctl_call *call, cons
 	enum role role = ROLE_EDITOR;
 	bool instance_admin = false;
 	struct uuid account;
-	enum pli_status st = need(call, "email", &email, err);
+	enum pli_status st = ctl_need(call, "email", &email, err);
 
 	if (st == PLI_OK)
-		st = need(call, "name", &name, err);
+		st = ctl_need(call, "name", &name, err);
 	if (st == PLI_OK)
 		st = may(call, "role", &role_text, err);
 	if (st == PLI_OK)
@@ -135,7 +136,7 @@ static enum pli_status add_user(struct front *front, struct ctl_call *call, cons
 		st = err_field(err, PLI_INVALID, "unknown-role", "role",
 			       "'%.40s' is no role: editor, reader, auditor or admin", role_text);
 	if (st == PLI_OK)
-		st = directory_account_add(front->directory, &operator_actor, entity, email, name, role, instance_admin,
+		st = directory_account_add(front->directory, &ctl_operator, entity, email, name, role, instance_admin,
 					   password, &account, err);
 	if (st == PLI_OK && !password)
 		return invite(front, call, email, by_mail, &account, err);
@@ -149,10 +150,10 @@ static enum pli_status user_add(void *arg, struct ctl_call *call, struct err *er
 	struct front *front = arg;
 	struct directory_entity entity;
 	const char *name;
-	enum pli_status st = need_office(front, err);
+	enum pli_status st = ctl_need_office(front, err);
 
 	if (st == PLI_OK)
-		st = need(call, "entity", &name, err);
+		st = ctl_need(call, "entity", &name, err);
 	if (st == PLI_OK)
 		st = directory_entity_find(front->directory, call->pool, name, &entity, err);
 	return st == PLI_OK ? add_user(front, call, &entity.entity, true, err) : st;
@@ -164,14 +165,14 @@ static enum pli_status instance_init(void *arg, struct ctl_call *call, struct er
 	struct front *front = arg;
 	const char *name, *siren;
 	struct uuid entity;
-	enum pli_status st = need_office(front, err);
+	enum pli_status st = ctl_need_office(front, err);
 
 	if (st == PLI_OK)
-		st = need(call, "entity", &name, err);
+		st = ctl_need(call, "entity", &name, err);
 	if (st == PLI_OK)
 		st = may(call, "siren", &siren, err);
 	if (st == PLI_OK)
-		st = directory_entity_add(front->directory, &operator_actor, name, siren, &entity, err);
+		st = directory_entity_add(front->directory, &ctl_operator, name, siren, &entity, err);
 	return st == PLI_OK ? add_user(front, call, &entity, false, err) : st;
 }
 
@@ -201,7 +202,7 @@ static enum pli_status user_row(void *arg, const struct directory_account *accou
 static enum pli_status user_list(void *arg, struct ctl_call *call, struct err *err)
 {
 	struct front *front = arg;
-	enum pli_status st = need_office(front, err);
+	enum pli_status st = ctl_need_office(front, err);
 
 	return st == PLI_OK ? directory_account_each(front->directory, user_row, call, err) : st;
 }
@@ -210,24 +211,24 @@ static enum pli_status user_disable(void *arg, struct ctl_call *call, struct err
 {
 	struct front *front = arg;
 	const char *email;
-	enum pli_status st = need_office(front, err);
+	enum pli_status st = ctl_need_office(front, err);
 
 	if (st == PLI_OK)
-		st = need(call, "email", &email, err);
-	return st == PLI_OK ? directory_account_disable(front->directory, &operator_actor, email, err) : st;
+		st = ctl_need(call, "email", &email, err);
+	return st == PLI_OK ? directory_account_disable(front->directory, &ctl_operator, email, err) : st;
 }
 
 static enum pli_status user_password(void *arg, struct ctl_call *call, struct err *err)
 {
 	struct front *front = arg;
 	const char *email, *password;
-	enum pli_status st = need_office(front, err);
+	enum pli_status st = ctl_need_office(front, err);
 
 	if (st == PLI_OK)
-		st = need(call, "email", &email, err);
+		st = ctl_need(call, "email", &email, err);
 	if (st == PLI_OK)
-		st = need(call, "password", &password, err);
-	return st == PLI_OK ? directory_account_password(front->directory, &operator_actor, email, password, err) : st;
+		st = ctl_need(call, "password", &password, err);
+	return st == PLI_OK ? directory_account_password(front->directory, &ctl_operator, email, password, err) : st;
 }
 
 /* ------------------------------------------------------------------ tokens */
@@ -238,16 +239,16 @@ static enum pli_status token_add(void *arg, struct ctl_call *call, struct err *e
 	const char *email, *name, *token;
 	int64_t days = 365;
 	struct jsonw w;
-	enum pli_status st = need_office(front, err);
+	enum pli_status st = ctl_need_office(front, err);
 
 	if (st == PLI_OK)
-		st = need(call, "email", &email, err);
+		st = ctl_need(call, "email", &email, err);
 	if (st == PLI_OK)
 		st = may(call, "name", &name, err);
 	if (st == PLI_OK)
 		st = json_read_int(call->args, "days", 1, 3650, &days, err);
 	if (st == PLI_OK)
-		st = directory_token_add(front->directory, &operator_actor, email, name ? name : "cli", (unsigned)days,
+		st = directory_token_add(front->directory, &ctl_operator, email, name ? name : "cli", (unsigned)days,
 					 call->pool, &token, err);
 	if (st != PLI_OK)
 		return st;
@@ -282,7 +283,7 @@ static enum pli_status token_row(void *arg, const struct directory_token *token,
 static enum pli_status token_list(void *arg, struct ctl_call *call, struct err *err)
 {
 	struct front *front = arg;
-	enum pli_status st = need_office(front, err);
+	enum pli_status st = ctl_need_office(front, err);
 
 	return st == PLI_OK ? directory_token_each(front->directory, token_row, call, err) : st;
 }
@@ -291,11 +292,11 @@ static enum pli_status token_revoke(void *arg, struct ctl_call *call, struct err
 {
 	struct front *front = arg;
 	const char *id;
-	enum pli_status st = need_office(front, err);
+	enum pli_status st = ctl_need_office(front, err);
 
 	if (st == PLI_OK)
-		st = need(call, "id", &id, err);
-	return st == PLI_OK ? directory_token_revoke(front->directory, &operator_actor, id, err) : st;
+		st = ctl_need(call, "id", &id, err);
+	return st == PLI_OK ? directory_token_revoke(front->directory, &ctl_operator, id, err) : st;
 }
 
 /* ------------------------------------------------------------------ letters and the journal */
@@ -304,13 +305,13 @@ static enum pli_status unlock(void *arg, struct ctl_call *call, struct err *err)
 {
 	struct front *front = arg;
 	const char *id, *recipient;
-	enum pli_status st = need_office(front, err);
+	enum pli_status st = ctl_need_office(front, err);
 
 	if (st == PLI_OK)
-		st = need(call, "id", &id, err);
+		st = ctl_need(call, "id", &id, err);
 	if (st == PLI_OK)
-		st = need(call, "recipient", &recipient, err);
-	return st == PLI_OK ? letter_unlock(front->office, &operator_actor, id, recipient, err) : st;
+		st = ctl_need(call, "recipient", &recipient, err);
+	return st == PLI_OK ? letter_unlock(front->office, &ctl_operator, id, recipient, err) : st;
 }
 
 struct verifying {
@@ -407,7 +408,9 @@ const struct ctl_verb *ctl_verbs(void)
 		{ "user add", user_add }, { "user list", user_list }, { "user disable", user_disable },
 		{ "user password", user_password },
 		{ "token add", token_add }, { "token list", token_list }, { "token revoke", token_revoke },
-		{ "letter unlock", unlock }, { "journal verify", verify }, { "check", ctl_check },
+		{ "letter unlock", unlock }, { "letter hold", ctl_letter_hold }, { "letter release", ctl_letter_release },
+		{ "letter delete", ctl_letter_delete }, { "entity set", ctl_entity_set }, { "entity retention", ctl_entity_retention },
+		{ "journal verify", verify }, { "check", ctl_check },
 		{ "reload", reload },
 		{ NULL, NULL },
 	};

@@ -1,5 +1,5 @@
-/* The verbs' functions, one file per kind: verb_init.c verb_serve.c verb_operator.c verb_key.c verb_send.c verb_letter.c verb_proof.c
- * verb_manual.c.
+/* The verbs' functions, one file per kind: verb_init.c verb_serve.c verb_operator.c verb_key.c verb_retention.c verb_send.c verb_letter.c
+ * verb_proof.c
  * Each returns the exit status. */
 #ifndef PLI_VERB_H
 #define PLI_VERB_H
@@ -23,6 +23,11 @@ int verb_journal_verify(struct cli_call *call);
 int verb_key_list(struct cli_call *call);
 int verb_key_protect(struct cli_call *call);
 int verb_key_unprotect(struct cli_call *call);
+int verb_letter_hold(struct cli_call *call);
+int verb_letter_release(struct cli_call *call);
+int verb_letter_delete(struct cli_call *call);
+int verb_entity_set(struct cli_call *call);
+int verb_entity_retention(struct cli_call *call);
 
 int verb_send(struct cli_call *call);
 int verb_list(struct cli_call *call);

@@ -266,6 +266,11 @@ enum pli_status db_write(struct db *db, db_write_fn *fn, void *arg, struct err *
 	return db_writer_write(db->writer, fn, arg, err);
 }
 
+enum pli_status db_settle(struct db *db, struct err *err)
+{
+	return db->writer ? db_writer_settle(db->writer, err) : err_set(err, PLI_BUG, "the database was opened for reading");
+}
+
 unsigned db_queued(struct db *db)
 {
 	return db->writer ? db_writer_queued(db->writer) : 0;

@@ -90,6 +90,10 @@ bool db_uuid(struct db_rows *rows, int column, struct uuid *id_r);
 typedef enum pli_status db_write_fn(struct db_tx *tx, void *arg, struct err *err);
 MUST enum pli_status db_write(struct db *db, db_write_fn *fn, void *arg, struct err *err);
 
+/* After rows were deleted for good: what they held is in none of the database's files once this gives PLI_OK (deleted content is
+ * overwritten, the log emptied).  PLI_BUSY: a reader still needs the log; try again later.  Holds the writer up for at most 0.2 s. */
+MUST enum pli_status db_settle(struct db *db, struct err *err);
+
 /* Writes waiting for their group; for load figures and for refusing early. */
 unsigned db_queued(struct db *db);
 

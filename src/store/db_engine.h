@@ -47,6 +47,9 @@ struct db_engine {
 	enum pli_status (*upkeep)(struct db_conn *conn, struct err *err);
 	/* Nothing has been written for a while: empty the log, give memory back. */
 	enum pli_status (*idle)(struct db_conn *conn, struct err *err);
+	/* Empties the log, waiting a little for readers: what was deleted is then in none of the database's files.  PLI_BUSY: a reader
+	 * still needs it. */
+	enum pli_status (*settle)(struct db_conn *conn, struct err *err);
 	void (*trim)(struct db_conn *conn);		/* give memory back */
 	/* Bytes of the database's own files, for the quota. */
 	uint64_t (*used_bytes)(const char *name);
@@ -66,6 +69,7 @@ MUST enum pli_status db_writer_new(struct db *db, struct db_conn *conn, struct d
 void db_writer_free(struct db_writer *writer);
 MUST enum pli_status db_writer_write(struct db_writer *writer, db_write_fn *fn, void *arg, struct err *err);
 unsigned db_writer_queued(struct db_writer *writer);
+MUST enum pli_status db_writer_settle(struct db_writer *writer, struct err *err);
 void db_writer_hooks(struct db_writer *writer, const struct db_hooks *hooks);
 
 /* db.c: the writer has been idle: readers not needed are closed. */

@@ -24,6 +24,7 @@
 #define CHECKPOINT_PAGES 4000
 #define CHECKPOINT_AGAIN_PAGES 1000	/* when a reader kept the last one from finishing */
 #define BUSY_TIMEOUT_MS 5000
+#define SETTLE_TIMEOUT_MS 200
 #define CACHE_SLOTS_FIRST 128	/* a power of two */
 
 struct statement {
@@ -448,6 +449,19 @@ static enum pli_status sqlite_idle(struct db_conn *conn, struct err *err)
 	return status;
 }
 
+static enum pli_status sqlite_settle(struct db_conn *conn, struct err *err)
+{
+	struct sqlite_conn *c = conn_of(conn);
+	int code;
+
+	sqlite3_busy_timeout(c->db, SETTLE_TIMEOUT_MS);
+	code = sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_busy_timeout(c->db, BUSY_TIMEOUT_MS);
+	if (code == SQLITE_OK)
+		c->log_pages = 0;
+	return code == SQLITE_OK ? PLI_OK : failed(c, "checkpoint", err);
+}
+
 static void sqlite_trim(struct db_conn *conn)
 {
 	sqlite3_db_release_memory(conn_of(conn)->db);
@@ -577,6 +591,7 @@ const struct db_engine db_sqlite_engine = {
 	.script = sqlite_script,
 	.upkeep = sqlite_upkeep,
 	.idle = sqlite_idle,
+	.settle = sqlite_settle,
 	.trim = sqlite_trim,
 	.used_bytes = sqlite_used_bytes,
 };

@@ -56,6 +56,8 @@ struct db_writer {
 	struct job *first, **last;
 	bool waiting, stopping, in_finish;
 	unsigned queue_length, wanted;	/* waiting ends when the queue is that long */
+	unsigned settles, settled;	/* asked for, done */
+	struct err settled_err;		/* the last one's status and text */
 	size_t outstanding;		/* groups not yet released */
 	unsigned outstanding_jobs;	/* functions in them */
 	/* Late items of the group being run. */
@@ -323,7 +325,7 @@ static struct job *jobs_take(struct db_writer *w, bool may_idle, bool *idle_r)
 
 	*idle_r = false;
 	pthread_mutex_lock(&w->lock);
-	while (!w->first && !w->stopping && code != ETIMEDOUT) {
+	while (!w->first && !w->stopping && code != ETIMEDOUT && w->settled == w->settles) {
 		w->wanted = 1;
 		w->waiting = true;
 		code = may_idle ? pthread_cond_timedwait(&w->queued, &w->lock, &until) :
@@ -360,6 +362,29 @@ static void upkeep(struct db_writer *w, bool idle)
 	}
 }
 
+/* Between two groups; true when somebody had asked for it. */
+static bool settle(struct db_writer *w)
+{
+	struct err err = { 0 };
+	unsigned asked;
+
+	pthread_mutex_lock(&w->lock);
+	asked = w->settles;
+	pthread_mutex_unlock(&w->lock);
+	if (asked == w->settled)	/* this thread alone changes it */
+		return false;
+	err.status = w->conn->engine->settle(w->conn, &err);
+	if (w->conn->fault == PLI_IO)
+		db_fault(w->db, &err);
+	w->conn->fault = PLI_OK;
+	pthread_mutex_lock(&w->lock);
+	w->settled = asked;
+	w->settled_err = err;
+	pthread_cond_broadcast(&w->released);
+	pthread_mutex_unlock(&w->lock);
+	return true;
+}
+
 static void *writer_main(void *arg)
 {
 	struct db_writer *w = arg;
@@ -377,8 +402,10 @@ static void *writer_main(void *arg)
 			upkeep(w, true);
 			written = false;
 		} else {
-			stop = true;
+			stop = !settle(w);
+			continue;
 		}
+		(void)settle(w);
 	}
 	return NULL;
 }
@@ -423,6 +450,7 @@ void db_writer_free(struct db_writer *w)
 	pthread_mutex_lock(&w->lock);
 	w->stopping = true;
 	pthread_cond_signal(&w->queued);
+	pthread_cond_broadcast(&w->released);
 	pthread_mutex_unlock(&w->lock);
 	pthread_join(w->thread, NULL);
 	pthread_mutex_lock(&w->lock);
@@ -435,6 +463,24 @@ void db_writer_free(struct db_writer *w)
 	pthread_mutex_destroy(&w->lock);
 	mem_free(w->items);
 	mem_free(w);
+}
+
+enum pli_status db_writer_settle(struct db_writer *w, struct err *err)
+{
+	enum pli_status status = PLI_OK;
+	unsigned mine;
+
+	pthread_mutex_lock(&w->lock);
+	mine = ++w->settles;
+	pthread_cond_signal(&w->queued);
+	while ((int)(w->settled - mine) < 0 && !w->stopping)
+		pthread_cond_wait(&w->released, &w->lock);
+	if ((int)(w->settled - mine) < 0)
+		status = err_set(err, PLI_BUSY, "the server is stopping");
+	else if ((status = w->settled_err.status) != PLI_OK && err)
+		*err = w->settled_err;
+	pthread_mutex_unlock(&w->lock);
+	return status;
 }
 
 unsigned db_writer_queued(struct db_writer *w)
