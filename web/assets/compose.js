@@ -128,6 +128,18 @@
 			if (x.status !== 201)
 				throw new Error(x.status === 507 || x.status === 413 ? 'refused' : 'broken');
 			this.url = x.getResponseHeader('Location');
+			if (this.gone)
+				this.giveBack();
+		}
+
+		/* The server holds on to an upload as long as it is still reading a piece of it. */
+		async giveBack() {
+			for (let wait = 500; wait < 60000; wait *= 2) {
+				const x = await this.ask('DELETE', this.url, {}).catch(() => null);
+				if (x && (x.status < 300 || x.status === 404 || x.status === 410))
+					return;
+				await new Promise((next) => setTimeout(next, wait));
+			}
 		}
 
 		async where() {
@@ -148,6 +160,14 @@
 		}
 
 		async run() {
+			if (this.running)
+				return;
+			this.running = true;
+			await this.send();
+			this.running = false;
+		}
+
+		async send() {
 			let wait = 500;
 			this.since = performance.now();
 			this.from = this.offset;
@@ -201,7 +221,7 @@
 			this.paused = !this.paused;
 			this.part('.pause').textContent = this.paused ? word.resume : word.pause;
 			if (this.paused) {
-				this.request.abort();
+				this.stop();
 				this.show(word.paused);
 			} else {
 				this.asked = true;
@@ -209,15 +229,21 @@
 			}
 		}
 
+		/* A name that is just being given is waited for: without it nobody could give the upload back. */
+		stop() {
+			if (this.url && this.request && !this.done)
+				this.request.abort();
+		}
+
 		giveUp() {
 			this.gone = true;
 			underWay.delete(this);
-			if (this.request && !this.done)
-				this.request.abort();
 			this.row.remove();
 			rows.hidden = !rows.children.length;
-			if (this.url)
-				this.ask('DELETE', this.url, {}).catch(() => {});
+			if (this.url) {
+				this.stop();
+				this.giveBack();
+			}
 			release();
 		}
 	}
