@@ -10,6 +10,7 @@ struct journal_actor {
 	int level;			/* 0..4 */
 	const char *channel;		/* api web mail cli system */
 	const char *ip, *tls;		/* NULL if none */
+	const char *act;		/* what showed that a person acted on a page: user confirmed form; NULL: no such act */
 };
 
 #endif

@@ -13,6 +13,7 @@
 #include "mediatype.h"
 
 #include "letter.h"
+#include "reading.h"
 #include "letter_journal.h"
 #include "retention.h"
 #include "statistics.h"
@@ -78,6 +79,8 @@ enum pli_status api_letter_get(struct door_call *c, struct err *err)
 	struct letter *letter;
 	enum pli_status st = letter_get(c->doors->office, &c->principal, c->pool, c->params[0], &letter, err);
 
+	if (st == PLI_OK)
+		st = reading_load(c->doors->office, c->pool, letter, err);
 	if (st != PLI_OK)
 		return st;
 	letter_json(letter, &c->x->res.body);

@@ -28,7 +28,7 @@
 
 #define ROUTE_SCOPE "page"	/* of the key of a new letter's form */
 
-static const char *const FIELDS[] = { "form", "key", "version", "to", "cc", "bcc", "subject", "message", "password", "expires", "uploads",
+static const char *const FIELDS[] = { "form", "key", "version", "to", "cc", "bcc", "subject", "message", "password", "expires", "class", "uploads",
 				      "act", "remove", NULL };
 
 /* What the form shows. */
@@ -36,7 +36,7 @@ struct composing {
 	const char *id;			/* NULL: no draft yet */
 	const char *key;		/* of a form without a draft */
 	uint64_t version;
-	const char *to, *cc, *bcc, *subject, *message, *password, *expires;
+	const char *to, *cc, *bcc, *subject, *message, *password, *expires, *class_;
 	const struct letter_part *parts;
 	unsigned part_count;
 	const struct err *fault;	/* NULL: none */
@@ -51,7 +51,7 @@ static const char *field_of(const struct err *fault)
 
 static void fault_put(struct door_call *c, struct view *v, const struct err *fault)
 {
-	static const char *const NAMED[] = { "to", "cc", "bcc", "subject", "message", "file", "password", "expires" };
+	static const char *const NAMED[] = { "to", "cc", "bcc", "subject", "message", "file", "password", "expires", "class" };
 	const char *field = field_of(fault), *text = desk_fault(c, fault);
 
 	view_str(v, "fault", text);
@@ -77,6 +77,18 @@ static const char *fresh_key(struct door_call *c)
 	return pool_str(c->pool, hex_encode(hex, random, sizeof(random)));
 }
 
+/* Three ways to send; without a word the entity's. */
+static void class_put(struct door_call *c, struct view *v, const char *typed)
+{
+	const char *class_ = *typed ? typed : c->principal.letter_class ? c->principal.letter_class : "simple";
+
+	view_bool(v, "is_registered", str_eq(class_, "registered"));
+	view_bool(v, "is_fr_lre", str_eq(class_, "fr-lre"));
+	view_bool(v, "is_simple", !str_eq(class_, "registered") && !str_eq(class_, "fr-lre"));
+	view_fmt(v, "registered_days", "%u", c->doors->settings->registered_days);
+	view_fmt(v, "keep_days", "%u", c->doors->settings->registered_keep_days);
+}
+
 static enum pli_status show(struct door_call *c, int code, const struct composing *w)
 {
 	struct view *v = view_new(c->pool);
@@ -95,6 +107,7 @@ static enum pli_status show(struct door_call *c, int code, const struct composin
 	view_str(v, "expires", w->expires);
 	view_bool(v, "expires_date", !*w->expires || is_date(w->expires));
 	view_bool(v, "options", *w->password || *w->expires);
+	class_put(c, v, w->class_);
 	view_fmt(v, "content_days", "%u", c->doors->settings->content_days);
 	for (unsigned i = 0; i < w->part_count; i++) {
 		struct view *item = view_item(v, "parts");
@@ -113,13 +126,13 @@ static enum pli_status show(struct door_call *c, int code, const struct composin
 static struct composing of_draft(struct door_call *c, const struct draft *d)
 {
 	return (struct composing){ .id = c->params[0], .version = d->version, .to = d->to, .cc = d->cc, .bcc = d->bcc, .subject = d->subject,
-				   .message = d->message, .password = d->password, .expires = d->expires, .parts = d->parts,
+				   .message = d->message, .password = d->password, .expires = d->expires, .class_ = d->class_, .parts = d->parts,
 				   .part_count = d->part_count };
 }
 
 enum pli_status desk_new(struct door_call *c, struct err *err)
 {
-	struct composing w = { .key = fresh_key(c), .to = "", .cc = "", .bcc = "", .subject = "", .message = "", .password = "", .expires = "" };
+	struct composing w = { .key = fresh_key(c), .to = "", .cc = "", .bcc = "", .subject = "", .message = "", .password = "", .expires = "", .class_ = "" };
 	enum pli_status st = principal_may(&c->principal, RIGHT_DEPOSIT, NULL, NULL, err);
 
 	return st == PLI_OK ? show(c, 200, &w) : st;
@@ -213,6 +226,7 @@ static enum pli_status posted_read(struct door_call *c, struct posted *p, struct
 	p->change = (struct draft_change){
 		.to = form_get(f, "to"), .cc = form_get(f, "cc"), .bcc = form_get(f, "bcc"), .subject = form_get(f, "subject"),
 		.message = form_get(f, "message"), .password = form_get(f, "password"), .expires = form_get(f, "expires"),
+		.class_ = form_get(f, "class"),
 		.parts = p->form->parts, .part_count = p->form->part_count, .uploads = letter_form_all(f, c->pool, "uploads"),
 		.remove = &p->remove, .remove_count = p->remove != 0, .version = number_of(form_get(f, "version")),
 		.idempotency_key = p->key && *p->key ? p->key : NULL, .route = ROUTE_SCOPE, .patient = true,
@@ -236,7 +250,7 @@ static bool rest_keep(struct door_call *c, struct posted *p, const struct err *f
 	struct draft_change rest = p->change, *r = &rest;
 	const struct { const char *name, **field; } TEXTS[] = {
 		{ "to", &r->to }, { "cc", &r->cc }, { "bcc", &r->bcc }, { "subject", &r->subject }, { "message", &r->message },
-		{ "password", &r->password }, { "expires", &r->expires },
+		{ "password", &r->password }, { "expires", &r->expires }, { "class", &r->class_ },
 	};
 	bool of_files = str_eq(field_of(fault), "file"), replayed;
 	struct uuid draft;
@@ -269,7 +283,7 @@ static enum pli_status show_again(struct door_call *c, struct posted *p, const c
 	const struct draft_change *g = &p->change;
 	struct draft *d = NULL;
 	struct composing w = { .key = p->key, .fault = fault, .to = "", .cc = "", .bcc = "", .subject = "", .message = "", .password = "",
-			       .expires = "" };
+			       .expires = "", .class_ = "" };
 
 	if (fault->status != PLI_FULL)
 		(void)rest_keep(c, p, fault, &id);
@@ -285,6 +299,7 @@ static enum pli_status show_again(struct door_call *c, struct posted *p, const c
 	w.message = g->message ? g->message : w.message;
 	w.password = g->password ? g->password : w.password;
 	w.expires = g->expires ? g->expires : w.expires;
+	w.class_ = g->class_ ? g->class_ : w.class_;
 	return show(c, fault->status == PLI_CONFLICT ? 409 : fault->status == PLI_LIMIT ? 413 : fault->status == PLI_FULL ? 507 : 422, &w);
 }
 
@@ -323,7 +338,8 @@ static bool same(const char *posted, const char *kept)
 static bool is_made(const struct draft_change *g, const struct draft *d)
 {
 	return same(g->to, d->to) && same(g->cc, d->cc) && same(g->bcc, d->bcc) && same(g->subject, d->subject) &&
-	       same(g->message, d->message) && same(g->password, d->password) && same(g->expires, d->expires);
+	       same(g->message, d->message) && same(g->password, d->password) && same(g->expires, d->expires) &&
+	       same(g->class_, d->class_);
 }
 
 static void parts_given(struct door_call *c, struct posted *p)

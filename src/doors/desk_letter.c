@@ -17,6 +17,7 @@
 
 #include "letter.h"
 #include "letter_journal.h"
+#include "reading.h"
 
 #include "answer.h"
 #include "desk.h"
@@ -46,6 +47,46 @@ static void people_put(struct door_call *c, struct view *v, const struct letter 
 	(void)c;
 }
 
+/* Of a registered letter: what was decided and when, or until when it can be. */
+static void decision_put(struct door_call *c, struct view *item, const struct letter_recipient *r)
+{
+	const char *decision = r->decision ? r->decision : "";
+
+	if (!r->decision && !r->window_us)
+		return;
+	view_str(item, "decision", !r->decision ? desk_text(c, "sheet.to_decide", answer_day_text(c, r->window_us - SECOND_US), NULL) :
+						  locale_text(c->locale, pool_fmt(c->pool, "sheet.%s", r->decision)));
+	view_str(item, "decision_colour", str_eq(decision, "accepted") ? "good" : *decision ? "bad" : "wait");
+	if (r->decided_us && !str_eq(decision, "unclaimed"))
+		view_str(item, "decided", desk_moment(c, r->decided_us, true));
+}
+
+static void reading_put(struct door_call *c, struct view *v, const struct letter *l, const struct letter_recipient *r)
+{
+	const struct reading *g = r->reading;
+	struct view *item = view_item(v, "readings");
+	unsigned complete = 0;
+
+	view_str(item, "address", r->address);
+	view_int(item, "machines", g->machine_visits);
+	view_int(item, "pages", g->page_visits);
+	if (g->method)
+		view_str(item, "identified", locale_text(c->locale, str_eq(g->method, "link+password") ? "sheet.by_link_password" : "sheet.by_link"));
+	if (g->acknowledged_us)
+		view_str(item, "done", desk_moment(c, g->acknowledged_us, true));
+	for (unsigned i = 0; i < g->part_count; i++) {
+		struct view *file = view_item(item, "got");
+
+		complete += g->parts[i].complete;
+		view_bool(file, "complete", g->parts[i].complete);
+		for (unsigned k = 0; k < l->part_count; k++)
+			if (l->parts[k].n == g->parts[i].n)
+				view_str(file, "name", l->parts[k].name);
+	}
+	if (l->part_count)
+		view_str(item, "files", desk_text(c, "sheet.files_of", pool_fmt(c->pool, "%u", complete), pool_fmt(c->pool, "%u", l->part_count), NULL));
+}
+
 static void row_put(struct door_call *c, struct view *v, const struct letter_recipient *r, bool may_resend)
 {
 	struct view *item = view_item(v, "rows");
@@ -68,6 +109,7 @@ static void row_put(struct door_call *c, struct view *v, const struct letter_rec
 	if (r->reply && !r->read_us && (str_eq(r->state, "failed") || str_eq(r->state, "refused") || str_eq(r->state, "pending")))
 		view_str(item, "reply", r->reply);
 	view_bool(item, "locked", r->locked && !r->read_us);
+	decision_put(c, item, r);
 	view_bool(item, "resend", may_resend);
 }
 
@@ -166,6 +208,8 @@ static void sheet_put(struct door_call *c, struct view *v, const struct letter *
 	view_bool(v, "sending", str_eq(l->state, "created"));
 	view_bool(v, "is_over", l->expires_us <= clock_now_us());
 	view_bool(v, "has_password", !str_eq(l->password, "none"));
+	view_bool(v, "registered", str_eq(l->class_, "registered"));
+	view_bool(v, "hides_sender", l->profile && str_eq(l->profile, "fr-lre"));
 	view_bool(v, "sees_bcc", sees_bcc);
 	view_bool(v, "resend", may_resend);
 	view_bool(v, "proofs", principal_may(&c->principal, RIGHT_LETTER_PROOF, &l->entity, &l->account, NULL) == PLI_OK);
@@ -174,6 +218,7 @@ static void sheet_put(struct door_call *c, struct view *v, const struct letter *
 	people_put(c, v, l, "bcc", "bcc_list");
 	for (unsigned i = 0; i < l->recipient_count; i++) {
 		row_put(c, v, &l->recipients[i], may_resend);
+		reading_put(c, v, l, &l->recipients[i]);
 		unread += l->recipients[i].read_us == 0;
 	}
 	view_bool(v, "some_unread", unread && unread < l->recipient_count);
@@ -187,6 +232,8 @@ enum pli_status desk_letter(struct door_call *c, struct err *err)
 	struct letter_content *content;
 	enum pli_status open, st = letter_get(c->doors->office, &c->principal, c->pool, c->params[0], &l, err);
 
+	if (st == PLI_OK)
+		st = reading_load(c->doors->office, c->pool, l, err);
 	if (st != PLI_OK)
 		return st;
 	sheet_put(c, v, l);

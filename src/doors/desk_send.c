@@ -86,6 +86,9 @@ enum pli_status desk_review(struct door_call *c, struct err *err)
 	view_str(v, "from_address", c->doors->settings->mail_from);
 	view_str(v, "host", c->doors->host);
 	view_bool(v, "has_password", *d->password != '\0');
+	view_bool(v, "registered", str_eq(l->class_, "registered"));
+	view_bool(v, "hides_sender", l->profile != NULL);
+	view_fmt(v, "days", "%u", letter_window_days(c->doors->office, l));
 	answer_date(c, v, "expires", "expires_iso", l->expires_us);
 	people_put(v, l, "to", "to_list");
 	people_put(v, l, "cc", "cc_list");

@@ -16,6 +16,8 @@ MUST enum pli_status landing_form(struct door_call *c, struct form *form, struct
 /* A browser that speaks of Sec-Fetch but not of a user: a script may have pressed the button.  It is asked once: some browsers
  * never speak of the user, and their readers get in too. */
 bool landing_wants_confirmation(struct door_call *c, const struct form *form);
+/* What showed that a person pressed the button: user (the browser said so), confirmed (it was asked again), form (neither). */
+const char *landing_act(struct door_call *c, const struct form *form);
 /* The value that a form below this link carries, as `form_key`. */
 void landing_key_put(struct door_call *c, struct view *v);
 /* A page of its own for unknown, expired, replaced, locked, refused and unclaimed; st itself for any other status. */

@@ -124,10 +124,31 @@ static enum pli_status answer_landing(struct door_call *c, const struct delivery
 	return PLI_OK;
 }
 
+/* The browser says that a person's gesture led here. */
+static bool by_user(struct door_call *c)
+{
+	const char *user = http_field(&c->x->req, "sec-fetch-user");
+
+	return user && str_eq(user, "?1");
+}
+
+/* Whether anything shows that a person came here: a browser that says so, of a page that is to be looked at now.  It can be feigned, and is no
+ * reading: only an act is. */
+static enum delivery_visit visited_by(struct door_call *c)
+{
+	const struct http_request *req = &c->x->req;
+	const char *mode = http_field(req, "sec-fetch-mode");
+
+	if (req->method == HTTP_HEAD || http_field(req, "purpose") || http_field(req, "sec-purpose") || http_field(req, "x-moz") ||
+	    !mode || !str_eq(mode, "navigate") || !by_user(c))
+		return DELIVERY_MACHINE;
+	return DELIVERY_PERSON;
+}
+
 enum pli_status page_landing(struct door_call *c, struct err *err)
 {
 	struct delivery_landing landing = { 0 };
-	enum pli_status st = delivery_landing(c->doors->office, c->pool, c->params[0], true, &landing, err);
+	enum pli_status st = delivery_landing(c->doors->office, c->pool, c->params[0], visited_by(c), &landing, err);
 
 	return st == PLI_OK ? answer_landing(c, &landing, 200, NULL) : landing_shut(c, &landing, st, err);
 }
@@ -152,7 +173,14 @@ static enum pli_status same_site(struct door_call *c, struct err *err)
 
 bool landing_wants_confirmation(struct door_call *c, const struct form *form)
 {
-	return http_field(&c->x->req, "sec-fetch-mode") && !http_field(&c->x->req, "sec-fetch-user") && !form_get(form, "confirmed");
+	return http_field(&c->x->req, "sec-fetch-mode") && !by_user(c) && !form_get(form, "confirmed");
+}
+
+const char *landing_act(struct door_call *c, const struct form *form)
+{
+	if (by_user(c))
+		return "user";
+	return form_get(form, "confirmed") ? "confirmed" : "form";
 }
 
 static enum pli_status answer_confirm(struct door_call *c, const struct delivery_landing *landing)
@@ -211,7 +239,7 @@ enum pli_status page_open(struct door_call *c, struct err *err)
 
 	if (st != PLI_OK)
 		return st;
-	st = delivery_landing(c->doors->office, c->pool, c->params[0], false, &landing, err);
+	st = delivery_landing(c->doors->office, c->pool, c->params[0], DELIVERY_NO_VISIT, &landing, err);
 	if (st != PLI_OK)
 		return landing_shut(c, &landing, st, err);
 	if (!delivery_form_check(c->doors->office, c->params[0], form_get(&form, "form"), clock_now_us()))
@@ -219,6 +247,7 @@ enum pli_status page_open(struct door_call *c, struct err *err)
 	if (landing_wants_confirmation(c, &form))
 		return answer_confirm(c, &landing);
 	c->actor.method = landing.has_password ? "link+password" : "link";
+	c->actor.act = landing_act(c, &form);
 	st = delivery_open(c->doors->office, c->pool, c->params[0], form_get(&form, "password"), &c->actor, cookie, &opening);
 	switch (st) {
 	case PLI_OK:
@@ -227,7 +256,7 @@ enum pli_status page_open(struct door_call *c, struct err *err)
 		answer_see_other(c, pool_fmt(c->pool, "/l/%s/letter%s", c->params[0], answer_lang_query(c)));
 		return PLI_OK;
 	case PLI_DENIED:
-		st = delivery_landing(c->doors->office, c->pool, c->params[0], false, &landing, err);
+		st = delivery_landing(c->doors->office, c->pool, c->params[0], DELIVERY_NO_VISIT, &landing, err);
 		if (st != PLI_OK)
 			return landing_shut(c, &landing, st, err);
 		return answer_landing(c, &landing, 403, landing_say(c, "landing.wrong_password", pool_fmt(c->pool, "%u", landing.tries_left)));
@@ -251,7 +280,7 @@ enum pli_status page_renew(struct door_call *c, struct err *err)
 
 	if (st != PLI_OK)
 		return st;
-	st = delivery_landing(c->doors->office, c->pool, c->params[0], false, &landing, err);
+	st = delivery_landing(c->doors->office, c->pool, c->params[0], DELIVERY_NO_VISIT, &landing, err);
 	if (st == PLI_OK) {
 		answer_see_other(c, pool_fmt(c->pool, "/l/%s%s", c->params[0], answer_lang_query(c)));
 		return PLI_OK;

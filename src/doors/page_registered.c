@@ -81,7 +81,7 @@ enum pli_status page_refuse(struct door_call *c, struct err *err)
 
 	if (st != PLI_OK)
 		return st;
-	st = delivery_landing(c->doors->office, c->pool, c->params[0], false, &landing, err);
+	st = delivery_landing(c->doors->office, c->pool, c->params[0], DELIVERY_NO_VISIT, &landing, err);
 	if (st != PLI_OK && !(st == PLI_LOCKED && landing.registered))
 		return landing_shut(c, &landing, st, err);
 	if (!landing.registered || landing.decision) {	/* the link's own page says how it stands */
@@ -93,6 +93,7 @@ enum pli_status page_refuse(struct door_call *c, struct err *err)
 	if (landing_wants_confirmation(c, &form))
 		return answer_confirm(c, &landing);
 	c->actor.method = "link";
+	c->actor.act = landing_act(c, &form);
 	st = delivery_refuse(c->doors->office, c->pool, c->params[0], &c->actor, err);
 	if (st == PLI_OK || st == PLI_CONFLICT) {
 		back_to_link(c);

@@ -1,8 +1,7 @@
 /* Accepted, refused, unclaimed: see decision.h.  Column and entry are written together; whoever comes second finds the column set. */
-#include <stdio.h>
-
 #include "actor.h"
-#include "clock.h"
+#include "buf.h"
+#include "jsonw.h"
 #include "pool.h"
 #include "text.h"
 
@@ -41,16 +40,22 @@ enum pli_status decision_open(const struct letter *letter, const struct letter_r
 	return PLI_OK;
 }
 
+/* {at, by, until}: the act, what showed that it was a person's, the window's end. */
 static const char *details(struct pool *pool, const struct decision *d, bool with_act)
 {
-	char at[25], until[25];
+	AUTO_BUF json = { 0 };
+	struct jsonw w;
 
-	clock_rfc3339(at, d->at_us);
-	clock_rfc3339(until, d->who->window_us);
-	if (!with_act)
-		return pool_fmt(pool, "{\"until\":\"%s\"}", until);
-	/* Who decides before any notice went out has no window yet. */
-	return d->who->window_us ? pool_fmt(pool, "{\"at\":\"%s\",\"until\":\"%s\"}", at, until) : pool_fmt(pool, "{\"at\":\"%s\"}", at);
+	jsonw_init(&w, &json, true);
+	jsonw_object(&w, NULL);
+	if (with_act)
+		jsonw_time(&w, "at", d->at_us);
+	if (with_act)
+		jsonw_str(&w, "by", d->actor->act);
+	if (d->who->window_us)	/* who decides before any notice went out has no window yet */
+		jsonw_time(&w, "until", d->who->window_us);
+	jsonw_object_end(&w);
+	return pool_strn(pool, json.p, json.n);
 }
 
 static enum pli_status decide(struct db_tx *tx, const struct decision *d, const char *what, const char *state, bool *now_r, struct err *err)

@@ -23,8 +23,8 @@ static const char PLACE_GET[] =
 	"SELECT recipient, state, tries, locked, renewals, renewal_day FROM recipient "
 	"WHERE entity = $1 AND letter = $2 AND n = $3";
 static const char VISIT_ADD[] =
-	"INSERT INTO visit (entity, letter, n, hour, visits) VALUES ($1, $2, $3, $4, 1) "
-	"ON CONFLICT (entity, letter, n, hour) DO UPDATE SET visits = visits + 1";
+	"INSERT INTO visit (entity, letter, n, hour, visits, machines) VALUES ($1, $2, $3, $4, 1, $5) "
+	"ON CONFLICT (entity, letter, n, hour) DO UPDATE SET visits = visits + 1, machines = machines + $5";
 
 static enum pli_status unknown(struct err *err)
 {
@@ -139,16 +139,18 @@ enum pli_status delivery_place_open(struct office *office, const struct delivery
 struct visit {
 	const struct delivery_place *place;
 	int64_t hour;
+	bool machine;
 };
 
 static enum pli_status visit_fn(struct db_tx *tx, void *arg, struct err *err)
 {
 	const struct visit *v = arg;
 
-	return db_run(tx->conn, NULL, err, VISIT_ADD, "uuii", &v->place->entity, &v->place->letter_id, (int64_t)v->place->n, v->hour);
+	return db_run(tx->conn, NULL, err, VISIT_ADD, "uuiii", &v->place->entity, &v->place->letter_id, (int64_t)v->place->n, v->hour,
+		      (int64_t)v->machine);
 }
 
-enum pli_status delivery_landing(struct office *office, struct pool *pool, const char *token, bool count_visit,
+enum pli_status delivery_landing(struct office *office, struct pool *pool, const char *token, enum delivery_visit visit,
 				 struct delivery_landing *landing_r, struct err *err)
 {
 	struct delivery_place place;
@@ -174,8 +176,8 @@ enum pli_status delivery_landing(struct office *office, struct pool *pool, const
 	if (landing_r->hides_sender)
 		landing_r->sender_name = landing_r->sender_email = landing_r->entity_name = "";
 	/* A visit that cannot be counted (full disk) must not keep the page from a person. */
-	if (count_visit && office_room(office, OFFICE_RESERVE_READ, &lost) == PLI_OK &&
-	    db_write(office->parts.db, visit_fn, &(struct visit){ &place, now_us / HOUR_US }, &lost) != PLI_OK)
+	if (visit != DELIVERY_NO_VISIT && office_room(office, OFFICE_RESERVE_READ, &lost) == PLI_OK &&
+	    db_write(office->parts.db, visit_fn, &(struct visit){ &place, now_us / HOUR_US, visit == DELIVERY_MACHINE }, &lost) != PLI_OK)
 		lost.status = PLI_OK;
 	return delivery_place_open(office, &place, err);
 }

@@ -32,9 +32,11 @@ struct delivery_landing {
 	unsigned days;		/* of the window */
 	uint64_t number;
 };
+/* How a link was visited: not to be counted, by whatever asked for the page, or by a browser that says that a person went there. */
+enum delivery_visit { DELIVERY_NO_VISIT, DELIVERY_MACHINE, DELIVERY_PERSON };
 /* Counts the visit (at most one entry per link and hour, later) without changing any state.
  * PLI_ABSENT unknown token · PLI_GONE expired or replaced link · PLI_LOCKED after ten wrong passwords (landing_r is filled for GONE and LOCKED too). */
-MUST enum pli_status delivery_landing(struct office *office, struct pool *pool, const char *token, bool count_visit,
+MUST enum pli_status delivery_landing(struct office *office, struct pool *pool, const char *token, enum delivery_visit visit,
 				      struct delivery_landing *landing_r, struct err *err);
 /* Hidden form value for this token, valid two hours; and its check. */
 void delivery_form_key(struct office *office, const char *token, int64_t now_us, char out[65]);

@@ -215,12 +215,14 @@ static enum pli_status open_fn(struct db_tx *tx, void *arg, struct err *err)
 		st = db_run(tx->conn, &o->changed, err, FIRST_READ, "uui", &p->entity, &p->letter_id, (int64_t)p->n);
 	if (st != PLI_OK)
 		return st;
+	if (o->actor->act)
+		ev.d_json = pool_fmt(tx->pool, "{\"by\":\"%s\"%s}", o->actor->act, o->changed ? "" : ",\"part\":0");
 	if (o->changed) {
 		ev.numbered = read_stamp;
 		ev.arg = o;
 	} else {
 		ev.ev = "access";
-		ev.d_json = "{\"part\":0}";
+		ev.d_json = ev.d_json ? ev.d_json : "{\"part\":0}";
 		st = db_run(tx->conn, NULL, err, TRIES_CLEAR, "uui", &p->entity, &p->letter_id, (int64_t)p->n);
 	}
 	if (st == PLI_OK)

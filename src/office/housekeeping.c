@@ -33,7 +33,7 @@
 #define AT_ONCE 100
 
 static const char VISITS_GET[] =
-	"SELECT v.entity, v.letter, v.n, v.hour, v.visits, r.recipient, r.kind, l.account FROM visit v "
+	"SELECT v.entity, v.letter, v.n, v.hour, v.visits, r.recipient, r.kind, l.account, v.machines FROM visit v "
 	"JOIN recipient r ON r.entity = v.entity AND r.letter = v.letter AND r.n = v.n "
 	"JOIN letter l ON l.entity = v.entity AND l.letter = v.letter WHERE v.hour < $1 ORDER BY v.hour LIMIT $2";
 static const char VISIT_DELETE[] = "DELETE FROM visit WHERE entity = $1 AND letter = $2 AND n = $3 AND hour = $4";
@@ -57,7 +57,7 @@ struct visit {
 	struct uuid entity, letter, recipient, owner;
 	bool hidden;
 	unsigned n;
-	int64_t hour, visits;
+	int64_t hour, visits, machines;
 };
 
 struct round {
@@ -85,8 +85,8 @@ static enum pli_status visits_fn(struct db_tx *tx, void *arg, struct err *err)
 				 &(struct journal_event){ .ev = "notice.opened", .actor = &SYSTEM, .entity = &v->entity,
 							  .letter = &v->letter, .recipient = &v->recipient,
 							  .owner = &v->owner, .hidden = v->hidden,
-							  .d_json = pool_fmt(tx->pool, "{\"hour\":\"%s\",\"visits\":%lld}", hour,
-									     (long long)v->visits) },
+							  .d_json = pool_fmt(tx->pool, "{\"hour\":\"%s\",\"machines\":%lld,\"visits\":%lld}", hour,
+									     (long long)v->machines, (long long)v->visits) },
 				 err);
 	}
 	return st;
@@ -107,6 +107,7 @@ static enum pli_status visits_query(struct round *r, struct db_conn *conn, struc
 		v->n = (unsigned)db_int(&rows, 2);
 		v->hour = db_int(&rows, 3);
 		v->visits = db_int(&rows, 4);
+		v->machines = db_int(&rows, 8);
 		v->hidden = str_eq(db_text(&rows, 6), "bcc");
 	}
 	return st == PLI_ABSENT ? PLI_OK : st;

@@ -173,7 +173,11 @@ static void message_write(struct journal_lines *l, struct line *line)
 		snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, visits);
 		args[0] = number;
 		args[1] = line->address;
-		if (visits == 1)
+		json_int_t machines = json_integer_value(json_object_get(d, "machines"));
+
+		if (machines == visits && visits > 0 && json_object_get(d, "machines"))
+			snprintf(key, sizeof(key), visits == 1 ? "event.notice.opened.machine_once" : "event.notice.opened.machine");
+		else if (visits == 1)
 			snprintf(key, sizeof(key), "event.notice.opened.once");
 	} else if (str_eq(line->row->event, "access") && !line->part) {
 		snprintf(key, sizeof(key), "event.access.letter");

@@ -361,6 +361,11 @@ enum pli_status letter_get(struct office *office, const struct principal *who, s
 	return PLI_OK;
 }
 
+unsigned letter_window_days(const struct office *office, const struct letter *letter)
+{
+	return deadline_days(office->parts.settings, letter->profile);
+}
+
 const char *letter_password_form(struct pool *pool, const char *password)
 {
 	size_t n;

@@ -13,6 +13,7 @@ struct buf;
 struct journal_actor;
 struct office;
 struct pool;
+struct reading;
 
 struct letter_recipient {
 	unsigned n;
@@ -27,6 +28,7 @@ struct letter_recipient {
 	/* Of a registered letter: the first moment too late to accept or refuse (0: no notice yet), what was decided, and when (0, NULL: nothing). */
 	int64_t window_us, decided_us;
 	const char *decision;		/* accepted | refused | unclaimed */
+	struct reading *reading;	/* once reading_load has been asked (reading.h); else NULL */
 };
 struct letter_part {
 	unsigned n;
@@ -57,6 +59,8 @@ struct letter {
 /* By id text.  PLI_ABSENT / PLI_DENIED as principal_may says. */
 MUST enum pli_status letter_get(struct office *office, const struct principal *who, struct pool *pool, const char *id,
 				struct letter **letter_r, struct err *err);
+/* Days in which a registered letter is accepted or refused. */
+unsigned letter_window_days(const struct office *office, const struct letter *letter);
 /* Message and files as their sender, or a reader of his entity, sees them; no entry is written.  PLI_DENIED for roles without that right,
  * PLI_GONE type "letter-expired" once the content is not kept any more. */
 bool letter_content_gone(const struct letter *letter, int64_t now_us);

@@ -11,6 +11,7 @@
 #include "bundle.h"
 
 #include "letter_own.h"
+#include "reading.h"
 
 static void recipients_json(const struct letter *letter, struct jsonw *w)
 {
@@ -37,6 +38,8 @@ static void recipients_json(const struct letter *letter, struct jsonw *w)
 		jsonw_str(w, "reply", r->reply);
 		jsonw_str(w, "peer", r->peer);
 		jsonw_str(w, "tls", r->tls);
+		if (r->reading)
+			reading_json(r->reading, w);
 		jsonw_object_end(w);
 	}
 	jsonw_array_end(w);
