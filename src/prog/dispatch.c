@@ -16,6 +16,7 @@
 #include "job.h"
 
 #include "notice_sign.h"
+#include "yield.h"
 
 #include "dispatch.h"
 
@@ -52,6 +53,7 @@ struct dispatch {
 	pthread_t thread;
 	int wake_fd;			/* eventfd: due, link or stop */
 	atomic_bool due, stop, paused;
+	atomic_uint_fast64_t came;	/* how often notices became due */
 	atomic_uint_fast64_t results[DISPATCH_RESULTS];	/* in the order of the outcomes of struct notice_result */
 	atomic_int new_link;		/* -1: none */
 	/* of the thread alone; times are monotonic */
@@ -64,6 +66,7 @@ struct dispatch {
 	int64_t not_before_us;		/* pause after an error */
 	int64_t looked_us, leased_us;	/* the last lease; the last that found some */
 	bool full;			/* and found as many as were asked for */
+	struct yield yield;
 	int64_t answered_us;		/* the first answer that is not settled */
 	bool lost;			/* a lease failed half way: some notices are leased by nobody */
 	unsigned away;			/* rests since the relay was last there */
@@ -82,6 +85,7 @@ static void notices_due(void *arg)
 {
 	struct dispatch *d = arg;
 
+	atomic_fetch_add_explicit(&d->came, 1, memory_order_relaxed);
 	if (!atomic_exchange(&d->due, true))
 		wake(d);
 }
@@ -202,6 +206,8 @@ static void lease_batch(struct dispatch *d)
 	d->full = st == PLI_OK && count == most;
 	if (d->full)
 		atomic_store(&d->due, true);
+	else
+		yield_done(&d->yield);
 	if (batch->open == 0) {
 		pool_free(batch->pool);
 		mem_free(batch);
@@ -417,6 +423,8 @@ static int lease_wait_ms(struct dispatch *d)
 		return POLL_MS;
 	if (!atomic_load(&d->due))
 		return until_ms(d->looked_us + POLL_MS * INT64_C(1000));
+	if (!d->away && yield_must(&d->yield, atomic_load_explicit(&d->came, memory_order_relaxed), clock_mono_us()))
+		return YIELD_LOOK_US / 1000;
 	return d->full ? 0 : until_ms(d->leased_us + GATHER_US);
 }
 

@@ -3,7 +3,8 @@
  * next one, with the same bytes and file name.
  *
  * A notice that comes alone leaves at once.  While they follow each other closely they are leased, handed over and settled many at a
- * time, some 25 ms later: each turn of the writer and each head of the keeper costs the same however many it holds.
+ * time, some 25 ms later: each turn of the writer and each head of the keeper costs the same however many it holds.  In a rush of
+ * letters they make way (yield.h).
  *
  * While the relay itself is away, leasing rests: for a second first, then longer, up to fifteen; after each rest one notice is sent as
  * a trial.  Nothing else in the server waits for any of this. */
