@@ -245,7 +245,7 @@ static enum pli_status finish(void *arg, struct db_tx *tx, void **items, size_t 
 	if (status == PLI_OK)
 		status = journal_count_add(tx->conn, tx->pool, counts, count, clock_local_day(j->plan.t_us, j->zone), err);
 	if (status == PLI_OK)
-		status = journal_store_heads(j, tx, &j->plan.heads_to, err);
+		status = journal_store_heads(j, tx, false, &j->plan.heads_to, err);
 	return status;
 }
 
@@ -443,7 +443,7 @@ static enum pli_status store_heads_fn(struct db_tx *tx, void *arg, struct err *e
 {
 	struct storing *s = arg;
 
-	return journal_store_heads(s->journal, tx, &s->to, err);
+	return journal_store_heads(s->journal, tx, true, &s->to, err);
 }
 
 /* Heads that a crash kept from the database, before anything else is written.  On a full disk they stay in memory, where the

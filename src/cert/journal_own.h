@@ -83,8 +83,9 @@ void journal_answered(void *arg, enum pli_status status, const struct keeper_hea
 void journal_send(struct journal *j, uint64_t first, const uint8_t (*leaves)[32], size_t count);
 /* Makes keeper and database level: fetches heads, sends entries.  Blocks.  PLI_CONFLICT: they do not belong together. */
 MUST enum pli_status journal_level(struct journal *j, struct err *err);
-/* Inside a write, on the writer thread: the waiting heads, and the tree's state.  *to_r: size of the last one, 0 if none. */
-MUST enum pli_status journal_store_heads(struct journal *j, struct db_tx *tx, uint64_t *to_r, struct err *err);
+/* Inside a write, on the writer thread: the waiting heads, and the tree's state; unless all, only when it is time for them.  *to_r: size of
+ * the last one, 0 if none. */
+MUST enum pli_status journal_store_heads(struct journal *j, struct db_tx *tx, bool all, uint64_t *to_r, struct err *err);
 /* After its commit. */
 void journal_heads_stored(struct journal *j, uint64_t to);
 /* Under lock: there is something for the thread to look after. */

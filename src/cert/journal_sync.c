@@ -12,6 +12,7 @@
 
 #define SEND_MAX 16384			/* leaves of one append */
 #define HEADS_LAG_US (100 * 1000)	/* a head waits so long for a commit that takes it along */
+#define HEADS_GATHER_US (20 * 1000)	/* and so long at least while commits follow each other: many of them on the same pages */
 #define HEADS_A_GROUP 64		/* written along with one group */
 #define LOOK_US (50 * 1000)		/* how often the thread looks while something is under way */
 #define RETRY_US SECOND_US
@@ -326,7 +327,7 @@ static void heads_prune(struct journal *j)
 }
 
 /* The list is read without the lock: it is shortened above only, which is on this same thread. */
-enum pli_status journal_store_heads(struct journal *j, struct db_tx *tx, uint64_t *to_r, struct err *err)
+enum pli_status journal_store_heads(struct journal *j, struct db_tx *tx, bool all, uint64_t *to_r, struct err *err)
 {
 	const struct journal_saved_head *s, *last;
 	enum pli_status status = PLI_OK;
@@ -338,7 +339,8 @@ enum pli_status journal_store_heads(struct journal *j, struct db_tx *tx, uint64_
 	heads_prune(j);
 	s = j->heads;
 	last = NULL;
-	for (const struct journal_saved_head *h = s; h && count < HEADS_A_GROUP; h = h->next, count++)
+	all = all || j->hurry || (s && s->since_us + HEADS_GATHER_US <= clock_mono_us());
+	for (const struct journal_saved_head *h = s; all && h && count < HEADS_A_GROUP; h = h->next, count++)
 		last = h;
 	tree = j->head_tree;
 	pthread_mutex_unlock(&j->lock);
@@ -379,7 +381,7 @@ static enum pli_status store_fn(struct db_tx *tx, void *arg, struct err *err)
 {
 	struct store *s = arg;
 
-	return journal_store_heads(s->journal, tx, &s->to, err);
+	return journal_store_heads(s->journal, tx, true, &s->to, err);
 }
 
 /* Each of these gives the lock up while it works, and says whether there was something to do now. */
