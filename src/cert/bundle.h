@@ -110,12 +110,15 @@ MUST enum pli_status bundle_write(const struct bundle *b, struct keeper *keeper,
 /* The same with signatures from elsewhere, for tests. */
 MUST enum pli_status bundle_write_with(const struct bundle *b, const struct bundle_signer *signer, struct buf *out, struct err *err);
 
-/* Offline verification, the same checks as verify.sh.  say() gets one line per check.  root_pem, log_pub_pem: pinned keys or NULL (then the
- * bundle's own are used and their fingerprints are said for comparison elsewhere).  PLI_OK = verified; PLI_CONFLICT = a check failed (text: which). */
+/* Offline verification, the same checks as verify.sh.  say() gets one line per check that could be made; without it
+ * the first failure ends the examination.  root_pem, log_pub_pem: pinned keys or NULL
+ * (then the bundle's own are used and their fingerprints are said for comparison elsewhere).  PLI_OK = verified; PLI_CONFLICT = a check failed
+ * (text: the first one); PLI_INPUT: a pinned key cannot be read.  verify_report.h has the same as data. */
 struct bundle_verify_options {
 	const char *root_pem, *log_pub_pem;
 	void (*say)(void *arg, bool ok, const char *line);
 	void *arg;
+	size_t unpacked_max_bytes;	/* 0: 512 MiB */
 };
 MUST enum pli_status bundle_verify(const void *zip, size_t n, const struct bundle_verify_options *options, struct err *err);
 

@@ -36,6 +36,13 @@ static int by_name(const void *a, const void *b)
 	return strcmp((*x)->name, (*y)->name);
 }
 
+static int by_text(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return strcmp(*x, *y);
+}
+
 static const struct zip_file *find(const struct bundle_facts *f, const char *name)
 {
 	struct zip_file key = { .name = name };
@@ -115,14 +122,10 @@ static enum pli_status names_check(const struct bundle_facts *f, struct err *err
 			return err_set(err, PLI_CONFLICT, "files: %s is missing", names[i]);
 	if (n == f->file_count)
 		return PLI_OK;
-	for (size_t i = 0; i < f->file_count; i++) {
-		size_t j = 0;
-
-		while (j < n && strcmp(names[j], f->files[i]->name) != 0)
-			j++;
-		if (j == n)
+	qsort(names, n, sizeof(*names), by_text);
+	for (size_t i = 0; i < f->file_count; i++)
+		if (!bsearch(&f->files[i]->name, names, n, sizeof(*names), by_text))
 			return err_set(err, PLI_CONFLICT, "files: %.60s does not belong here", f->files[i]->name);
-	}
 	return err_set(err, PLI_CONFLICT, "files: not the files of a bundle");
 }
 

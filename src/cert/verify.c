@@ -20,6 +20,7 @@
 #include "receipt.h"
 #include "seal.h"
 #include "token.h"
+#include "verify_report.h"
 
 #include "bundle.h"
 
@@ -33,6 +34,7 @@ struct verify {
 	struct bundle_facts facts;
 	int64_t signed_us;		/* time of receipt.tst: signers' certificates must be good then */
 	const char *root_pem, *seal_pem, *operator_pem, *tsa_pem, *log_pub;
+	bool head_read;			/* facts_checkpoint went well */
 };
 
 static const char *text_of(struct verify *v, const char *name)
@@ -58,7 +60,8 @@ static enum pli_status check_files(struct verify *v, struct err *err)
 	struct zip_file *files;
 	const struct zip_file *mimetype;
 	size_t count;
-	enum pli_status status = zip_read_open(v->pool, v->zip, v->zip_n, UNPACKED_MAX_BYTES, &files, &count, err);
+	size_t most = v->options->unpacked_max_bytes ? v->options->unpacked_max_bytes : UNPACKED_MAX_BYTES;
+	enum pli_status status = zip_read_open(v->pool, v->zip, v->zip_n, most, &files, &count, err);
 
 	if (status != PLI_OK)
 		return facts_failed(err, "files", NULL);
@@ -109,6 +112,7 @@ static enum pli_status check_manifest(struct verify *v, struct err *err)
 	buf_init(&wanted);
 	if (status != PLI_OK)
 		return status;
+	v->head_read = true;
 	bundle_manifest_of(&v->facts, &wanted);
 	if (stated->n == wanted.n && memcmp(stated->p, wanted.p, wanted.n) == 0)
 		return PLI_OK;
@@ -321,72 +325,161 @@ static enum pli_status check_evidence(struct verify *v, struct err *err)
 
 /* ------------------------------------------------------------------------------------------------ order */
 
-/* In the order of verify.sh. */
-static const struct step {
-	const char *said;
-	enum pli_status (*check)(struct verify *v, struct err *err);
-} steps[] = {
-	{ "files: those of a proof bundle, none more", check_files },
-	{ "manifest: lists every file with its digest", check_manifest },
-	{ "certificates: well formed, made for their purpose", check_certificates },
-	{ "timestamp: tokens over checkpoint and receipt by tsa.pem, under root.pem", check_timestamp },
-	{ "seal: signature over the manifest by seal.pem, under root.pem", check_seal },
-	{ "certified: receipt signed by seal.pem and operator.pem, under root.pem", check_certified },
-	{ "checkpoint: signed by log.pub", check_checkpoint },
-	{ "content: list of parts and sheets", check_content },
-	{ "entries: each in the tree of the checkpoint at its number", check_entries },
-	{ "chains: complete from their first entry", check_chains },
-	{ "binding: deposit entries bind sheets and content", check_bindings },
-	{ "receipt: says what follows from the other files", check_receipt },
-	{ "evidence: receipt.xml says the same", check_evidence },
+enum step_id {
+	STEP_FILES, STEP_MANIFEST, STEP_CERTIFICATES, STEP_TIMESTAMP, STEP_SEAL, STEP_CERTIFIED, STEP_CHECKPOINT, STEP_CONTENT, STEP_ENTRIES,
+	STEP_CHAINS, STEP_BINDING, STEP_RECEIPT, STEP_EVIDENCE, STEPS
 };
+#define ON(step) (1u << STEP_##step)
 
-static void say(struct verify *v, bool ok, const char *line)
+/* In the order of verify.sh.  rests_on: checks without whose success this one cannot be made.  @T@ in a command: the token's time. */
+static const struct step {
+	const char *id, *said;
+	enum pli_status (*check)(struct verify *v, struct err *err);
+	unsigned rests_on;
+	const char *command;
+} steps[] = {
+	[STEP_FILES] = { "files", "files: those of a proof bundle, none more", check_files, 0,
+		"find . -type f | sort" },
+	[STEP_MANIFEST] = { "manifest", "manifest: lists every file with its digest", check_manifest, ON(FILES),
+		"for f in $(sed -n 's|.*DataObjectReference URI=\"\\([^\"]*\\)\".*|\\1|p' META-INF/ASiCManifest.xml); do "
+		"grep -q \"\\\"$f\\\".*>$(openssl dgst -sha256 -binary \"$f\" | openssl base64)<\" META-INF/ASiCManifest.xml "
+		"&& echo \"$f: ok\" || echo \"$f: CHANGED\"; done" },
+	[STEP_CERTIFICATES] = { "certificates", "certificates: well formed, made for their purpose", check_certificates, ON(FILES),
+		"openssl verify -CAfile root.pem -attime @S@ seal.pem operator.pem tsa.pem && openssl x509 -in root.pem -noout -fingerprint -sha256" },
+	[STEP_TIMESTAMP] = { "timestamp", "timestamp: tokens over checkpoint and receipt by tsa.pem, under root.pem", check_timestamp, ON(FILES),
+		"openssl ts -verify -in checkpoint.tst -token_in -data checkpoint.txt -CAfile root.pem -untrusted tsa.pem -attime @T@ && "
+		"openssl ts -verify -in receipt.tst -token_in -data receipt.p7s -CAfile root.pem -untrusted tsa.pem -attime @S@" },
+	[STEP_SEAL] = { "seal", "seal: signature over the manifest by seal.pem, under root.pem", check_seal, ON(FILES) | ON(TIMESTAMP),
+		"openssl cms -verify -cades -binary -inform DER -in META-INF/signature.p7s -content META-INF/ASiCManifest.xml -CAfile root.pem "
+		"-purpose any -attime @S@ -out /dev/null" },
+	[STEP_CERTIFIED] = { "certified", "certified: receipt signed by seal.pem and operator.pem, under root.pem", check_certified,
+		ON(FILES) | ON(TIMESTAMP),
+		"openssl cms -verify -cades -binary -inform DER -in receipt.p7s -content receipt.txt -CAfile root.pem -purpose any -attime @S@ "
+		"-signer ../signers.pem -out /dev/null && grep -c BEGIN ../signers.pem" },
+	[STEP_CHECKPOINT] = { "checkpoint", "checkpoint: signed by log.pub", check_checkpoint, ON(FILES),
+		"head -n 3 checkpoint.txt > ../note && tail -n +5 checkpoint.txt | grep -F \" $(head -n 1 checkpoint.txt) \" | tail -n 1 | "
+		"sed 's/.* //' | openssl base64 -d -A | tail -c 64 > ../note.sig && "
+		"openssl pkeyutl -verify -pubin -inkey log.pub -rawin -in ../note -sigfile ../note.sig" },
+	[STEP_CONTENT] = { "content", "content: list of parts and sheets", check_content, ON(FILES),
+		"openssl dgst -sha256 manifest.json && grep -o '\"manifest\":\"[0-9a-f]*\"' sheet*.json" },
+	[STEP_ENTRIES] = { "entries", "entries: each in the tree of the checkpoint at its number", check_entries, ON(FILES),
+		"sh verify.sh ." },
+	[STEP_CHAINS] = { "chains", "chains: complete from their first entry", check_chains, ON(ENTRIES),
+		"for f in journal/*.json; do { printf '\\000'; cat \"$f\"; } | openssl dgst -sha256 -r | sed \"s|\\*.*|$f|\"; "
+		"grep -o '\"prev\":\"[0-9a-f]*\"' \"$f\"; done" },
+	[STEP_BINDING] = { "binding", "binding: deposit entries bind sheets and content", check_bindings, ON(CONTENT) | ON(CHAINS),
+		"for f in sheet*.json; do cat \"${f%.json}.salt\" \"$f\" | openssl dgst -sha256; done; "
+		"grep -o '\"sheet\":\"[0-9a-f]*\"' journal/*.json" },
+	[STEP_RECEIPT] = { "receipt", "receipt: says what follows from the other files", check_receipt, ON(BINDING) | ON(TIMESTAMP),
+		"sh verify.sh ." },
+	[STEP_EVIDENCE] = { "evidence", "evidence: receipt.xml says the same", check_evidence, ON(RECEIPT),
+		"sh verify.sh . && cat receipt.xml" },
+};
+_Static_assert(STEPS <= VERIFY_CHECKS_MAX, "a report holds every check");
+
+/* @T@ and @S@ become the times of the tokens over checkpoint and receipt, in seconds. */
+static const char *command_of(struct verify *v, const char *text)
 {
-	if (v->options->say)
-		v->options->say(v->options->arg, ok, line);
+	AUTO_BUF out = { 0 };
+
+	for (; *text; text++)
+		if (text[0] == '@' && (text[1] == 'T' || text[1] == 'S') && text[2] == '@') {
+			buf_fmt(&out, "%lld", (long long)((text[1] == 'T' ? v->facts.token_us : v->signed_us) / SECOND_US));
+			text += 2;
+		} else {
+			buf_ch(&out, *text);
+		}
+	return pool_strn(v->pool, out.p, out.n);
 }
 
-static void say_key(struct verify *v, const char *what, const char *pem, bool pinned)
+/* The check that keeps this one from being made; NULL: none. */
+static const char *waits_for(const struct verify *v, const struct verify_report *r, enum step_id i)
+{
+	for (unsigned k = 0; k < i; k++)
+		if ((steps[i].rests_on & 1u << k) && r->checks[k].result != VERIFY_HOLDS)
+			return steps[k].id;
+	return i == STEP_ENTRIES && !v->head_read ? "checkpoint" : i == STEP_CHECKPOINT && !v->head_read ? "manifest" : NULL;
+}
+
+static void fingerprint(const char *pem, char hex[65])
 {
 	uint8_t digest[32];
-	char hex[65];
 	struct err err;
 
-	if (keygen_fingerprint(pem, digest, &err) != PLI_OK)
-		return;
-	hex_encode(hex, digest, 32);
-	say(v, true, pool_fmt(v->pool, pinned ? "%s: sha256 %s, the one given" :
-						"%s: sha256 %s, TO BE COMPARED with a copy from elsewhere",
-			      what, hex));
+	if (pem && keygen_fingerprint(pem, digest, &err) == PLI_OK)
+		hex_encode(hex, digest, 32);
 }
 
-static void say_result(struct verify *v)
+static void step_make(struct verify *v, struct verify_report *r, enum step_id i)
 {
-	char t[25];
+	struct verify_check *check = &r->checks[i];
+	const char *before = waits_for(v, r, i);
+	struct err err = { 0 };
+	enum pli_status status;
 
-	say_key(v, "root", v->root_pem, v->options->root_pem != NULL);
-	say_key(v, "log key", v->log_pub, v->options->log_pub_pem != NULL);
-	say(v, true, pool_fmt(v->pool, "time: all of this was there on %s (token of the service)",
-			      clock_rfc3339(t, v->facts.token_us)));
+	*check = (struct verify_check){ .id = steps[i].id, .result = VERIFY_UNREACHED, .text = before };
+	if (before)
+		return;
+	status = steps[i].check(v, &err);
+	check->result = status == PLI_OK ? VERIFY_HOLDS : VERIFY_FAILS;
+	check->text = status == PLI_OK ? steps[i].said : pool_str(v->pool, err.text);
+	if (status != PLI_OK && !r->failed++) {
+		r->err = err;
+		r->err.status = status;
+	}
+}
+
+static void examine(struct pool *pool, const void *zip, size_t n, const struct bundle_verify_options *options, bool to_first_fault,
+		    struct verify_report *r)
+{
+	struct verify *v = POOL_NEW(pool, struct verify);
+
+	*v = (struct verify){ .options = options, .pool = pool, .zip = zip, .zip_n = n };
+	*r = (struct verify_report){ .count = STEPS, .root_given = options->root_pem != NULL,
+				     .log_key_given = options->log_pub_pem != NULL };
+	for (unsigned i = 0; i < STEPS && !(to_first_fault && r->failed); i++)
+		step_make(v, r, (enum step_id)i);
+	for (unsigned i = 0; i < STEPS; i++)
+		r->checks[i].command = command_of(v, steps[i].command);
+	fingerprint(v->root_pem, r->root);
+	fingerprint(v->log_pub, r->log_key);
+	r->token_us = v->facts.token_us;
+	r->verified = !r->failed;
+	r->facts = r->verified ? &v->facts : NULL;
+}
+
+void verify_examine(struct pool *pool, const void *zip, size_t n, const struct bundle_verify_options *options,
+		    struct verify_report *report_r)
+{
+	examine(pool, zip, n, options, false, report_r);
+}
+
+static void say_key(struct pool *pool, const struct bundle_verify_options *o, const char *what, const char *hex, bool given)
+{
+	o->say(o->arg, true, pool_fmt(pool, given ? "%s: sha256 %s, the one given" :
+						    "%s: sha256 %s, TO BE COMPARED with a copy from elsewhere", what, hex));
 }
 
 enum pli_status bundle_verify(const void *zip, size_t n, const struct bundle_verify_options *options, struct err *err)
 {
 	AUTO_POOL pool = pool_new();
-	struct verify v = { .options = options, .pool = pool, .zip = zip, .zip_n = n };
-	struct err own;
+	struct verify_report r;
+	char t[25];
 
-	err = err ? err : &own;
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		enum pli_status status = steps[i].check(&v, err);
-
-		if (status != PLI_OK) {
-			say(&v, false, err->text);
-			return status;
-		}
-		say(&v, true, steps[i].said);
+	examine(pool, zip, n, options, !options->say, &r);
+	for (unsigned i = 0; options->say && i < r.count; i++)
+		if (r.checks[i].result != VERIFY_UNREACHED)
+			options->say(options->arg, r.checks[i].result == VERIFY_HOLDS, r.checks[i].text);
+	if (!r.verified) {
+		if (err)
+			*err = r.err;
+		return r.err.status;
 	}
-	say_result(&v);
+	if (options->say) {
+		say_key(pool, options, "root", r.root, r.root_given);
+		say_key(pool, options, "log key", r.log_key, r.log_key_given);
+		options->say(options->arg, true, pool_fmt(pool, "time: all of this was there on %s (token of the service)",
+							  clock_rfc3339(t, r.token_us)));
+	}
 	return PLI_OK;
 }

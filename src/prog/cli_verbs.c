@@ -105,7 +105,7 @@ static const struct args_option options_proof_get[] = {
 };
 static const struct args_option options_proof_verify[] = {
 	{ "--root", "F", "evidence root that must have signed, PEM", false, 0 },
-	{ "--log-key", "F", "key of the journal that must have signed, PEM", false, 0 }, END,
+	{ "--log-key", "F", "key of the journal that must have signed, PEM", false, 0 }, JSON, END,
 };
 
 const struct cli_verb cli_verbs[] = {
@@ -192,8 +192,8 @@ const struct cli_verb cli_verbs[] = {
 	  options_stats, 0, 0, verb_stats },
 	{ "proof get", "proof get ID [--recipient A] [-o FILE]", "fetch a proof bundle", NULL, options_proof_get, 1, 1,
 	  verb_proof_get },
-	{ "proof verify", "proof verify FILE [--root FILE] [--log-key FILE]", "check a proof bundle, offline",
-	  "One line per check; at last VERIFIED and the fingerprints of the keys, to compare with those published\n"
+	{ "proof verify", "proof verify FILE [--root FILE] [--log-key FILE] [--json]", "check a proof bundle, offline",
+	  "One line per check that could be made; at last VERIFIED and the fingerprints of the keys, to compare with those published\n"
 	  "elsewhere (or give the keys themselves), or what failed.",
 	  options_proof_verify, 1, 1, verb_proof_verify },
 	{ "man", "man [pli|pli.conf]", "print a manual page, in the form that man reads",

@@ -11,6 +11,7 @@
 #include "text.h"
 
 #include "bundle.h"
+#include "verify_report.h"
 
 #include "args.h"
 #include "cli.h"
@@ -144,9 +145,25 @@ static void say_check(void *arg, bool ok, const char *line)
 	printf("%s%s\n", ok ? "" : "FAILED: ", line);
 }
 
+static enum pli_status verify_json(struct cli_call *call, const char *bundle, size_t n, const struct bundle_verify_options *options,
+				   struct err *err)
+{
+	struct verify_report report;
+	AUTO_BUF out;
+
+	buf_init(&out);
+	verify_examine(call->pool, bundle, n, options, &report);
+	verify_report_json(&report, &out);
+	printf("%s\n", out.p);
+	if (!report.verified)
+		*err = report.err;
+	return report.verified ? PLI_OK : report.err.status;
+}
+
 int verb_proof_verify(struct cli_call *call)
 {
 	struct bundle_verify_options options = { .say = say_check };
+	bool json = args_flag(call->args, "--json");
 	struct err err = { 0 };
 	char *bundle = NULL;
 	size_t n = 0;
@@ -156,10 +173,13 @@ int verb_proof_verify(struct cli_call *call)
 		st = read_pinned(call->pool, args_value(call->args, "--root"), &options.root_pem, &err);
 	if (st == PLI_OK)
 		st = read_pinned(call->pool, args_value(call->args, "--log-key"), &options.log_pub_pem, &err);
-	if (st == PLI_OK)
+	if (st == PLI_OK && json)
+		st = verify_json(call, bundle, n, &options, &err);
+	else if (st == PLI_OK)
 		st = bundle_verify(bundle, n, &options, &err);
 	if (st == PLI_OK) {
-		printf("VERIFIED\n");
+		if (!json)
+			printf("VERIFIED\n");
 		return EX_OK;
 	}
 	fflush(stdout);
