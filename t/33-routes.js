@@ -102,6 +102,8 @@ main(async () => {
 	const body = (method, address, key) => {
 		if (method === 'POST' && /^\/letters\/.*(new|edit)$/.test(address))
 			return multipart({ form: key, subject: 'x', ...(address.endsWith('new') ? { key: Math.random().toString(36) } : {}) });
+		if (method === 'POST' && address === '/verify')
+			return multipart({ act: 'verify' });
 		if (method === 'POST' && address.startsWith('/letters'))
 			return { headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: 'version=1&form=' + key };
 		if (address.startsWith('/uploads'))

@@ -23,6 +23,7 @@ struct office;
 struct route;
 struct session;
 struct settings;
+struct visitors;
 
 struct doors {
 	struct office *office;
@@ -33,6 +34,7 @@ struct doors {
 	const char *root_pem, *log_pub, *tsa_pem, *ca_pem;
 	char root_fingerprint[65], log_fingerprint[65];	/* SHA-256 of the DER */
 	struct door_meter *meter;
+	struct visitors *visitors;
 	unsigned request_seed;		/* first half of every request's id */
 	atomic_uint request_count;	/* second half */
 	int outbox_fd;			/* -1: none to show */

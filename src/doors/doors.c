@@ -35,6 +35,7 @@
 #include "portal.h"
 #include "problem.h"
 #include "route.h"
+#include "visitors.h"
 
 #include "doors.h"
 
@@ -42,6 +43,8 @@
  * elsewhere an empty one of its type. */
 /* So much of a body is held in memory before anybody has asked who sends it. */
 #define UNKNOWN_BODY_MAX 65536u
+/* And so much of what strangers hand in to be examined, for all of them together. */
+#define VISITORS_HELD_MAX ((size_t)64 << 20)
 
 static unsigned body_type(const struct http_request *req, unsigned types)
 {
@@ -419,6 +422,7 @@ enum pli_status doors_app_new(const struct doors_config *config, struct http_app
 				 .root_pem = config->root_pem, .log_pub = config->log_pub, .tsa_pem = config->tsa_pem,
 				 .ca_pem = config->ca_pem, .outbox_fd = config->outbox_fd, .hsts = is_real_name(config->settings->host) };
 	doors->meter = door_meter_new();
+	doors->visitors = visitors_new(VISITORS_HELD_MAX);
 	mem_random(&doors->request_seed, sizeof(doors->request_seed));
 	fingerprint(doors->root_pem, true, doors->root_fingerprint);
 	fingerprint(doors->log_pub, false, doors->log_fingerprint);
@@ -432,6 +436,7 @@ enum pli_status doors_app_new(const struct doors_config *config, struct http_app
 void doors_free(struct doors *doors)
 {
 	door_meter_free(doors->meter);
+	visitors_free(doors->visitors);
 	mem_free(doors);
 }
 

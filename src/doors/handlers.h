@@ -44,6 +44,8 @@ enum pli_status page_ca(struct door_call *c, struct err *err);
 enum pli_status page_robots(struct door_call *c, struct err *err);
 enum pli_status page_security_txt(struct door_call *c, struct err *err);
 enum pli_status page_anchor(struct door_call *c, struct err *err);
+enum pli_status page_verify(struct door_call *c, struct err *err);
+enum pli_status page_verify_post(struct door_call *c, struct err *err);
 
 /* Pages of people signed in. */
 enum pli_status page_home(struct door_call *c, struct err *err);
@@ -116,6 +118,7 @@ enum pli_status admin_entity_new_post(struct door_call *c, struct err *err);
 enum pli_status admin_entity_state(struct door_call *c, struct err *err);
 
 /* Streamed bodies. */
+enum pli_status page_verify_sink(struct door_call *c, struct ostream **sink_r, struct err *err);
 enum pli_status desk_compose_sink(struct door_call *c, struct ostream **sink_r, struct err *err);
 void desk_compose_broken(struct door_call *c);
 enum pli_status desk_upload_post_sink(struct door_call *c, struct ostream **sink_r, struct err *err);

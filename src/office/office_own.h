@@ -25,6 +25,7 @@ struct office {
 	struct office_running *running;
 	pthread_cond_t once_over;	/* one of them ended; on the monotonic clock */
 	unsigned exports;		/* whole tables of the journal being written */
+	unsigned examining;		/* proofs of strangers */
 	void (*due_fn)(void *arg);	/* notices may have become due */
 	void *due_arg;
 	struct deadline_clock clock;

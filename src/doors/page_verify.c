@@ -1,0 +1,217 @@
+/* /verify: anybody hands in a proof and is told what it is worth.  It is read in memory, examined, and forgotten. */
+#include <string.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "locale.h"
+#include "pool.h"
+#include "text.h"
+#include "view.h"
+#include "web.h"
+
+#include "form.h"
+#include "http.h"
+
+#include "examine.h"
+
+#include "answer.h"
+#include "door.h"
+#include "verify_form.h"
+
+#include "handlers.h"
+
+static const char *say(struct door_call *c, const char *key, const char *arg)
+{
+	AUTO_BUF out = { 0 };
+
+	locale_add(&out, c->locale, key, &arg, 1);
+	return pool_strn(c->pool, out.p ? out.p : "", out.n);
+}
+
+/* 64 hexadecimal digits in groups of eight, to be read aloud. */
+static const char *grouped(struct door_call *c, const char *hex)
+{
+	char *out = pool_alloc(c->pool, 72), *p = out;
+
+	for (int i = 0; hex[i] && i < 64; i++) {
+		if (i && i % 8 == 0)
+			*p++ = ' ';
+		*p++ = hex[i];
+	}
+	*p = '\0';
+	return out;
+}
+
+static void keys_put(struct door_call *c, struct view *v)
+{
+	view_str(v, "own_root", grouped(c, c->doors->root_fingerprint));
+	view_str(v, "own_log_key", grouped(c, c->doors->log_fingerprint));
+}
+
+static enum pli_status show(struct door_call *c, int code, struct view *v)
+{
+	view_bool(v, "sheet_verify", true);
+	keys_put(c, v);
+	answer_page(c, code, &tpl_pages_verify_html, v, locale_text(c->locale, "verify.title"));
+	return PLI_OK;
+}
+
+enum pli_status page_verify(struct door_call *c, struct err *err)
+{
+	(void)err;
+	return show(c, 200, view_new(c->pool));
+}
+
+/* ---- the answer ---- */
+
+static const char *verdict_of(const struct examine *x)
+{
+	if (x->verified)
+		return x->ours ? "genuine" : "elsewhere";
+	return x->is_proof ? "broken" : "nothing";
+}
+
+static const char *person_text(struct door_call *c, const struct examine_person *p)
+{
+	return p->name ? pool_fmt(c->pool, "%s <%s>", p->name, p->address ? p->address : "") : p->address;
+}
+
+static void checks_put(struct door_call *c, struct view *v, const struct examine *x)
+{
+	static const char *const results[] = { "holds", "fails", "unreached" };
+
+	for (unsigned i = 0; i < x->count; i++) {
+		const struct examine_check *check = &x->checks[i];
+		struct view *item = view_item(v, "checks");
+
+		view_str(item, "id", check->id);
+		view_str(item, "result", results[check->result]);
+		view_bool(item, "fails", check->result == EXAMINE_FAILS);
+		view_bool(item, "holds", check->result == EXAMINE_HOLDS);
+		view_str(item, "detail", check->result == EXAMINE_FAILS ? check->text : "");
+		view_str(item, "rests_on", check->result == EXAMINE_UNREACHED && check->text ? check->text : "");
+		view_str(item, "command", x->is_proof ? check->command : "");
+	}
+	if (!x->failed)
+		view_str(v, "count", say(c, "verify.count_good", pool_fmt(c->pool, "%u", x->count)));
+	else
+		view_str(v, "count", say(c, "verify.count_bad", pool_fmt(c->pool, "%u", x->failed)));
+}
+
+static void letter_put(struct door_call *c, struct view *v, const struct examine *x)
+{
+	view_bool(v, "of_sender", x->of_sender);
+	view_fmt(v, "number", "%llu", (unsigned long long)x->number);
+	view_str(v, "subject", x->subject);
+	view_str(v, "origin", x->origin);
+	view_str(v, "letter", x->letter);
+	view_str(v, "sender", person_text(c, &x->sender));
+	view_str(v, "entity", x->entity ? x->entity : "");
+	answer_date(c, v, "sent", "sent_iso", x->t_us);
+	for (unsigned i = 0; i < x->recipient_count && i < 200; i++) {
+		struct view *item = view_item(v, "recipients");
+
+		view_str(item, "kind", x->recipients[i].kind);
+		view_str(item, "who", person_text(c, &x->recipients[i]));
+	}
+	view_bool(v, "recipients_cut", x->recipient_count > 200);
+}
+
+static void parts_put(struct door_call *c, struct view *v, const struct examine *x)
+{
+	view_str(v, "message_size", answer_size_text(c, x->message_size));
+	view_str(v, "message_sha256", x->message_sha256);
+	for (unsigned i = 0; i < x->part_count; i++) {
+		struct view *item = view_item(v, "parts");
+
+		view_str(item, "name", x->parts[i].name);
+		view_str(item, "size", answer_size_text(c, x->parts[i].size));
+		view_str(item, "sha256", x->parts[i].sha256);
+	}
+}
+
+/* The last so many: a letter to a thousand people has thousands of entries. */
+#define ENTRIES_SHOWN 100
+
+static void entries_put(struct door_call *c, struct view *v, const struct examine *x)
+{
+	unsigned from = x->entry_count > ENTRIES_SHOWN ? x->entry_count - ENTRIES_SHOWN : 0;
+
+	for (unsigned i = from; i < x->entry_count; i++) {
+		struct view *item = view_item(v, "entries");
+		char iso[25];
+
+		view_fmt(item, "number", "%llu", (unsigned long long)x->entries[i].number);
+		view_str(item, "event", x->entries[i].event);
+		view_str(item, "iso", clock_rfc3339(iso, x->entries[i].t_us));
+		view_str(item, "date", answer_date_text(c, x->entries[i].t_us));
+	}
+	view_fmt(v, "entries_left_out", "%u", from);
+	view_bool(v, "entries_cut", from > 0);
+}
+
+static void report_put(struct door_call *c, struct view *v, const struct examine *x)
+{
+	const char *verdict = verdict_of(x);
+
+	view_str(v, "verdict", verdict);
+	view_bool(v, "examined", true);
+	view_bool(v, "good", x->verified && x->ours);
+	view_bool(v, "wait", x->verified && !x->ours);
+	view_bool(v, "bad", !x->verified);
+	view_bool(v, "is_proof", x->is_proof);
+	view_bool(v, "verified", x->verified);
+	checks_put(c, v, x);
+	view_str(v, "root", grouped(c, x->root));
+	view_str(v, "log_key", grouped(c, x->log_key));
+	view_bool(v, "ours", x->ours);
+	if (x->token_us) {
+		answer_date(c, v, "token", "token_iso", x->token_us);
+		view_bool(v, "has_token", true);
+	}
+	if (!x->verified)
+		return;
+	letter_put(c, v, x);
+	parts_put(c, v, x);
+	entries_put(c, v, x);
+}
+
+static enum pli_status form_take(struct verify_form *f, struct err *err)
+{
+	static const char *const FIELDS[] = { "lang", "act", NULL };
+	enum pli_status st = ostream_finish(&f->os, err);
+
+	if (st == PLI_OK)
+		st = form_only(&f->form, FIELDS, err);
+	if (st == PLI_OK)
+		(void)door_choose_lang(f->c, form_get(&f->form, "lang"));
+	return st;
+}
+
+enum pli_status page_verify_sink(struct door_call *c, struct ostream **sink_r, struct err *err)
+{
+	return verify_form_open(c, sink_r, err);
+}
+
+enum pli_status page_verify_post(struct door_call *c, struct err *err)
+{
+	struct verify_form *f = c->sink_state;
+	struct view *v = view_new(c->pool);
+	struct examine x;
+	enum pli_status st;
+
+	if (!f)
+		return err_set(err, PLI_INPUT, "A proof goes in the field named `proof` of multipart/form-data.");
+	st = form_take(f, err);
+	if (st == PLI_OK && !f->file.n) {
+		view_bool(v, "empty", true);
+		verify_form_close(f);
+		return show(c, 422, v);
+	}
+	if (st == PLI_OK)
+		st = examine_proof(c->doors->office, c->pool, f->file.p, f->file.n, &x, err);
+	if (st == PLI_OK)
+		report_put(c, v, &x);
+	verify_form_close(f);
+	return st == PLI_OK ? show(c, 200, v) : st;
+}

@@ -1,0 +1,29 @@
+/* What a stranger hands in on /verify: one file, held in memory and nowhere else, and a few words. */
+#ifndef PLI_VERIFY_FORM_H
+#define PLI_VERIFY_FORM_H
+
+#include "buf.h"
+#include "form.h"
+#include "status.h"
+#include "stream.h"
+
+struct door_call;
+struct multipart;
+
+struct verify_form {
+	struct ostream os;	/* c->sink_state is the whole */
+	struct door_call *c;
+	struct multipart *parser;
+	struct form form;	/* its fields */
+	struct buf file, field;	/* file: wiped when closed */
+	const char *field_name;	/* NULL: the part under way is the file */
+	size_t held;		/* bytes asked for at c->doors->visitors */
+	bool has_file;
+};
+
+/* The sink of POST /verify.  PLI_RATE, PLI_BUSY, PLI_LIMIT, PLI_TYPE. */
+MUST enum pli_status verify_form_open(struct door_call *c, struct ostream **sink_r, struct err *err);
+/* Gives the memory back; called once in any case. */
+void verify_form_close(struct verify_form *form);
+
+#endif

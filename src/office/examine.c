@@ -1,0 +1,131 @@
+/* Proofs that strangers show us, see examine.h. */
+#include <string.h>
+
+#include "pool.h"
+#include "text.h"
+#include "uuid.h"
+
+#include "bundle.h"
+#include "bundle_facts.h"
+#include "keygen.h"
+#include "verify_report.h"
+
+#include "office_own.h"
+
+#include "examine.h"
+
+static bool turn_take(struct office *office)
+{
+	bool taken;
+
+	pthread_mutex_lock(&office->lock);
+	taken = office->examining < EXAMINE_AT_ONCE;
+	office->examining += taken;
+	pthread_mutex_unlock(&office->lock);
+	return taken;
+}
+
+static void turn_give(struct office *office)
+{
+	pthread_mutex_lock(&office->lock);
+	office->examining--;
+	pthread_mutex_unlock(&office->lock);
+}
+
+static bool is_key(const char *pem, const char *hex)
+{
+	uint8_t digest[32];
+	char own[65];
+	struct err err;
+
+	return pem && keygen_fingerprint(pem, digest, &err) == PLI_OK && str_eq(hex_encode(own, digest, 32), hex);
+}
+
+static void checks_take(struct pool *pool, const struct verify_report *report, struct examine *r)
+{
+	static const enum examine_result results[] = {
+		[VERIFY_HOLDS] = EXAMINE_HOLDS, [VERIFY_FAILS] = EXAMINE_FAILS, [VERIFY_UNREACHED] = EXAMINE_UNREACHED,
+	};
+	struct examine_check *checks = POOL_ARRAY(pool, struct examine_check, report->count);
+
+	for (unsigned i = 0; i < report->count; i++)
+		checks[i] = (struct examine_check){ .id = report->checks[i].id, .result = results[report->checks[i].result],
+						    .text = report->checks[i].text, .command = report->checks[i].command };
+	r->checks = checks;
+	r->count = report->count;
+	r->failed = report->failed;
+}
+
+static void people_take(struct pool *pool, const struct bundle_facts *f, struct examine *r)
+{
+	struct examine_person *people = POOL_ARRAY(pool, struct examine_person, f->sheet_count);
+	const struct bundle_sheet *s = &f->sheets[0].s;
+
+	r->sender = (struct examine_person){ .name = s->sender_name, .address = s->sender_address };
+	r->entity = s->entity_name;
+	r->subject = s->subject;
+	for (unsigned i = 0; i < f->sheet_count; i++) {
+		s = &f->sheets[i].s;
+		people[i] = (struct examine_person){ .name = s->recipient_name, .address = s->recipient_address, .kind = s->recipient_kind };
+	}
+	r->recipients = people;
+	r->recipient_count = f->sheet_count;
+}
+
+static void content_take(struct pool *pool, const struct bundle_facts *f, struct examine *r)
+{
+	struct examine_part *parts = POOL_ARRAY(pool, struct examine_part, f->part_count + 1);
+
+	for (unsigned i = 0; i < f->part_count; i++) {
+		parts[i] = (struct examine_part){ .n = f->parts[i].n, .name = f->parts[i].name, .size = f->parts[i].size };
+		hex_encode(parts[i].sha256, f->parts[i].sha256, 32);
+	}
+	r->parts = parts;
+	r->part_count = f->part_count;
+	r->message_size = f->message_size;
+	hex_encode(r->message_sha256, f->message_sha256, 32);
+}
+
+static void journal_take(struct pool *pool, const struct bundle_facts *f, struct examine *r)
+{
+	struct examine_entry *entries = POOL_ARRAY(pool, struct examine_entry, f->entry_count);
+
+	for (unsigned i = 0; i < f->entry_count; i++) {
+		const struct entry *e = &f->entries[i].v.e;
+
+		entries[i] = (struct examine_entry){ .number = e->seq + 1, .event = e->ev, .t_us = e->t_us };
+	}
+	r->entries = entries;
+	r->entry_count = f->entry_count;
+	r->tree_size = f->tree_size;
+	r->of_sender = f->sender;
+	r->number = f->deposit->v.e.seq + 1;
+	r->letter = uuid_format(pool_alloc(pool, 37), f->deposit->v.e.letter);
+	r->origin = f->origin;
+	r->t_us = f->deposit->v.e.t_us;
+	r->stamp_us = f->deposit->stamp_us;
+}
+
+enum pli_status examine_proof(struct office *office, struct pool *pool, const void *p, size_t n, struct examine *r, struct err *err)
+{
+	const struct bundle_verify_options options = { .unpacked_max_bytes = EXAMINE_UNPACKED_BYTES };
+	struct verify_report report;
+
+	if (!turn_take(office))
+		return err_set(err, PLI_BUSY, "Other proofs are being examined; try again in a moment.");
+	*r = (struct examine){ .is_proof = n > 4 && memcmp(p, "PK\3\4", 4) == 0 };
+	verify_examine(pool, p, n, &options, &report);
+	checks_take(pool, &report, r);
+	r->verified = report.verified;
+	r->token_us = report.token_us;
+	memcpy(r->root, report.root, sizeof(r->root));
+	memcpy(r->log_key, report.log_key, sizeof(r->log_key));
+	r->ours = is_key(office->parts.root_pem, r->root) && is_key(office->parts.log_pub, r->log_key);
+	if (report.facts) {
+		people_take(pool, report.facts, r);
+		content_take(pool, report.facts, r);
+		journal_take(pool, report.facts, r);
+	}
+	turn_give(office);
+	return PLI_OK;
+}

@@ -1,0 +1,75 @@
+/* Proofs that strangers show us: what the verifier says of them, and whether they are ours.
+ *
+ * Nothing of what was shown is kept.  At most EXAMINE_AT_ONCE at a time, each of bounded size, so that memory and time are bounded
+ * whoever asks. */
+#ifndef PLI_EXAMINE_H
+#define PLI_EXAMINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+struct office;
+struct pool;
+
+#define EXAMINE_MAX_BYTES (16u << 20)		/* of a proof as it comes */
+#define EXAMINE_UNPACKED_BYTES (64u << 20)
+#define EXAMINE_AT_ONCE 2
+
+enum examine_result { EXAMINE_HOLDS, EXAMINE_FAILS, EXAMINE_UNREACHED };
+
+struct examine_check {
+	const char *id;			/* "files", "seal", …: stable */
+	enum examine_result result;
+	const char *text;		/* English, for who knows the format; unreached: id of the check that it rests on */
+	const char *command;		/* a shell line that repeats it in the unzipped proof */
+};
+struct examine_person {
+	const char *name, *address, *kind;	/* kind: to cc bcc; NULL: the sender */
+};
+struct examine_part {
+	unsigned n;
+	const char *name;
+	uint64_t size;
+	char sha256[65];
+};
+struct examine_entry {
+	uint64_t number;
+	const char *event;
+	int64_t t_us;
+};
+
+struct examine {
+	bool verified;
+	bool ours;			/* root and log key are this instance's */
+	bool is_proof;			/* false: not a container of this kind at all */
+	const struct examine_check *checks;
+	unsigned count, failed;
+	char root[65], log_key[65];	/* SHA-256, "" when the proof could not be read that far */
+	int64_t token_us;
+	/* What it proves; only when verified. */
+	bool of_sender;
+	uint64_t number;
+	const char *letter, *origin, *subject;
+	int64_t t_us, stamp_us;
+	struct examine_person sender;
+	const char *entity;
+	const struct examine_person *recipients;
+	unsigned recipient_count;
+	uint64_t message_size;
+	char message_sha256[65];
+	const struct examine_part *parts;
+	unsigned part_count;
+	const struct examine_entry *entries;
+	unsigned entry_count;
+	uint64_t tree_size;
+};
+
+/* Everything in r lives in pool; the bytes are borrowed for the call.  PLI_OK also for a proof that does not hold.
+ * PLI_BUSY: too many are being examined. */
+MUST enum pli_status examine_proof(struct office *office, struct pool *pool, const void *p, size_t n, struct examine *r,
+				   struct err *err);
+
+#endif

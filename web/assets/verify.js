@@ -1,0 +1,170 @@
+/* The page of proofs, with more comfort: a proof may be dropped; documents are compared with what the proof says of them, here in the
+ * browser: not one byte of them is sent.  Without this program the same is done by a button and by sha256sum. */
+'use strict';
+
+(() => {
+	const word = {};
+
+	for (const dt of document.querySelectorAll('#words dt'))
+		word[dt.dataset.word] = dt.textContent;
+
+	/* ---- SHA-256 (FIPS 180-4) piece by piece: the browser's own wants the whole file in memory ---- */
+
+	const K = new Uint32Array(64);
+	const START = new Uint32Array(8);
+	for (let n = 2, k = 0; k < 64; n++) {
+		let prime = true;
+		for (let d = 2; d * d <= n; d++)
+			if (n % d === 0)
+				prime = false;
+		if (prime) {
+			const fraction = (x) => Math.floor((x - Math.floor(x)) * 0x100000000);
+			if (k < 8)
+				START[k] = fraction(Math.sqrt(n));
+			K[k++] = fraction(Math.cbrt(n));
+		}
+	}
+
+	class Sha256 {
+		constructor() {
+			this.h = START.slice();
+			this.w = new Int32Array(64);
+			this.rest = new Uint8Array(64);
+			this.restLength = 0;
+			this.length = 0;
+		}
+
+		block(p, at) {
+			const w = this.w, h = this.h;
+			for (let i = 0; i < 16; i++, at += 4)
+				w[i] = (p[at] << 24) | (p[at + 1] << 16) | (p[at + 2] << 8) | p[at + 3];
+			for (let i = 16; i < 64; i++) {
+				const x = w[i - 15], y = w[i - 2];
+				w[i] = (w[i - 16] + w[i - 7] + ((x >>> 7 | x << 25) ^ (x >>> 18 | x << 14) ^ x >>> 3) +
+					((y >>> 17 | y << 15) ^ (y >>> 19 | y << 13) ^ y >>> 10)) | 0;
+			}
+			let a = h[0] | 0, b = h[1] | 0, c = h[2] | 0, d = h[3] | 0, e = h[4] | 0, f = h[5] | 0, g = h[6] | 0, z = h[7] | 0;
+			for (let i = 0; i < 64; i++) {
+				const t1 = (z + ((e >>> 6 | e << 26) ^ (e >>> 11 | e << 21) ^ (e >>> 25 | e << 7)) + ((e & f) ^ (~e & g)) + K[i] + w[i]) | 0;
+				const t2 = (((a >>> 2 | a << 30) ^ (a >>> 13 | a << 19) ^ (a >>> 22 | a << 10)) + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+				z = g; g = f; f = e; e = (d + t1) | 0;
+				d = c; c = b; b = a; a = (t1 + t2) | 0;
+			}
+			h[0] += a; h[1] += b; h[2] += c; h[3] += d; h[4] += e; h[5] += f; h[6] += g; h[7] += z;
+		}
+
+		add(p) {
+			let at = 0;
+			this.length += p.length;
+			if (this.restLength) {
+				at = Math.min(64 - this.restLength, p.length);
+				this.rest.set(p.subarray(0, at), this.restLength);
+				this.restLength += at;
+				if (this.restLength < 64)
+					return;
+				this.block(this.rest, 0);
+				this.restLength = 0;
+			}
+			for (; at + 64 <= p.length; at += 64)
+				this.block(p, at);
+			this.rest.set(p.subarray(at), 0);
+			this.restLength = p.length - at;
+		}
+
+		hex() {
+			const bits = this.length, tail = new Uint8Array(this.restLength < 56 ? 64 - this.restLength : 128 - this.restLength);
+			const view = new DataView(tail.buffer);
+			tail[0] = 0x80;
+			view.setUint32(tail.length - 8, Math.floor(bits / 0x20000000));
+			view.setUint32(tail.length - 4, bits * 8 >>> 0);
+			this.add(tail);
+			return [...this.h].map((x) => x.toString(16).padStart(8, '0')).join('');
+		}
+	}
+
+	async function digest(file, progress) {
+		const sha = new Sha256(), reader = file.stream().getReader();
+		let read = 0, told = performance.now();
+		for (;;) {
+			const { done, value } = await reader.read();
+			if (done)
+				return sha.hex();
+			sha.add(value);
+			read += value.length;
+			/* Time for the page to draw, and to say how far it is. */
+			if (performance.now() - told > 100) {
+				progress(read / file.size);
+				await new Promise((go) => setTimeout(go, 0));
+				told = performance.now();
+			}
+		}
+	}
+
+	/* ---- files are dropped where a file could be chosen ---- */
+
+	const dropped = (area, take) => {
+		area.addEventListener('dragover', (e) => {
+			e.preventDefault();
+			area.classList.add('over');
+		});
+		area.addEventListener('dragleave', () => area.classList.remove('over'));
+		area.addEventListener('drop', (e) => {
+			e.preventDefault();
+			area.classList.remove('over');
+			if (e.dataTransfer.files.length)
+				take(e.dataTransfer.files);
+		});
+	};
+
+	const form = document.getElementById('verify-form');
+	dropped(document.getElementById('drop'), (files) => {
+		form.elements.proof.files = files;
+		form.requestSubmit();
+	});
+
+	/* ---- documents ---- */
+
+	const area = document.getElementById('documents-drop');
+	if (!area)
+		return;
+	const rows = [...document.querySelectorAll('#parts li')];
+	const strangers = document.getElementById('strangers');
+	const announce = document.getElementById('documents-say');
+
+	const say = (text) => {
+		const li = document.createElement('li');
+		li.textContent = text;
+		strangers.append(li);
+		announce.textContent = text;
+	};
+
+	async function compare(file) {
+		let hex;
+		try {
+			hex = await digest(file, (part) => { announce.textContent = word.reading + ' ' + file.name + ' ' + Math.floor(part * 100) + ' %'; });
+		} catch (e) {
+			say(file.name + ': ' + word.unreadable);
+			return;
+		}
+		const found = rows.filter((row) => row.dataset.sha256 === hex);
+		for (const row of found) {
+			const status = row.querySelector('.match');
+			status.textContent = word.same + ' ' + file.name;
+			status.classList.add('good');
+			status.hidden = false;
+			announce.textContent = status.textContent;
+		}
+		if (!found.length)
+			say(file.name + ': ' + word.none);
+	}
+
+	const all = async (files) => {
+		strangers.replaceChildren();
+		for (const file of files)
+			await compare(file);
+		area.dataset.done = String(Number(area.dataset.done || 0) + files.length);
+	};
+	area.hidden = false;
+	dropped(area, (files) => all([...files]));
+	document.getElementById('documents').addEventListener('change', (e) => all([...e.target.files]));
+})();
