@@ -5,7 +5,7 @@
 const fs = require('fs');
 const path = require('path');
 const { spawnSync } = require('child_process');
-const { check, same, until, main, TMP, PLI } = require('./lib/pli.js');
+const { Instance, check, same, until, main, TMP, PLI } = require('./lib/pli.js');
 const tlog = require('./lib/tlog.js');
 const { Witness, Log } = require('./lib/witness.js');
 
@@ -110,6 +110,70 @@ async function alone() {
 	check(none.status !== 0, 'a key that is none is refused', none.stdout + none.stderr);
 }
 
+// The heads of an instance's journal are shown to its witnesses and carry what they sign; a journal that was set back gets nothing more.
+async function instance() {
+	const i = new Instance('letters').make();
+	const vkey = tlog.vkey('localhost/j/1', 1, tlog.rawOf(fs.readFileSync(path.join(i.dir, 'public/log.pub'))));
+	const w = [];
+	for (const name of ['first', 'second'])
+		w.push(await new Witness(name, i.port).make([vkey]).serve());
+	fs.writeFileSync(path.join(i.dir, 'witnesses.pem'), Buffer.concat(w.map((x) => x.ca)));
+	fs.appendFileSync(path.join(i.dir, 'pli.conf'), `[witness]\n${w.map((x) => `ask = ${x.key} ${x.url}\n`).join('')}ca_file = witnesses.pem\nevery_s = 1\n`);
+	await i.serve();
+	const token = i.user('sender@example.org');
+	const letter = async () => same((await i.multipart('/api/v1/letters', token, [['to', 'a@example.net'], ['subject', 'S'], ['message', 'M']])).status, 201, 'a letter');
+	const size = () => i.one('SELECT MAX(size) FROM head');
+	const settled = () => until('the journal rests', () => i.one('SELECT COUNT(*) FROM notice WHERE due IS NOT NULL') === 0 && size() === i.one('SELECT MAX(seq) + 1 FROM journal'));
+	const shown = async () => (await i.request('GET', '/log/checkpoint')).text;
+	const signed = async (by, what) => until(what, async () => {
+		const note = await shown();
+		return tlog.parseNote(note).size === size() && by.every((x) => tlog.signedBy(note, x.key)) && note;
+	}, 30);
+	await letter();
+	await settled();
+	let note = await signed(w, 'both witnesses have signed the newest head');
+	check(tlog.signedBy(note, vkey) && tlog.parseNote(note).signatures[0].name === 'localhost/j/1', 'the log\'s own line comes first', note);
+	same(tlog.parseNote((await w[0].get('/checkpoint/localhost/j/1')).text).size, tlog.parseNote(note).size, 'the witness has seen the same');
+
+	// Sizes shown never shrink, while much is written.
+	let last = 0, shrunk = 0;
+	for (let k = 0; k < 12; k++) {
+		await letter();
+		const s = tlog.parseNote(await shown()).size;
+		shrunk += s < last;
+		last = s;
+	}
+	same(shrunk, 0, 'the head shown only grows');
+
+	// One witness away: the other goes on; the journal says so; when it is back it signs again.
+	await w[1].stop();
+	await letter();
+	await settled();
+	await signed([w[0]], 'the first goes on alone');
+	const events = (e) => i.sql(`SELECT CAST(entry AS TEXT) AS entry FROM journal WHERE event = '${e}'`).map((r) => JSON.parse(r.entry).d.witness);
+	await until('the journal says that a witness is away', () => events('witness.away').length > 0, 60);
+	same(events('witness.away'), ['localhost'], 'said once, by its name');
+	await w[1].serve();
+	await until('the journal says that it is back', () => events('witness.back').length === 1, 90);
+	await settled();
+	note = await signed(w, 'both sign again');
+	check(i.verify().status === 0, 'the journal verifies', i.verify().stderr);
+	check(!fs.readFileSync(i.log, 'utf8').includes('"level":"error"'), 'no error in the log', i.logTail());
+
+	// Killed and started: it goes on where the witness is.
+	i.server.kill('SIGKILL');
+	await i.ended;
+	await until('its processes have gone', () => i.run(['reload', i.dir]).status !== 0 && !fs.existsSync(path.join('/proc', String(i.server.pid))));
+	await i.serve();
+	await letter();
+	await settled();
+	await signed(w, 'after a kill of the log');
+	await i.stop();
+	for (const x of w)
+		same(await x.stop(), 0, 'a witness stops with 0');
+}
+
 main(async () => {
 	await alone();
+	await instance();
 });

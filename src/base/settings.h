@@ -72,6 +72,7 @@ struct settings {
 	unsigned idle_s, head_s, handshake_s, stall_s, body_rate_bytes, body_rate_s;
 	/* [witness] */
 	const char *witness_ask;	/* "KEY URL, KEY URL": who cosigns our checkpoints; NULL: nobody */
+	unsigned witness_every_s;
 	const char *witness_ca_file;	/* NULL: the system's authorities */
 	const char *witness_logs;	/* "KEY, KEY": the logs that a witness cosigns; NULL: none */
 	/* [log] */

@@ -396,6 +396,8 @@ const struct settings_row settings_rows[] = {
 	  .wanted = "a witness's key and address, NAME+ID+KEY https://HOST",
 	  .help = "Who cosigns the heads of our journal, so that nobody can rewrite it unseen: the witness's key, a space, its "
 		  "address. Several: repeat the line or separate them by commas." },
+	{ "witness", "every_s", NUMBER, FIELD(witness_every_s), "60", 1, 86400,
+	  .help = "Seconds between two heads that each of them is shown, while there is much to do; after a quiet time at once." },
 	{ "witness", "ca_file", TEXT, FIELD(witness_ca_file), "", .check = file_is_sane, .flags = RESTART,
 	  .wanted = "a file of PEM certificates",
 	  .help = "Who may have signed the certificates of those addresses; none: the system's authorities." },

@@ -46,6 +46,8 @@ static const struct event events[] = {
 	{ "log.opened", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "keeper.signed", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d: sums since the instance began */
 	{ "clock.jumped", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d.by_s: how far the machine's clock was set */
+	{ "witness.away", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d.witness */
+	{ "witness.back", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "entity.created", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "entity.disabled", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "entity.enabled", EVENT_NO_CHAIN, NULL, "journal", NULL },

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "pool.h"
 
+#include "fetch.h"
 #include "job.h"
 #include "outbox.h"
 #include "relay.h"
@@ -26,6 +27,7 @@
 struct courier {
 	struct courier_config config;
 	struct relay *relay;		/* NULL: none */
+	struct fetch *fetch;
 	struct buf in;			/* bytes of the link, at most one frame and a read */
 	pthread_mutex_t lock;		/* of what follows, and of writing to the link */
 	int link;			/* -1: none; set by the main thread alone */
@@ -66,6 +68,8 @@ static void set_link(struct courier *c, int fd)
 	/* Whoever asked is gone; the next one asks again for what has no answer. */
 	if (c->relay)
 		relay_forget(c->relay);
+	if (c->fetch)
+		fetch_forget(c->fetch);
 }
 
 /* A packet with a descriptor; false when the parent has closed the line. */
@@ -141,8 +145,8 @@ static enum pli_status answer_all(struct courier *c, struct job *jobs, size_t co
 	return PLI_OK;
 }
 
-/* On a thread of the relay's. */
-static void relay_answered(void *arg, uint64_t tag, const struct job *answer)
+/* On a thread of the relay's, or of fetch's. */
+static void job_answered(void *arg, uint64_t tag, const struct job *answer)
 {
 	AUTO_BUF out = { 0 };
 	struct err err;
@@ -184,6 +188,8 @@ static enum pli_status do_jobs(struct courier *c, struct err *err)
 		at += used;
 		if (jobs[count].type == JOB_OUTBOX)
 			count++;
+		else if (jobs[count].type == JOB_FETCH)
+			fetch_push(c->fetch, c->generation, &jobs[count]);
 		else if (jobs[count].type != JOB_MAIL)
 			st = PLI_INPUT;
 		else if (c->relay)
@@ -227,7 +233,9 @@ enum pli_status courier_new(const struct courier_config *config, struct courier 
 	pthread_mutex_init(&c->lock, NULL);
 	buf_init_secret(&c->in);	/* mails hold links */
 	if (st == PLI_OK && config->relay)
-		st = relay_new(config->relay, relay_answered, c, &c->relay, err);
+		st = relay_new(config->relay, job_answered, c, &c->relay, err);
+	if (st == PLI_OK)
+		st = fetch_new(config->fetch_ca_pem, job_answered, c, &c->fetch, err);
 	if (st == PLI_OK)
 		*courier_r = c;
 	else
@@ -256,7 +264,9 @@ enum pli_status courier_serve(struct courier *c, struct err *err)
 
 bool courier_end(struct courier *c)
 {
-	if (!relay_end(c->relay, END_MS))
+	bool fetched = fetch_end(c->fetch, END_MS);
+
+	if (!relay_end(c->relay, END_MS) || !fetched)
 		return false;
 	c->relay = NULL;
 	set_link(c, -1);

@@ -1,5 +1,6 @@
 /* The courier's body: does what front asks, by typed jobs (job.h): writes into the outbox itself, one batch after the
- * other, and gives mails to the relay's sessions (relay.h).  It has no database and no key but the relay's password. */
+ * other, gives mails to the relay's sessions
+ * (relay.h) and asks others over HTTP (fetch.h).  It has no database and no key but the relay's password. */
 #ifndef PLI_COURIER_MAIN_H
 #define PLI_COURIER_MAIN_H
 
@@ -16,6 +17,7 @@ struct courier_config {
 	/* Reads one message of control_fd instead; *link_fd_r: a new link, or -1.  False: control_fd has ended.  NULL: as said above. */
 	bool (*control)(void *arg, int *link_fd_r);
 	void *control_arg;
+	const char *fetch_ca_pem;	/* NULL: the system's authorities.  Borrowed for the courier's life */
 	const struct relay_config *relay;	/* NULL: none.  Strings are borrowed for the courier's life */
 };
 /* Before the process is confined: reads all that must be read before, the resolver's configuration and the certificates. */

@@ -42,6 +42,24 @@ static bool text_good(const char *s, bool (*good)(const uint8_t *p, size_t n))
 	return good((const uint8_t *)s, strlen(s));
 }
 
+static bool url_good(const char *s)
+{
+	return (strncmp(s, "https://", 8) == 0 || strncmp(s, "http://", 7) == 0) && strlen(s) <= JOB_URL_MAX &&
+	       line_good((const uint8_t *)s, strlen(s), JOB_URL_MAX) && !strchr(s, ' ');
+}
+
+static enum pli_status fetch_check(const struct job *job, struct err *err)
+{
+	if (job->type == JOB_FETCH && !url_good(job->url))
+		return err_set(err, PLI_INPUT, "not an address to fetch from");
+	if (!line_good((const uint8_t *)job->media, strlen(job->media), JOB_MEDIA_MAX) ||
+	    !line_good((const uint8_t *)job->reply, strlen(job->reply), JOB_REPLY_MAX))
+		return err_set(err, PLI_INPUT, "not a media type or a line");
+	if (job->mail_n > JOB_BODY_MAX)
+		return err_set(err, PLI_LIMIT, "a body of %zu bytes is too long for the courier", job->mail_n);
+	return PLI_OK;
+}
+
 static enum pli_status write_check(const struct job *job, struct err *err)
 {
 	if (job->type == JOB_ANSWER) {
@@ -51,6 +69,8 @@ static enum pli_status write_check(const struct job *job, struct err *err)
 			return err_set(err, PLI_INPUT, "not a reply line");
 		return PLI_OK;
 	}
+	if (job->type == JOB_FETCH || job->type == JOB_FETCHED)
+		return fetch_check(job, err);
 	if (job->type == JOB_OUTBOX && !text_good(job->name, name_good))
 		return err_set(err, PLI_INPUT, "not a name for the outbox");
 	if (job->type == JOB_MAIL && (!text_good(job->from, address_good) || !text_good(job->to, address_good) || !job->to[0]))
@@ -80,6 +100,15 @@ enum pli_status job_write(struct buf *out, const struct job *job, struct err *er
 		text_write(out, job->reply);
 		text_write(out, job->peer);
 		text_write(out, job->tls);
+	} else if (job->type == JOB_FETCH) {
+		text_write(out, job->url);
+		text_write(out, job->media);
+		buf_blob(out, job->mail, job->mail_n);
+	} else if (job->type == JOB_FETCHED) {
+		buf_u16(out, job->code);
+		text_write(out, job->media);
+		buf_blob(out, job->mail, job->mail_n);
+		text_write(out, job->reply);
 	} else {
 		if (job->type == JOB_OUTBOX) {
 			text_write(out, job->name);
@@ -135,6 +164,23 @@ static bool read_answer(struct cursor *c, struct job *job)
 	return line_read(c, job->reply, JOB_REPLY_MAX) && line_read(c, job->peer, JOB_PEER_MAX) && line_read(c, job->tls, JOB_TLS_MAX);
 }
 
+static bool read_fetch(struct cursor *c, struct job *job)
+{
+	if (!text_read(c, job->url, JOB_URL_MAX) || !url_good(job->url) || !line_read(c, job->media, JOB_MEDIA_MAX))
+		return false;
+	job->mail = cursor_blob(c, &job->mail_n);
+	return job->mail && job->mail_n <= JOB_BODY_MAX;
+}
+
+static bool read_fetched(struct cursor *c, struct job *job)
+{
+	job->code = cursor_u16(c);
+	if (job->code > 999 || !line_read(c, job->media, JOB_MEDIA_MAX))
+		return false;
+	job->mail = cursor_blob(c, &job->mail_n);
+	return job->mail && job->mail_n <= JOB_BODY_MAX && line_read(c, job->reply, JOB_REPLY_MAX);
+}
+
 enum pli_status job_read(const void *p, size_t n, struct job *job_r, size_t *used_r, struct err *err)
 {
 	struct job job = { 0 };
@@ -157,6 +203,10 @@ enum pli_status job_read(const void *p, size_t n, struct job *job_r, size_t *use
 		good = read_mail(&c, &job);
 	else if (job.type == JOB_ANSWER)
 		good = read_answer(&c, &job);
+	else if (job.type == JOB_FETCH)
+		good = read_fetch(&c, &job);
+	else if (job.type == JOB_FETCHED)
+		good = read_fetched(&c, &job);
 	else
 		good = false;
 	if (!good || c.bad || c.n != 0)

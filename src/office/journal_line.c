@@ -193,6 +193,8 @@ static void message_write(struct journal_lines *l, struct line *line)
 		snprintf(other, sizeof(other), "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(d, "seals")));
 		args[0] = number;
 		args[1] = other;
+	} else if (str_starts(line->row->event, "witness.")) {
+		args[0] = json_string_value(json_object_get(d, "witness"));
 	} else if (!line->row->has_letter) {
 		const char *role = json_string_value(json_object_get(d, "role"));
 

@@ -23,6 +23,7 @@ enum pli_status office_new(const struct office_parts *parts, struct office **off
 	office = mem_alloc(sizeof(*office));
 	office->parts = *parts;
 	office->keys = key_reserve_new(parts->keeper);
+	public_log_init(&office->log);
 	office->key_memory = key_memory_new();
 	journal_use_zone(parts->journal, parts->settings->timezone);
 	pthread_mutex_init(&office->lock, NULL);
@@ -45,6 +46,7 @@ void office_free(struct office *office)
 		return;
 	key_memory_free(office->key_memory);
 	key_reserve_free(office->keys);
+	public_log_fini(&office->log);
 	pthread_cond_destroy(&office->once_over);
 	pthread_mutex_destroy(&office->lock);
 	mem_free(office->spans);

@@ -10,6 +10,7 @@
 
 #include "deadline.h"
 #include "office.h"
+#include "public_log.h"
 #include "retention.h"
 
 struct key_memory;
@@ -24,6 +25,7 @@ struct office {
 	pthread_mutex_t lock;		/* of what follows; never held over a blocking call */
 	struct office_running *running;
 	pthread_cond_t once_over;	/* one of them ended; on the monotonic clock */
+	struct public_log log;		/* has a lock of its own */
 	unsigned exports;		/* whole tables of the journal being written */
 	unsigned examining;		/* proofs of strangers */
 	void (*due_fn)(void *arg);	/* notices may have become due */

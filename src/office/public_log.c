@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "clock.h"
 
 #include "db.h"
 
@@ -10,34 +11,115 @@
 #include "journal_log.h"
 #include "tiles.h"
 
+#include "cosignature.h"
 #include "office_own.h"
 
 #include "public_log.h"
 
-static const char HEAD_NEWEST[] = "SELECT checkpoint FROM head ORDER BY size DESC LIMIT 1";
+static const char HEAD_NEWEST[] = "SELECT size, gen_time FROM head ORDER BY size DESC LIMIT 1";
+static const char HEAD_COSIGNED[] =
+	"SELECT h.size, h.gen_time FROM head h WHERE h.size = (SELECT MAX(size) FROM cosignature) LIMIT 1";
+static const char HEAD_OF[] = "SELECT checkpoint FROM head WHERE size = $1";
 
-static enum pli_status newest(struct db_conn *conn, struct buf *out, struct err *err)
+#define LAG_US (300 * SECOND_US)	/* that the head shown may be older than the newest */
+#define PROOF_LAG_US (3600 * SECOND_US)
+
+void public_log_init(struct public_log *log)
+{
+	*log = (struct public_log){ 0 };
+	pthread_mutex_init(&log->lock, NULL);
+}
+
+void public_log_fini(struct public_log *log)
+{
+	pthread_mutex_destroy(&log->lock);
+}
+
+struct head {
+	uint64_t size;
+	int64_t gen_time_us;
+};
+
+/* size 0: none. */
+static enum pli_status head_get(struct db_conn *conn, const char *sql, struct head *head_r, struct err *err)
 {
 	AUTO_ROWS rows = { 0 };
-	enum pli_status st = db_query(conn, &rows, err, HEAD_NEWEST, "");
-	size_t n;
+	enum pli_status st = db_query(conn, &rows, err, sql, "");
+
+	*head_r = (struct head){ 0 };
+	if (st == PLI_OK)
+		st = db_next(&rows, err);
+	if (st == PLI_OK)
+		*head_r = (struct head){ (uint64_t)db_int(&rows, 0), db_int(&rows, 1) };
+	return st == PLI_ABSENT ? PLI_OK : st;
+}
+
+static enum pli_status heads_get(struct db_conn *conn, struct head *newest_r, struct head *cosigned_r, struct err *err)
+{
+	enum pli_status st = head_get(conn, HEAD_NEWEST, newest_r, err);
+
+	if (st == PLI_OK && !newest_r->size)
+		st = err_set(err, PLI_BUSY, "The journal's signed head is not there yet; try again.");
+	return st == PLI_OK ? head_get(conn, HEAD_COSIGNED, cosigned_r, err) : st;
+}
+
+/* A start begins with the newest, which is as large as anything that was shown before it. */
+static uint64_t choose(struct public_log *log, const struct head *newest, const struct head *cosigned)
+{
+	uint64_t size;
+
+	pthread_mutex_lock(&log->lock);
+	if (log->size && cosigned->size > log->size) {
+		log->size = cosigned->size;
+		log->gen_time_us = cosigned->gen_time_us;
+	}
+	if (!log->size || !cosigned->size || newest->gen_time_us - log->gen_time_us > LAG_US) {
+		log->size = newest->size;
+		log->gen_time_us = newest->gen_time_us;
+	}
+	size = log->size;
+	pthread_mutex_unlock(&log->lock);
+	return size;
+}
+
+static enum pli_status note_write(struct db_conn *conn, uint64_t size, struct buf *out, struct err *err)
+{
+	AUTO_ROWS rows = { 0 };
+	enum pli_status st = db_query(conn, &rows, err, HEAD_OF, "i", (int64_t)size);
 	const void *p;
+	size_t n;
 
 	if (st == PLI_OK)
 		st = db_next(&rows, err);
 	if (st != PLI_OK)
-		return st == PLI_ABSENT ? err_set(err, PLI_BUSY, "The journal's signed head is not there yet; try again.") : st;
+		return st == PLI_ABSENT ? err_set(err, PLI_IO, "A head's row is missing.") : st;
 	p = db_blob(&rows, 0, &n);
 	buf_add(out, p, n);
-	return PLI_OK;
+	return cosignature_lines(conn, size, out, err);
 }
 
 enum pli_status public_log_checkpoint(struct office *office, struct buf *out, struct err *err)
 {
 	struct db_conn *conn = db_reader_take(office->parts.db);
-	enum pli_status st = newest(conn, out, err);
+	struct head newest, cosigned;
+	enum pli_status st = db_snapshot(conn, err);
 
+	if (st == PLI_OK)
+		st = heads_get(conn, &newest, &cosigned, err);
+	if (st == PLI_OK)
+		st = note_write(conn, choose(&office->log, &newest, &cosigned), out, err);
 	db_reader_give(office->parts.db, conn);
+	return st;
+}
+
+enum pli_status public_log_head(struct db_conn *conn, uint64_t last_seq, uint64_t *size_r, struct err *err)
+{
+	struct head newest, cosigned;
+	enum pli_status st = heads_get(conn, &newest, &cosigned, err);
+	bool fit = st == PLI_OK && cosigned.size > last_seq && newest.gen_time_us - cosigned.gen_time_us <= PROOF_LAG_US;
+
+	if (st == PLI_OK)
+		*size_r = fit ? cosigned.size : newest.size;
 	return st;
 }
 

@@ -8,7 +8,7 @@
  *            demonstration:
  *            HTTPS, then one for mail programs and one for the local mail server if they are wanted
  *   keeper:  6 keys/   7 journal/   8 the keys' pass phrase   (null device: none)
- *   courier: 6 outbox/   7 the relay's password   8 its authorities   (null device: none)
+ *   courier: 6 outbox/   7 the relay's password   8 its authorities   9 those of witnesses   (null device: none)
  *   mail:    nothing
  * Links between processes come over the control line. */
 #ifndef PLI_CHILD_H
@@ -34,6 +34,7 @@ enum child_fd {
 	CHILD_FD_FRONT_CTL = 10, CHILD_FD_FRONT_LISTEN = 11,
 	CHILD_FD_KEEPER_KEYS = 6, CHILD_FD_KEEPER_JOURNAL = 7, CHILD_FD_KEEPER_PHRASE = 8,
 	CHILD_FD_COURIER_OUTBOX = 6, CHILD_FD_COURIER_PASSWORD = 7, CHILD_FD_COURIER_CA = 8,
+	CHILD_FD_COURIER_FETCH_CA = 9,
 };
 #define CHILD_FDS_MAX (CHILD_FD_FRONT_LISTEN + SETTINGS_LISTEN_MAX + 3)
 

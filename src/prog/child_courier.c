@@ -39,7 +39,7 @@ static enum pli_status read_given(struct pool *pool, int fd, const char *what, s
 	if (n < 0)
 		return err_errno(err, what);
 	if ((size_t)n > max)
-		return err_set(err, PLI_LIMIT, "[mail] %s is longer than %zu bytes", what, max);
+		return err_set(err, PLI_LIMIT, "%s is longer than %zu bytes", what, max);
 	text[n] = '\0';
 	*text_r = text;
 	return PLI_OK;
@@ -48,10 +48,10 @@ static enum pli_status read_given(struct pool *pool, int fd, const char *what, s
 static enum pli_status read_relay(struct pool *pool, const struct settings *s, struct relay_config *config_r, struct err *err)
 {
 	char *password, *ca;
-	enum pli_status st = read_given(pool, CHILD_FD_COURIER_PASSWORD, "password_file", SECRET_MAX_BYTES, &password, err);
+	enum pli_status st = read_given(pool, CHILD_FD_COURIER_PASSWORD, "[mail] password_file", SECRET_MAX_BYTES, &password, err);
 
 	if (st == PLI_OK)
-		st = read_given(pool, CHILD_FD_COURIER_CA, "ca_file", CA_MAX_BYTES, &ca, err);
+		st = read_given(pool, CHILD_FD_COURIER_CA, "[mail] ca_file", CA_MAX_BYTES, &ca, err);
 	if (st != PLI_OK)
 		return st;
 	if (password)
@@ -90,12 +90,16 @@ int child_courier(int argc, char **argv)
 	struct courier_config config = { .outbox_dir_fd = CHILD_FD_COURIER_OUTBOX, .control_fd = CHILD_FD_CONTROL,
 					 .control = child_reload_control, .control_arg = &reload };
 	struct courier *courier;
+	char *fetch_ca = NULL;
 	enum pli_status st = child_begin(pool, argc, argv, &child, &err);
 
 	if (st == PLI_OK && !str_eq(child.settings.mail, "outbox")) {
 		config.relay = &relay;
 		st = read_relay(pool, &child.settings, &relay, &err);
 	}
+	if (st == PLI_OK)
+		st = read_given(pool, CHILD_FD_COURIER_FETCH_CA, "[witness] ca_file", CA_MAX_BYTES, &fetch_ca, &err);
+	config.fetch_ca_pem = fetch_ca;
 	if (st == PLI_OK)
 		st = courier_new(&config, &courier, &err);
 	if (st == PLI_OK)

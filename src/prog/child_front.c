@@ -29,6 +29,7 @@
 #include "child_reload.h"
 #include "child_witness.h"
 #include "dispatch.h"
+#include "errand.h"
 #include "front.h"
 #include "front_http.h"
 #include "front_metrics.h"
@@ -36,6 +37,7 @@
 #include "reload_ask.h"
 #include "sysexit.h"
 #include "watch.h"
+#include "witness_ask.h"
 
 #include "child.h"
 
@@ -50,6 +52,8 @@ struct child_front {
 	struct http_server *server;
 	struct ctl_server *ctl;
 	struct dispatch *dispatch;
+	struct errands *errands;
+	struct witness_ask *witness_ask;
 	struct child_reload reload;
 	struct reload_ask reload_ask;
 	struct ssl_ctx_st *new_mail_tls;
@@ -240,11 +244,14 @@ static enum pli_status start_dispatch(struct child_front *f, struct err *err)
 	struct dispatch_config config = { .office = f->front.office, .keeper = f->front.keeper,
 					  .settings = &f->child.settings, .render = doors_notice_render,
 					  .render_arg = f->doors,
+					  .errands = f->errands,
 					  .relay = !str_eq(f->child.settings.mail, "outbox"),
 					  .demo = f->child.settings.demo,
 					  .paused = f->child.settings.mail_paused };
 	enum pli_status st = dispatch_start(&config, &f->dispatch, err);
 
+	if (st == PLI_OK)
+		st = witness_ask_start(&f->front, f->errands, &f->witness_ask, err);
 	if (st == PLI_OK && f->courier_fd >= 0) {
 		dispatch_link(f->dispatch, f->courier_fd);
 		f->courier_fd = -1;
@@ -379,7 +386,10 @@ static bool stop_serving(struct child_front *f)
 	watch_stop(f->watch);
 	if (f->server)
 		http_server_stop(f->server, GRACE_MS / 2);
+	errands_stop(f->errands);
+	witness_ask_stop(f->witness_ask);
 	dispatch_stop(f->dispatch);
+	errands_free(f->errands);
 	if (f->has_housekeeper) {
 		pthread_mutex_lock(&f->lock);
 		f->stop = true;
@@ -441,6 +451,7 @@ int child_front(int argc, char **argv)
 	f->front.reload_arg = &f->reload_ask;
 	f->reload = (struct child_reload){ .live = &f->child.settings, .prepare = reload_prepare, .commit = reload_commit,
 					   .drop = reload_drop, .arg = f };
+	f->errands = errands_new();
 	reload_ask_init(&f->reload_ask);
 	pthread_mutex_init(&f->lock, NULL);
 	if (child_begin(pool, argc, argv, &f->child, &err) != PLI_OK)

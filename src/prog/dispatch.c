@@ -15,6 +15,7 @@
 
 #include "job.h"
 
+#include "errand.h"
 #include "notice_sign.h"
 #include "yield.h"
 
@@ -248,6 +249,8 @@ static bool take_answers(struct dispatch *d)
 		at += used;
 		if (job.type == JOB_ANSWER)
 			take_answer(d, &job);
+		else if (job.type == JOB_FETCHED && d->config.errands)
+			errands_answered(d->config.errands, &job);
 	}
 	buf_shift(&d->in, at);
 	if (st != PLI_AGAIN) {
@@ -271,6 +274,21 @@ static void take_new_link(struct dispatch *d)
 	for (int i = 0; i < DISPATCH_MAX; i++)
 		if (d->flights[i].number && !d->flights[i].answered)
 			queue_job(d, &d->flights[i]);
+	if (d->config.errands)
+		errands_write(d->config.errands, true, &d->out);
+	send_jobs(d);
+}
+
+static void errands_due(void *arg)
+{
+	wake(arg);
+}
+
+static void send_errands(struct dispatch *d)
+{
+	if (!d->config.errands || d->link < 0)
+		return;
+	errands_write(d->config.errands, false, &d->out);
 	send_jobs(d);
 }
 
@@ -456,6 +474,7 @@ static void *dispatch_thread(void *arg)
 		int ms;
 
 		take_new_link(d);
+		send_errands(d);
 		if (!paused && d->answered > 0 && settle_wait_ms(d) == 0)
 			settle(d);
 		if (!paused && may_lease(d) && lease_wait_ms(d) == 0) {
@@ -492,6 +511,8 @@ enum pli_status dispatch_start(const struct dispatch_config *config, struct disp
 		return st;
 	}
 	notice_on_due(config->office, notices_due, d);
+	if (config->errands)
+		errands_on_due(config->errands, errands_due, d);
 	*dispatch_r = d;
 	return PLI_OK;
 }
@@ -529,6 +550,8 @@ void dispatch_stop(struct dispatch *d)
 	if (!d)
 		return;
 	notice_on_due(d->config.office, NULL, NULL);
+	if (d->config.errands)
+		errands_on_due(d->config.errands, NULL, NULL);
 	atomic_store(&d->stop, true);
 	wake(d);
 	pthread_join(d->thread, NULL);

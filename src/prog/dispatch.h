@@ -18,6 +18,7 @@
 #include "status.h"
 
 struct dispatch;
+struct errands;
 struct keeper;
 struct settings;
 
@@ -27,6 +28,7 @@ struct dispatch_config {
 	void *render_arg;
 	struct keeper *keeper;		/* signs */
 	const struct settings *settings;
+	struct errands *errands;	/* borrowed: asked over the same link; NULL: none */
 	bool relay;			/* mails go to the relay; else into the outbox */
 	bool demo;			/* the outbox refuses addresses under .invalid, names that never exist (RFC 2606), as a relay would */
 	bool paused;			/* at first; see dispatch_pause */

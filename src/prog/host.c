@@ -38,6 +38,7 @@
 #define STOP_FRONT_MS 6500
 #define SETTLED_US (5 * SECOND_US)	/* what is said of a process that is younger may be meant for the one before */
 #define STOP_OTHERS_MS 2000
+#define FILES_MAX 3			/* that one process is given besides folders and sockets */
 
 /* ------------------------------------------------------------------ starting one */
 
@@ -51,7 +52,7 @@ static enum pli_status open_named(const struct host *host, const char *what, con
 }
 
 /* Anew for each courier: a password that was changed is taken by the next one. */
-static enum pli_status open_relay_files(const struct host *host, int files_r[2], struct err *err)
+static enum pli_status open_courier_files(const struct host *host, int files_r[FILES_MAX], struct err *err)
 {
 	const struct settings *s = &host->instance->settings;
 	bool relay = strcmp(s->mail, "outbox") != 0;
@@ -60,22 +61,20 @@ static enum pli_status open_relay_files(const struct host *host, int files_r[2],
 	if (st != PLI_OK)
 		return st;
 	st = open_named(host, "[mail] ca_file", relay ? s->mail_ca_file : NULL, &files_r[1], err);
-	if (st != PLI_OK)
-		close(files_r[0]);
-	return st;
+	return st == PLI_OK ? open_named(host, "[witness] ca_file", s->witness_ca_file, &files_r[2], err) : st;
 }
 
 /* What one kind of process is given besides folders and sockets; the others get nothing. */
-static enum pli_status open_files(const struct host *host, enum child_kind kind, int files_r[2], struct err *err)
+static enum pli_status open_files(const struct host *host, enum child_kind kind, int files_r[FILES_MAX], struct err *err)
 {
 	if (kind == CHILD_COURIER)
-		return open_relay_files(host, files_r, err);
+		return open_courier_files(host, files_r, err);
 	if (kind == CHILD_KEEPER)
 		return open_named(host, "[keys] passphrase_file", host->instance->settings.keys_passphrase_file, &files_r[0], err);
 	return PLI_OK;
 }
 
-static void start_fds(const struct host *host, enum child_kind kind, const int files[2], struct child_start *start)
+static void start_fds(const struct host *host, enum child_kind kind, const int files[FILES_MAX], struct child_start *start)
 {
 	const int *folder = host->instance->folder_fd;
 	int n = 0;
@@ -105,6 +104,7 @@ static void start_fds(const struct host *host, enum child_kind kind, const int f
 		start->fds[n++] = folder[FOLDER_OUTBOX];
 		start->fds[n++] = files[0];
 		start->fds[n++] = files[1];
+		start->fds[n++] = files[2];
 		break;
 	case CHILD_MAIL:
 		break;
@@ -169,13 +169,13 @@ static enum pli_status start_worker(struct host *host, enum child_kind kind, str
 	struct worker *w = &host->workers[kind];
 	struct child_start start = { .kind = kind, .owner = *owner_of(host, kind), .settings_fd = host->settings_fd,
 				     .mode = host->serve ? "serve" : "verbs" };
-	int pair[2], files[2] = { -1, -1 };
+	int pair[2], files[FILES_MAX] = { -1, -1, -1 };
 	enum pli_status st = open_files(host, kind, files, err);
 
 	if (st == PLI_OK && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		st = err_errno(err, "socketpair");
 	if (st != PLI_OK) {
-		close_files(files, 2);
+		close_files(files, FILES_MAX);
 		return st;
 	}
 	/* Only our end: the flag belongs to the socket, not to the descriptor that the child inherits. */
@@ -185,7 +185,7 @@ static enum pli_status start_worker(struct host *host, enum child_kind kind, str
 	start_fds(host, kind, files, &start);
 	st = child_start(&start, &w->pid, err);
 	close(pair[1]);
-	close_files(files, 2);
+	close_files(files, FILES_MAX);
 	if (st != PLI_OK) {
 		close(pair[0]);
 		w->pid = 0;
@@ -508,12 +508,17 @@ static enum pli_status wait_ready(struct host *host, int *exit_r, struct err *er
 	return err_set(err, PLI_BUSY, "not ready after %d s", START_MS / 1000);
 }
 
+static bool is_witness(const struct host *host)
+{
+	return str_eq(host->instance->settings.role, "witness");
+}
+
 /* The operator's verbs and a witness need no courier, and who takes no mail in no reader of it. */
 static bool is_wanted(const struct host *host, enum child_kind kind)
 {
 	if (kind == CHILD_MAIL)
 		return host->submission_fd >= 0 || host->lmtp_fd >= 0;
-	return kind != CHILD_COURIER || (host->serve && !str_eq(host->instance->settings.role, "witness"));
+	return kind != CHILD_COURIER || (host->serve && !is_witness(host));
 }
 
 /* An instance made before there was a certification operator is given one. */
@@ -522,8 +527,11 @@ static enum pli_status second_signer(const struct host *host, struct err *err)
 	const int *folder = host->instance->folder_fd;
 	AUTO_POOL pool = pool_new();
 	const char *origin;
-	enum pli_status st = child_origin(pool, folder[FOLDER_JOURNAL], &origin, err);
+	enum pli_status st;
 
+	if (is_witness(host))
+		return PLI_OK;
+	st = child_origin(pool, folder[FOLDER_JOURNAL], &origin, err);
 	return st == PLI_OK ? keygen_operator(folder[FOLDER_KEYS], folder[FOLDER_PUBLIC], origin, err) : st;
 }
 

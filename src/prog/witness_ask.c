@@ -1,0 +1,268 @@
+/* See witness_ask.h. */
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+#include "pool.h"
+#include "settings.h"
+#include "text.h"
+
+#include "journal.h"
+#include "note_key.h"
+
+#include "cosignature.h"
+
+#include "errand.h"
+#include "front.h"
+
+#include "witness_ask.h"
+
+#define WITNESSES_MAX 16
+#define LOOK_MS 200			/* how soon a new head is seen */
+#define PAUSE_FIRST_US SECOND_US	/* after a failure; doubled each time */
+#define PAUSE_MOST_US (60 * SECOND_US)
+#define ROUNDS_MAX 3			/* of "no, I have seen SIZE" */
+#define AWAY_FAILURES 3			/* and five times every_s, before it is said */
+
+struct witness {
+	struct note_key key;
+	const char *url;
+	uint64_t size;			/* what it is believed to have seen */
+	uint64_t done;			/* the newest head that it has signed */
+	int64_t asked_us, good_us, not_before_us;	/* monotonic */
+	unsigned failures;
+	bool away;			/* said in the journal */
+};
+
+struct witness_ask {
+	const struct front *front;
+	struct errands *errands;
+	struct pool *pool;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t stop_cond;
+	bool stop;
+	struct witness witnesses[WITNESSES_MAX];
+	unsigned count;
+};
+
+/* ------------------------------------------------------------------ one request */
+
+enum outcome { SIGNED, AGAIN, FAILED };
+
+static bool number_parse(const struct buf *body, uint64_t *size_r)
+{
+	char *end;
+	const char *p = body->p ? body->p : "";
+
+	if (*p < '0' || *p > '9' || body->n > 20)
+		return false;
+	*size_r = strtoull(p, &end, 10);
+	return str_eq(end, "\n") || !*end;
+}
+
+/* It has seen more, or something else: who is right is for people to find out, with both notes in their hands. */
+static void disputed(const struct witness *w, const char *what)
+{
+	log_error("witness.disputed", "%s: %s; `pli journal verify --url` and the witness's /checkpoint show who has what", w->key.name, what);
+}
+
+static enum outcome judge(const struct witness_ask *a, struct witness *w, uint64_t size, const struct errand_answer *answer, struct err *err)
+{
+	uint64_t seen;
+
+	if (answer->code == 200) {
+		if (cosignature_add(a->front->office, &w->key, size, answer->body.p ? answer->body.p : "", answer->body.n, err) != PLI_OK)
+			return FAILED;
+		w->size = w->done = size;
+		return SIGNED;
+	}
+	if (answer->code == 409 && str_starts(answer->media, "text/x.tlog.size") && number_parse(&answer->body, &seen)) {
+		if (seen <= size && seen != w->size) {
+			w->size = seen;
+			return AGAIN;
+		}
+		disputed(w, "it has seen more entries than this journal has");
+		err_set(err, PLI_CONFLICT, "it has seen %" PRIu64 " entries, the journal has %" PRIu64, seen, size);
+	} else if (answer->code == 409 || answer->code == 422) {
+		disputed(w, "it has seen another journal under our name");
+		err_set(err, PLI_CONFLICT, "it does not sign: %.150s", answer->body.p ? answer->body.p : "");
+	} else if (answer->code) {
+		err_set(err, PLI_BUSY, "it answered %d: %.150s", answer->code, answer->body.p ? answer->body.p : "");
+	} else {
+		err_set(err, PLI_BUSY, "%s", answer->why);
+	}
+	return FAILED;
+}
+
+static enum outcome ask_once(struct witness_ask *a, struct witness *w, struct err *err)
+{
+	AUTO_BUF body = { 0 };
+	struct errand_answer answer = { 0 };
+	enum outcome outcome = FAILED;
+	const char *url;
+	uint64_t size;
+	AUTO_POOL pool = pool_new();
+
+	if (cosignature_request(a->front->office, w->size, &size, &body, err) != PLI_OK)
+		return FAILED;
+	url = pool_fmt(pool, "%s%sadd-checkpoint", w->url, w->url[strlen(w->url) - 1] == '/' ? "" : "/");
+	if (errand_run(a->errands, url, "text/plain; charset=utf-8", body.p, body.n, &answer, err) == PLI_OK)
+		outcome = judge(a, w, size, &answer, err);
+	buf_free(&answer.body);
+	return outcome;
+}
+
+/* ------------------------------------------------------------------ when */
+
+static void note(struct witness_ask *a, struct witness *w, bool away)
+{
+	struct err err;
+
+	if (cosignature_note(a->front->office, away ? "witness.away" : "witness.back", w->key.name, &err) != PLI_OK)
+		log_warn("witness.note", "%s", err.text);
+	else
+		w->away = away;
+}
+
+static void settle(struct witness_ask *a, struct witness *w, enum outcome outcome, const struct err *err)
+{
+	int64_t now = clock_mono_us(), pause_us = PAUSE_FIRST_US << (w->failures < 6 ? w->failures : 6);
+
+	if (outcome == SIGNED) {
+		if (w->failures)
+			log_info("witness.back", "%s cosigns again", w->key.name);
+		w->failures = 0;
+		w->good_us = now;
+		w->not_before_us = 0;
+		if (w->away)
+			note(a, w, false);
+		return;
+	}
+	if (w->failures++ == 0)
+		log_warn("witness.away", "%s: %s", w->key.name, err->text);
+	w->not_before_us = now + (pause_us < PAUSE_MOST_US ? pause_us : PAUSE_MOST_US);
+	if (!w->away && w->failures >= AWAY_FAILURES && now - w->good_us > 5 * SECOND_US * (int64_t)a->front->settings->witness_every_s)
+		note(a, w, true);
+}
+
+static void look_after(struct witness_ask *a, struct witness *w, uint64_t newest)
+{
+	int64_t now = clock_mono_us();
+	enum outcome outcome = AGAIN;
+	struct err err = { 0 };
+
+	if (newest <= w->done || now < w->not_before_us ||
+	    (!w->failures && w->asked_us && now - w->asked_us < SECOND_US * (int64_t)a->front->settings->witness_every_s))
+		return;
+	w->asked_us = now;
+	err_set(&err, PLI_BUSY, "it names another size each time");
+	for (int i = 0; i < ROUNDS_MAX && outcome == AGAIN; i++)
+		outcome = ask_once(a, w, &err);
+	settle(a, w, outcome, &err);
+}
+
+static void *run(void *arg)
+{
+	struct witness_ask *a = arg;
+	struct journal_head head;
+	struct timespec next;
+
+	pthread_mutex_lock(&a->lock);
+	while (!a->stop) {
+		pthread_mutex_unlock(&a->lock);
+		journal_newest_head(a->front->journal, &head);
+		for (unsigned i = 0; i < a->count; i++)
+			look_after(a, &a->witnesses[i], head.size);
+		clock_gettime(CLOCK_MONOTONIC, &next);
+		next.tv_nsec += LOOK_MS * 1000000L;
+		if (next.tv_nsec >= 1000000000) {
+			next.tv_nsec -= 1000000000;
+			next.tv_sec++;
+		}
+		pthread_mutex_lock(&a->lock);
+		while (!a->stop && pthread_cond_timedwait(&a->stop_cond, &a->lock, &next) != ETIMEDOUT)
+			;
+	}
+	pthread_mutex_unlock(&a->lock);
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ start and stop */
+
+/* "KEY URL, KEY URL" */
+static enum pli_status read_settings(struct witness_ask *a, const char *text, struct err *err)
+{
+	while (*text) {
+		size_t n = strcspn(text, ","), key_n = strcspn(text, " ");
+		struct witness *w = &a->witnesses[a->count];
+		enum pli_status st;
+
+		if (a->count == WITNESSES_MAX)
+			return err_set(err, PLI_INPUT, "[witness] ask: at most %d witnesses", WITNESSES_MAX);
+		st = note_key_parse(text, key_n < n ? key_n : n, &w->key, err);
+		if (st == PLI_OK && w->key.type != NOTE_KEY_WITNESS)
+			st = err_set(err, PLI_INPUT, "[witness] ask: the key of %.80s is a log's, not a witness's", w->key.name);
+		if (st != PLI_OK)
+			return st;
+		key_n += strspn(text + key_n, " ");
+		w->url = pool_strn(a->pool, text + key_n, n - key_n);
+		w->good_us = clock_mono_us();
+		st = cosignature_newest(a->front->office, &w->key, &w->done, err);
+		if (st != PLI_OK)
+			return st;
+		w->size = w->done;
+		a->count++;
+		text += n;
+		text += strspn(text, ", ");
+	}
+	return PLI_OK;
+}
+
+enum pli_status witness_ask_start(const struct front *front, struct errands *errands, struct witness_ask **ask_r, struct err *err)
+{
+	struct witness_ask *a;
+	struct pool *pool;
+	pthread_condattr_t monotonic;
+	enum pli_status st;
+
+	*ask_r = NULL;
+	if (!front->settings->witness_ask)
+		return PLI_OK;
+	pool = pool_new();
+	a = POOL_NEW(pool, struct witness_ask);
+	*a = (struct witness_ask){ .front = front, .errands = errands, .pool = pool };
+	st = read_settings(a, front->settings->witness_ask, err);
+	pthread_mutex_init(&a->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&a->stop_cond, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	if (st == PLI_OK && pthread_create(&a->thread, NULL, run, a) != 0)
+		st = err_set(err, PLI_IO, "no thread to ask witnesses");
+	if (st != PLI_OK) {
+		pool_free(pool);
+		return st;
+	}
+	*ask_r = a;
+	return PLI_OK;
+}
+
+void witness_ask_stop(struct witness_ask *a)
+{
+	if (!a)
+		return;
+	pthread_mutex_lock(&a->lock);
+	a->stop = true;
+	pthread_cond_signal(&a->stop_cond);
+	pthread_mutex_unlock(&a->lock);
+	pthread_join(a->thread, NULL);
+	pthread_cond_destroy(&a->stop_cond);
+	pthread_mutex_destroy(&a->lock);
+	pool_free(a->pool);
+}
