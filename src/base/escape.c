@@ -24,14 +24,27 @@ static const char *html_entity(uint32_t cp)
 	return NULL;
 }
 
+/* Printable ASCII that stands for itself in HTML. */
+static bool is_itself(unsigned char c)
+{
+	return c >= ' ' && c < 0x7F && c != '&' && c != '<' && c != '>' && c != '"' && c != '\'';
+}
+
 static void html(struct buf *out, const char *s, size_t n, bool lines)
 {
 	const char *end = s + n, *from = s;
 
-	while (s < end) {
-		const char *at = s;
-		uint32_t cp = utf8_next(&s, end);
-		const char *instead = html_entity(cp);
+	for (;;) {
+		const char *at, *instead;
+		uint32_t cp;
+
+		while (s < end && is_itself((unsigned char)*s))
+			s++;
+		if (s == end)
+			break;
+		at = s;
+		cp = utf8_next(&s, end);
+		instead = html_entity(cp);
 
 		if (lines && cp == '\n')
 			instead = "<br>\n";

@@ -30,7 +30,7 @@ const char *locale_lang(const struct locale *l)
 	return l->lang;
 }
 
-static const char *find(const struct locale *l, const char *key)
+const char *locale_known(const struct locale *l, const char *key)
 {
 	size_t low = 0, high = l->count;
 
@@ -50,12 +50,12 @@ static const char *find(const struct locale *l, const char *key)
 
 bool locale_has(const struct locale *l, const char *key)
 {
-	return find(l, key) != NULL;
+	return locale_known(l, key) != NULL;
 }
 
 const char *locale_text(const struct locale *l, const char *key)
 {
-	const char *text = find(l, key);
+	const char *text = locale_known(l, key);
 
 	return text ? text : key;
 }

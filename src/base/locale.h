@@ -17,6 +17,7 @@ const struct locale *locale_get(const char *lang);
 /* "fr" */
 const char *locale_lang(const struct locale *l);
 
+const char *locale_known(const struct locale *l, const char *key);	/* NULL: there is none */
 bool locale_has(const struct locale *l, const char *key);
 /* The text as it stands, with its %1; static.  An unknown key is a mistake of ours and gives the key. */
 const char *locale_text(const struct locale *l, const char *key);

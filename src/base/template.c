@@ -99,25 +99,25 @@ static void escape(struct buf *out, uint8_t place, bool lines, const char *p, si
  * escaped for it. */
 static void translate(struct run *r, const struct template_op *op, const struct template_op *args)
 {
-	char key[KEY_MAX], number[24];
-	const char *text, *p;
+	char named[KEY_MAX], number[24];
+	const char *key = op->text, *text, *p;
 	size_t n, count = op->n;
 
 	if (op->code == OP_TR_NAMED) {
 		p = value_of(r, args, number, &n);
-		snprintf(key, sizeof(key), "%s%.*s", op->text, n < KEY_MAX ? (int)n : KEY_MAX, p);
+		snprintf(named, sizeof(named), "%s%.*s", op->text, n < KEY_MAX ? (int)n : KEY_MAX, p);
+		key = named;
 		args++;
 		count--;
-	} else {
-		snprintf(key, sizeof(key), "%s", op->text);
 	}
-	if (!locale_has(r->l, key)) {
+	text = locale_known(r->l, key);
+	if (!text) {
 		/* Only a key made from a value can be unknown here; show that value. */
 		r->missing++;
 		escape(r->out, op->place, false, key + strlen(op->text), strlen(key + strlen(op->text)));
 		return;
 	}
-	for (text = locale_text(r->l, key); *text; text += text[1] ? 2 : 1) {
+	for (; *text; text += text[1] ? 2 : 1) {
 		n = strcspn(text, "%");
 		escape(r->out, op->place, op->place != PLACE_ATTR, text, n);
 		text += n;

@@ -35,7 +35,7 @@ static struct field *find(const struct view *v, const char *name)
 {
 	struct field *f;
 
-	for (f = v->fields; f && strcmp(f->name, name) != 0; f = f->next)
+	for (f = v->fields; f && (f->name[0] != name[0] || strcmp(f->name, name) != 0); f = f->next)
 		;
 	return f;
 }

@@ -226,6 +226,8 @@ static bool pattern_matches(const struct route *r, const char *path, struct pool
 	const char *pattern = r->pattern;
 	int n = 0;
 
+	if (pattern[1] != path[1] && pattern[1] != '{')	/* most end here */
+		return false;
 	for (;;) {
 		size_t a = strcspn(pattern, "/"), b = strcspn(path, "/");
 
