@@ -84,7 +84,10 @@ void buf_str(struct buf *b, const char *s)
 
 void buf_ch(struct buf *b, char c)
 {
-	buf_add(b, &c, 1);
+	if (b->n + 2 > b->cap)
+		(void)buf_reserve(b, 1);
+	b->p[b->n++] = c;
+	b->p[b->n] = 0;
 }
 
 void buf_vfmt(struct buf *b, const char *fmt, va_list ap)

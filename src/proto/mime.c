@@ -345,39 +345,47 @@ static void line_quoted(struct buf *out, const char *line, size_t n)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	const char *p = line, *end = line + n;
+	char *to, *start;
 	size_t used = 0;
 
 	if (line_is_link(line, n)) {
 		buf_add(out, line, n);
 		return;
 	}
+	/* At most three bytes for each of them, and a soft break after at least 60. */
+	start = to = buf_reserve(out, 3 * n + 3 * (3 * n / 60 + 1));
 	while (p < end) {
 		const char *from = p;
 		bool bare, last;
 
-		(void)utf8_next(&p, end);
+		if ((unsigned char)*p < 0x80)
+			p++;
+		else
+			(void)utf8_next(&p, end);
 		last = p == end;
 		bare = *from != '=' &&
 		       ((*from > ' ' && *from <= '~') || ((*from == ' ' || *from == '\t') && !last));
 		if (used == 0 && (*from == '.' || (end - from >= 5 && strncmp(from, "From ", 5) == 0)))
 			bare = false;
 		if (used + (bare ? 1 : 3 * (size_t)(p - from)) > LINE_MAX_CHARS - (last ? 0 : 1)) {
-			buf_str(out, "=\r\n");
+			to = mempcpy(to, "=\r\n", 3);
 			used = 0;
 			if (*from == '.')
 				bare = false;
 		}
 		used += bare ? 1 : 3 * (size_t)(p - from);
 		if (bare) {
-			buf_ch(out, *from);
+			*to++ = *from;
 			continue;
 		}
 		for (; from < p; from++) {
-			buf_ch(out, '=');
-			buf_ch(out, digits[(unsigned char)*from >> 4]);
-			buf_ch(out, digits[(unsigned char)*from & 15]);
+			*to++ = '=';
+			*to++ = digits[(unsigned char)*from >> 4];
+			*to++ = digits[(unsigned char)*from & 15];
 		}
 	}
+	*to = '\0';
+	out->n += (size_t)(to - start);
 }
 
 /* Headers, empty line, body; the body ends with CRLF. */
