@@ -42,6 +42,7 @@ static const struct event events[] = {
 	{ "hold.released", EVENT_DOCUMENT, NULL, "action", NULL },
 	{ "purged", EVENT_NO_CHAIN, NULL, "journal", NULL },		/* d.seqs: entries erased; h.rows: what is left of them */
 	{ "key.destroyed", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d.kid */
+	{ "log.restored", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d: size of what was restored, signed: what had been signed */
 	{ "retention.set", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "log.opened", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "keeper.signed", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d: sums since the instance began */

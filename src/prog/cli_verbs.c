@@ -57,6 +57,17 @@ static const struct args_option options_entity_set[] = {
 static const struct args_option options_hold[] = {
 	{ "--reason", "TEXT", "why; kept sealed beside the letter", false, 0 }, JSON, END,
 };
+static const struct args_option options_backup[] = {
+	{ "--keys", NULL, "the keys instead, which the other backups do not hold", false, 0 }, JSON, END,
+};
+static const struct args_option options_restore[] = {
+	{ "--keys", "F", "a file made by pli backup --keys", false, 0 },
+	{ "--accept-loss", NULL, "go on although the keeper has signed entries that the backup lacks", false, 0 },
+	{ "--verify", NULL, "read and prove the whole journal before the directory gets its name", false, 0 }, JSON, END,
+};
+static const struct args_option options_scrub[] = {
+	{ "--rate", "MIB", "read at most so many MiB a second (50); 0: as fast as it goes", false, 0 }, JSON, END,
+};
 static const struct args_option options_unlock[] = {
 	{ "--recipient", "A", "the recipient's address", false, 0 }, JSON, END,
 };
@@ -175,6 +186,17 @@ const struct cli_verb cli_verbs[] = {
 	  options_protect, 1, 1, verb_key_protect },
 	{ "key unprotect", "key unprotect DIR [--passphrase-file F]", "make the key files plain again", NULL, options_unprotect, 1, 1,
 	  verb_key_unprotect },
+	{ "backup", "backup DIR FILE [--keys]", "make a backup, with the server running or stopped",
+	  "A consistent copy of database, files, signed heads and settings, while letters come and go; `tar tf FILE` lists it.  It holds no\n"
+	  "key: content in it stays unreadable once its keys are destroyed.  --keys makes the other half; keep both apart.",
+	  options_backup, 2, 2, verb_backup },
+	{ "restore", "restore FILE DIR [--keys F] [--accept-loss] [--verify]", "make an instance of a backup, in a new directory",
+	  "The directory has its name only when everything is there and right.  If the keys have signed more than the backup holds, the\n"
+	  "instance only verifies, unless --accept-loss says that the rest is lost; then the journal says so, too.",
+	  options_restore, 2, 2, verb_restore },
+	{ "scrub", "scrub DIR [--rate MIB]", "read everything that is stored again, and name what is damaged",
+	  "Each message and file is opened under its key and compared with its SHA-256.  Exit status 0: all is right; 65: something is not.\n"
+	  "Changes nothing; works while the server runs.", options_scrub, 1, 1, verb_scrub },
 	{ "send", "send --to A[,B] [--cc A] [--bcc A] --subject S [--message F|-] [--attach F]... "
 	  "[--letter-password-file F] [--expires DATE] [--class CLASS] [--key K]",
 	  "send a letter and print its id",

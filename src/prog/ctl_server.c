@@ -58,13 +58,33 @@ void ctl_call_row(struct ctl_call *call, const char *row_json)
 		flush(call);
 }
 
-static enum pli_status read_line(int fd, struct buf *line, struct err *err)
+/* As recv; a descriptor that comes along is kept (the last one). */
+static ssize_t receive(int fd, void *p, size_t n, int *given_fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { .iov_base = p, .iov_len = n };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space) };
+	ssize_t got = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = got > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int))) {
+		if (*given_fd >= 0)
+			close(*given_fd);
+		memcpy(given_fd, CMSG_DATA(c), sizeof(int));
+	}
+	return got;
+}
+
+static enum pli_status read_line(int fd, struct buf *line, int *given_fd, struct err *err)
 {
 	while (!memchr(line->n ? line->p : "", '\n', line->n)) {
 		ssize_t n;
 		if (line->n >= CTL_REQUEST_MAX)
 			return err_set(err, PLI_LIMIT, "the request is too long");
-		n = recv(fd, buf_reserve(line, 4096), 4096, 0);
+		n = receive(fd, buf_reserve(line, 4096), 4096, given_fd);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -100,16 +120,18 @@ static enum pli_status run_verb(struct ctl_server *server, struct ctl_call *call
 static void serve_call(struct ctl_server *server, int fd)
 {
 	AUTO_POOL pool = pool_new_secret();	/* arguments may be passwords */
-	struct ctl_call call = { .pool = pool, .fd = fd, .result = { .secret = 1 }, .out = { .secret = 1 } };
+	struct ctl_call call = { .pool = pool, .fd = fd, .given_fd = -1, .result = { .secret = 1 }, .out = { .secret = 1 } };
 	struct err err = { 0 };
 	AUTO_BUF line = { .secret = 1 };
 	enum pli_status st;
 
-	st = read_line(fd, &line, &err);
+	st = read_line(fd, &line, &call.given_fd, &err);
 	if (st == PLI_OK)
 		st = run_verb(server, &call, &line, &err);
 	ctl_end_write(&call.out, st, &err, call.result.n ? call.result.p : NULL);
 	flush(&call);
+	if (call.given_fd >= 0)
+		close(call.given_fd);
 	buf_free(&call.result);
 	buf_free(&call.out);
 }

@@ -18,6 +18,7 @@ struct ctl_call {
 	struct buf result;	/* an object, or nothing */
 	struct buf out;		/* lines not sent yet */
 	int fd;
+	int given_fd;		/* came with the request; -1: none */
 };
 /* Sends one row; blocks while the other side is slow. */
 void ctl_call_row(struct ctl_call *call, const char *row_json);

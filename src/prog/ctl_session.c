@@ -137,8 +137,32 @@ static enum pli_status take_answers(struct ctl_session *s, int fd, ctl_session_r
 	return st;
 }
 
+/* The first byte, and the descriptor with it. */
+static enum pli_status send_fd(int fd, int given_fd, const char *p, struct err *err)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { .space = { 0 } };
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)p, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &given_fd, sizeof(int));
+	return sendmsg(fd, &msg, MSG_NOSIGNAL) == 1 ? PLI_OK : err_errno(err, "run/ctl");
+}
+
 enum pli_status ctl_session_call(struct ctl_session *session, const char *verb, const char *args_json, ctl_session_row_fn *row,
 			     void *arg, struct json_read **result_r, struct err *err)
+{
+	return ctl_session_call_fd(session, verb, args_json, -1, row, arg, result_r, err);
+}
+
+enum pli_status ctl_session_call_fd(struct ctl_session *session, const char *verb, const char *args_json, int given_fd,
+				    ctl_session_row_fn *row, void *arg, struct json_read **result_r, struct err *err)
 {
 	AUTO_BUF request = { .secret = 1 };
 	int fd;
@@ -149,7 +173,10 @@ enum pli_status ctl_session_call(struct ctl_session *session, const char *verb, 
 	if (st != PLI_OK)
 		return st;
 	ctl_request_write(&request, verb, args_json);
-	st = send_all(fd, request.p, request.n, err);
+	if (given_fd >= 0)
+		st = send_fd(fd, given_fd, request.p, err);
+	if (st == PLI_OK)
+		st = send_all(fd, request.p + (given_fd >= 0), request.n - (given_fd >= 0), err);
 	if (st == PLI_OK)
 		st = take_answers(session, fd, row, arg, result_r, err);
 	close(fd);

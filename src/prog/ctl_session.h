@@ -18,6 +18,9 @@ typedef enum pli_status ctl_session_row_fn(void *arg, const struct json_read *ro
  * also set when the verb failed with a result; NULL when there is none. */
 MUST enum pli_status ctl_session_call(struct ctl_session *session, const char *verb, const char *args_json,
 				  ctl_session_row_fn *row, void *arg, struct json_read **result_r, struct err *err);
+/* The same, with a descriptor for front (borrowed). */
+MUST enum pli_status ctl_session_call_fd(struct ctl_session *session, const char *verb, const char *args_json, int given_fd,
+					 ctl_session_row_fn *row, void *arg, struct json_read **result_r, struct err *err);
 /* NULL is allowed. */
 void ctl_session_close(struct ctl_session *session);
 

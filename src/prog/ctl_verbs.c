@@ -25,6 +25,7 @@
 #include "ctl_server.h"
 #include "front.h"
 
+#include "ctl_backup.h"
 #include "ctl_check.h"
 #include "ctl_retention.h"
 
@@ -410,6 +411,7 @@ const struct ctl_verb *ctl_verbs(void)
 		{ "token add", token_add }, { "token list", token_list }, { "token revoke", token_revoke },
 		{ "letter unlock", unlock }, { "letter hold", ctl_letter_hold }, { "letter release", ctl_letter_release },
 		{ "letter delete", ctl_letter_delete }, { "entity set", ctl_entity_set }, { "entity retention", ctl_entity_retention },
+		{ "backup", ctl_backup }, { "scrub", ctl_scrub },
 		{ "journal verify", verify }, { "check", ctl_check },
 		{ "reload", reload },
 		{ NULL, NULL },

@@ -52,6 +52,8 @@ bool instance_running(const struct instance *instance);
 /* Makes an empty instance's folders (path may be missing or an empty directory: else PLI_CONFLICT type "not-empty"). */
 MUST enum pli_status instance_create(const char *path, const struct confine_owner owners[OWNER_COUNT],
 				     struct instance *instance_r, struct err *err);
+/* Takes back what was put into a directory that this program had made: everything below it goes, no link is followed. */
+void instance_remove_below(int dir_fd);
 /* Gives folders and files the owners and modes above where they differ; needs the lock. */
 MUST enum pli_status instance_claim(const struct instance *instance, struct err *err);
 /* The same for tls/ alone, whose files the operator replaces. */

@@ -264,3 +264,24 @@ failed:
 	instance_close(&instance);
 	return st;
 }
+
+void instance_remove_below(int dir_fd)
+{
+	int again = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = again >= 0 ? fdopendir(again) : NULL;
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir))) {
+		int sub;
+		if (str_eq(d->d_name, ".") || str_eq(d->d_name, "..") || unlinkat(dir_fd, d->d_name, 0) == 0)
+			continue;
+		sub = openat(dir_fd, d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (sub < 0)
+			continue;
+		instance_remove_below(sub);
+		close(sub);
+		(void)unlinkat(dir_fd, d->d_name, AT_REMOVEDIR);
+	}
+	if (dir)
+		closedir(dir);
+}

@@ -1,4 +1,4 @@
-/* The verbs' functions, one file per kind: verb_init.c verb_serve.c verb_operator.c verb_key.c verb_retention.c verb_send.c verb_letter.c
+/* The verbs' functions, one file per kind: verb_init.c verb_serve.c verb_operator.c verb_key.c verb_retention.c verb_backup.c verb_restore.c verb_send.c verb_letter.c
  * verb_proof.c
  * Each returns the exit status. */
 #ifndef PLI_VERB_H
@@ -28,6 +28,9 @@ int verb_letter_release(struct cli_call *call);
 int verb_letter_delete(struct cli_call *call);
 int verb_entity_set(struct cli_call *call);
 int verb_entity_retention(struct cli_call *call);
+int verb_backup(struct cli_call *call);
+int verb_restore(struct cli_call *call);
+int verb_scrub(struct cli_call *call);
 
 int verb_send(struct cli_call *call);
 int verb_list(struct cli_call *call);

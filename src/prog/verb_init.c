@@ -169,28 +169,6 @@ static enum pli_status first_people(struct init *init, struct err *err)
 	return st;
 }
 
-/* Takes back what a failed init made: the directory was empty before. */
-static void remove_below(int dir_fd)
-{
-	int again = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = again >= 0 ? fdopendir(again) : NULL;
-	struct dirent *d;
-
-	while (dir && (d = readdir(dir))) {
-		int sub;
-		if (str_eq(d->d_name, ".") || str_eq(d->d_name, "..") || unlinkat(dir_fd, d->d_name, 0) == 0)
-			continue;
-		sub = openat(dir_fd, d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub < 0)
-			continue;
-		remove_below(sub);
-		close(sub);
-		(void)unlinkat(dir_fd, d->d_name, AT_REMOVEDIR);
-	}
-	if (dir)
-		closedir(dir);
-}
-
 /* Makes the directory and what `files` puts there, then what `then` (NULL: nothing) does with it; all of it or nothing.
  * *witness_key_r (NULL: not wanted): public/witness.pub. */
 static enum pli_status make_directory(struct init *init, enum pli_status (*files)(struct init *, struct instance *, struct err *),
@@ -215,7 +193,7 @@ static enum pli_status make_directory(struct init *init, enum pli_status (*files
 	if (st == PLI_OK && then)
 		st = then(init, err);
 	if (st != PLI_OK && dir_fd >= 0) {
-		remove_below(dir_fd);
+		instance_remove_below(dir_fd);
 		if (!was_there)
 			(void)rmdir(init->dir);
 	}

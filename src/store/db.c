@@ -1,9 +1,12 @@
 /* The database as the other rooms see it: connections for reading, the writer, space and health.  The engine does the
  * SQL (db_engine.h), the writer thread the transactions (db_writer.c). */
 #include <assert.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <sys/statfs.h>
+#include <unistd.h>
 
 #include "migration.h"
 #include "pool.h"
@@ -332,6 +335,23 @@ enum pli_status db_healthy(struct db *db, struct err *err)
 	if (!atomic_load(&db->broken))
 		return PLI_OK;
 	return err_set(err, PLI_IO, "the database has stopped: %s", db->broken_err.text);
+}
+
+enum pli_status db_copy(struct db_conn *conn, const char *name, struct err *err)
+{
+	db_copy_remove(name);
+	return conn->engine->copy(conn, name, err);
+}
+
+void db_copy_remove(const char *name)
+{
+	static const char *const suffixes[] = { "", "-wal", "-shm", "-journal" };
+	char file[256];
+
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		snprintf(file, sizeof(file), "%s%s", name, suffixes[i]);
+		(void)unlinkat(AT_FDCWD, file, 0);
+	}
 }
 
 /* One row "ok", or a row for each fault. */

@@ -123,6 +123,12 @@ MUST enum pli_status db_space(struct db *db, uint64_t *free_bytes_r, struct err 
  * the fatal callback runs.  For those who write files beside the database. */
 void db_fault(struct db *db, const struct err *err);
 
+/* Copies the database as conn's snapshot sees it (db_snapshot before) into the new file `name` beside it, while others write.  A file of
+ * that name that is left from before is replaced.  Blocks for as long as it takes. */
+MUST enum pli_status db_copy(struct db_conn *conn, const char *name, struct err *err);
+/* Removes such a copy with what belongs to it; none is no error. */
+void db_copy_remove(const char *name);
+
 /* Reads the whole file once and checks its structure, not every index: PLI_CONFLICT with the first fault.  May take long. */
 MUST enum pli_status db_quick_check(struct db *db, struct err *err);
 

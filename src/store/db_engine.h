@@ -50,6 +50,8 @@ struct db_engine {
 	/* Empties the log, waiting a little for readers: what was deleted is then in none of the database's files.  PLI_BUSY: a reader
 	 * still needs it. */
 	enum pli_status (*settle)(struct db_conn *conn, struct err *err);
+	/* The database as conn's transaction sees it, into a new file. */
+	enum pli_status (*copy)(struct db_conn *conn, const char *name, struct err *err);
 	void (*trim)(struct db_conn *conn);		/* give memory back */
 	/* Bytes of the database's own files, for the quota. */
 	uint64_t (*used_bytes)(const char *name);

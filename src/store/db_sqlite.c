@@ -25,6 +25,7 @@
 #define CHECKPOINT_AGAIN_PAGES 1000	/* when a reader kept the last one from finishing */
 #define BUSY_TIMEOUT_MS 5000
 #define SETTLE_TIMEOUT_MS 200
+#define COPY_PAGES 1024
 #define CACHE_SLOTS_FIRST 128	/* a power of two */
 
 struct statement {
@@ -462,6 +463,33 @@ static enum pli_status sqlite_settle(struct db_conn *conn, struct err *err)
 	return code == SQLITE_OK ? PLI_OK : failed(c, "checkpoint", err);
 }
 
+static void file_make(const char *name);
+
+static enum pli_status sqlite_copy(struct db_conn *conn, const char *name, struct err *err)
+{
+	struct sqlite_conn *c = conn_of(conn);
+	sqlite3 *to = NULL;
+	sqlite3_backup *backup;
+	enum pli_status status = PLI_OK;
+	int code = SQLITE_ERROR;
+
+	file_make(name);
+	if (sqlite3_open_v2(name, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE,
+			    db_vfs_name()) != SQLITE_OK || sqlite3_exec(to, "PRAGMA synchronous = OFF", NULL, NULL, NULL) != SQLITE_OK)
+		status = err_set(err, PLI_IO, "%s: %s", name, to ? sqlite3_errmsg(to) : "no memory");
+	backup = status == PLI_OK ? sqlite3_backup_init(to, "main", c->db, "main") : NULL;
+	if (backup) {
+		do
+			code = sqlite3_backup_step(backup, COPY_PAGES);
+		while (code == SQLITE_OK);
+		sqlite3_backup_finish(backup);
+	}
+	if (status == PLI_OK && code != SQLITE_DONE)
+		status = err_set(err, (code & 0xff) == SQLITE_FULL ? PLI_FULL : PLI_IO, "copying the database: %s", sqlite3_errstr(code));
+	sqlite3_close(to);
+	return status;
+}
+
 static void sqlite_trim(struct db_conn *conn)
 {
 	sqlite3_db_release_memory(conn_of(conn)->db);
@@ -592,6 +620,7 @@ const struct db_engine db_sqlite_engine = {
 	.upkeep = sqlite_upkeep,
 	.idle = sqlite_idle,
 	.settle = sqlite_settle,
+	.copy = sqlite_copy,
 	.trim = sqlite_trim,
 	.used_bytes = sqlite_used_bytes,
 };

@@ -207,8 +207,18 @@ enum pli_status object_erase_apply(struct db_tx *tx, const struct uuid *entity, 
 	return object_row_erase(tx, entity, letter, object, err);
 }
 
+void object_pin(struct object_store *store)
+{
+	atomic_fetch_add(&store->pins, 1);
+}
+
+void object_unpin(struct object_store *store)
+{
+	atomic_fetch_sub(&store->pins, 1);
+}
+
 enum pli_status object_erase_file(struct object_store *store, const struct uuid *entity, const struct uuid *object,
 				  struct err *err)
 {
-	return object_file_remove(store, entity, object, err);
+	return atomic_load(&store->pins) ? PLI_OK : object_file_remove(store, entity, object, err);
 }

@@ -114,6 +114,11 @@ MUST enum pli_status object_erase_apply(struct db_tx *tx, const struct uuid *ent
 MUST enum pli_status object_erase_file(struct object_store *store, const struct uuid *entity, const struct uuid *object,
 				       struct err *err);
 
+/* While pinned (counted), no file of a committed object is removed, so that a copy being made finds all of them; what was to be removed
+ * is found by a later sweep. */
+void object_pin(struct object_store *store);
+void object_unpin(struct object_store *store);
+
 /* Removes staged objects that expired or belong to requests of a process that is gone (row in a transaction, then file),
  * and files without a row older than grace_us.  Walks all blob files: for once in a while. */
 MUST enum pli_status object_sweep(struct object_store *store, int64_t now_us, int64_t grace_us, unsigned *removed_r, struct err *err);

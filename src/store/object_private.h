@@ -3,6 +3,7 @@
 #define PLI_OBJECT_PRIVATE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct object_store {
 	struct object_held *held[256];		/* by the last byte of the object's id */
 	uint64_t held_bytes;
 	unsigned beside;			/* streams with threads of their own */
+	atomic_uint pins;
 };
 
 /* An object that this process holds: staged in memory, or being written by a stream. */

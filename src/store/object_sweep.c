@@ -73,7 +73,7 @@ static enum pli_status file_sweep(void *arg, const struct blob_file_entry *entry
 	struct object_row row;
 	enum pli_status status;
 
-	if (entry->changed_us > sweep->now_us - sweep->grace_us)
+	if (entry->changed_us > sweep->now_us - sweep->grace_us || atomic_load(&store->pins))
 		return PLI_OK;
 	conn = db_reader_take(store->db);
 	status = object_row_get(conn, &entry->entity, &entry->object, &row, NULL, NULL, err);
