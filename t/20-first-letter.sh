@@ -20,7 +20,7 @@ cli writer@example.org send --to a@example.org --cc 'Bé Example <b@example.org>
 same 'send: status' 0 $?
 same 'send: nothing on standard error' '' "$(cat "$TMP/send.err")"
 id=$(jq -r .id "$TMP/sent.json")
-same 'send: keys of the answer' 'created entities entity expires has_password id links mode number parts recipients sent state subject' \
+same 'send: keys of the answer' 'class created entities entity expires has_password id links mode number parts recipients retention sent state subject' \
 	"$(jq -r 'keys|join(" ")' "$TMP/sent.json")"
 same 'send: three recipients in order' 'a@example.org to,b@example.org cc,c@example.org bcc' \
 	"$(jq -r '[.recipients[]|.address+" "+.kind]|join(",")' "$TMP/sent.json")"
