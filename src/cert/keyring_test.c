@@ -228,7 +228,7 @@ static void keeper_on_it(void **state)
 	assert_false(status.refusing);
 	testing_keeper_stop(&k);
 	assert_int_equal(key_facts(f->dir.keys, f->dir.public_dir, keys, &count, &err), PLI_OK);
-	assert_int_equal(count, 6);
+	assert_int_equal(count, 7);
 	for (unsigned i = 0; i < count; i++) {
 		assert_string_equal(keys[i].place, "protected");
 		assert_string_equal(keys[i].state, "current");

@@ -26,6 +26,7 @@ static const struct owner_rule owner_rules[FOLDER_COUNT] = {
 	[FOLDER_OUTBOX] = { OWNER_COURIER, OWNER_FRONT, 02750, 0640 },
 	[FOLDER_RUN] = { OWNER_OPERATOR, OWNER_OPERATOR, 0700, 0600 },
 };
+#define DEPTH_MAX 8
 static const struct owner_rule top_rule = { OWNER_OPERATOR, OWNER_OPERATOR, 0711, 0640 };
 
 enum pli_status instance_owners(struct confine_owner owners_r[OWNER_COUNT], struct err *err)
@@ -86,7 +87,7 @@ static enum pli_status mend(const struct instance *instance, const struct owner_
 	return PLI_OK;
 }
 
-/* Everything below a folder; links are neither followed nor changed. */
+/* Everything below a folder (from DEPTH_MAX on: its files); links are neither followed nor changed. */
 static enum pli_status mend_below(const struct instance *instance, const struct owner_rule *rule, int dir_fd, int depth,
 				  struct err *err)
 {
@@ -111,7 +112,7 @@ static enum pli_status mend_below(const struct instance *instance, const struct 
 		if (fstat(fd, &sb) == 0 && (S_ISDIR(sb.st_mode) || (S_ISREG(sb.st_mode) && sb.st_nlink == 1))) {
 			if (!right(instance, rule, &sb))
 				st = mend(instance, rule, fd, &sb, err);
-			if (st == PLI_OK && S_ISDIR(sb.st_mode) && depth < 8)
+			if (st == PLI_OK && S_ISDIR(sb.st_mode) && depth < DEPTH_MAX)
 				st = mend_below(instance, rule, fd, depth + 1, err);
 		}
 		close(fd);
@@ -140,9 +141,12 @@ enum pli_status instance_claim(const struct instance *instance, struct err *err)
 		int fd = instance->folder_fd[i];
 		if (fstat(fd, &sb) != 0)
 			return err_errno(err, instance_folder_name((enum instance_folder)i));
-		/* What is inside a folder of the right owner was made by him. */
-		if (right(instance, &owner_rules[i], &sb))
+		/* What is inside a folder of the right owner was made by him; but in these few verbs and operators put files too. */
+		if (right(instance, &owner_rules[i], &sb)) {
+			if (i == FOLDER_KEYS || i == FOLDER_PUBLIC || i == FOLDER_JOURNAL)
+				st = mend_below(instance, &owner_rules[i], fd, DEPTH_MAX, err);
 			continue;
+		}
 		st = mend_below(instance, &owner_rules[i], fd, 0, err);
 		if (st == PLI_OK)
 			st = mend(instance, &owner_rules[i], fd, &sb, err);
