@@ -101,6 +101,23 @@ async function commands(i, sender) {
 	check(noticing.length >= 3, 'manifest, timestamp and script notice changed files', noticing);
 }
 
+// The same forgeries as the program's, each caught.
+async function attacked(i, sender) {
+	const file = path.join(TMP, 'attacked.asice');
+	fs.writeFileSync(file, sender);
+	const said = JSON.parse(spawnSync(PLI, ['proof', 'attack', file, '--json'], { encoding: 'utf8' }).stdout);
+	const page = await hand(i, sender, { fields: [['act', 'attack'], ['lang', 'en']] });
+	const shown = [...page.text.matchAll(/<span class="status good">Caught<\/span> <code>([^<]*)<\/code>/g)].map((m) => entities(m[1]));
+	same([page.status, verdictOf(page.text), shown.length], [200, 'good', said.count], 'every forgery stands on the page, caught');
+	check(shown.length >= 60 && page.text.includes(`${said.count} forgeries made just now, ${said.count} caught`), 'and they are counted', shown.length);
+	same(shown.slice().sort(), said.forgeries.map((f) => f.target).sort(), 'the same ones');
+	same(/id="attack"/.test((await hand(i, Buffer.from('x'), { fields: [['act', 'attack']] })).text), false, 'what does not hold needs no forger');
+	const codes = [];
+	for (let k = 0; k < 8; k++)
+		codes.push((await hand(i, sender, { fields: [['act', 'attack']] })).status);
+	check(codes.includes(429), 'an attack costs more than a look', codes.join(' '));
+}
+
 async function bounds(i, sender) {
 	same((await hand(i, Buffer.alloc((16 << 20) + (1 << 16)))).status, 413, 'more than 16 MiB are refused');
 	// A bomb: 1 GiB of zeros in a megabyte.
@@ -239,6 +256,7 @@ main(async () => {
 	await commands(i, mine.sender);
 	const shown = await hand(i, foreign.sender);
 	check(words(shown.text).includes(SECRET), 'what the proof of another says is shown');
+	await attacked(other, foreign.sender);
 	await bounds(i, mine.sender);
 	await nothingStays(i, needlesOf({ secret: SECRET }));
 	await i.stop();

@@ -176,6 +176,57 @@ static void report_put(struct door_call *c, struct view *v, const struct examine
 	entries_put(c, v, x);
 }
 
+#define ATTACK_COST 10
+
+static void attack_put(struct door_call *c, struct view *v, const struct examine_attack *a)
+{
+	const char *const counts[] = { pool_fmt(c->pool, "%u", a->count), pool_fmt(c->pool, "%u", a->caught) };
+	AUTO_BUF words = { 0 };
+	struct view *act = NULL;
+	unsigned n = 0;
+
+	view_bool(v, "attacked", true);
+	view_bool(v, "all_caught", a->caught == a->count);
+	locale_add(&words, c->locale, "verify.attack_result", counts, 2);
+	view_strn(v, "attack_result", words.p, words.n);
+	for (unsigned i = 0; i < a->count; i++) {
+		const struct examine_forgery *f = &a->forgeries[i];
+		struct view *item;
+
+		if (!i || !str_eq(f->act, a->forgeries[i - 1].act)) {
+			act = view_item(v, "acts");
+			view_str(act, "act", f->act);
+			n = 0;
+		}
+		view_fmt(act, "count", "%u", ++n);
+		item = view_item(act, "forgeries");
+		view_str(item, "target", f->target);
+		view_bool(item, "relisted", f->relisted);
+		view_bool(item, "caught", f->caught);
+		view_str(item, "by", f->by ? f->by : "");
+		view_str(item, "text", f->text);
+	}
+}
+
+/* A proof that does not hold needs no forger. */
+static enum pli_status attack(struct door_call *c, struct verify_form *f, const struct examine *x, struct view *v, struct err *err)
+{
+	struct examine_attack a;
+	enum pli_status st;
+
+	if (!str_eq(form_get(&f->form, "act"), "attack") || !x->verified)
+		return PLI_OK;
+	st = verify_form_admit(c, ATTACK_COST, err);
+	if (st == PLI_OK)
+		st = examine_attack(c->doors->office, c->pool, f->file.p, f->file.n, &a, err);
+	if (st == PLI_OK)
+		attack_put(c, v, &a);
+	if (st != PLI_LIMIT)
+		return st;
+	view_bool(v, "attack_too_large", true);
+	return PLI_OK;
+}
+
 static enum pli_status form_take(struct verify_form *f, struct err *err)
 {
 	static const char *const FIELDS[] = { "lang", "act", NULL };
@@ -210,6 +261,8 @@ enum pli_status page_verify_post(struct door_call *c, struct err *err)
 	}
 	if (st == PLI_OK)
 		st = examine_proof(c->doors->office, c->pool, f->file.p, f->file.n, &x, err);
+	if (st == PLI_OK)
+		st = attack(c, f, &x, v, err);
 	if (st == PLI_OK)
 		report_put(c, v, &x);
 	verify_form_close(f);

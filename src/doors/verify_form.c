@@ -97,23 +97,29 @@ static void form_close(struct ostream *os)
 	verify_form_close((struct verify_form *)os);
 }
 
+enum pli_status verify_form_admit(struct door_call *c, unsigned cost, struct err *err)
+{
+	unsigned wait_s = 0;
+
+	if (visitors_admit(c->doors->visitors, portal_from(c), cost, clock_mono_us(), &wait_s))
+		return PLI_OK;
+	err_set(err, PLI_RATE, "Too much from your network at once; wait %u s.", wait_s);
+	err->retry_after_s = wait_s;
+	return PLI_RATE;
+}
+
 enum pli_status verify_form_open(struct door_call *c, struct ostream **sink_r, struct err *err)
 {
 	static const struct ostream_ops OPS = { "verify-form", form_write, form_finish, form_close };
 	static const struct multipart_events EVENTS = { part_begin, part_data, part_end };
 	static const struct multipart_limits LIMITS = { .files = 2, .fields = 8, .field_bytes = FIELD_MAX, .fields_bytes = 2 * FIELD_MAX };
 	struct verify_form *s;
-	unsigned wait_s = 0;
 	enum pli_status st = door_same_site(c, err);
 
+	if (st == PLI_OK)
+		st = verify_form_admit(c, 1, err);
 	if (st != PLI_OK)
 		return st;
-	if (!visitors_admit(c->doors->visitors, portal_from(c), clock_mono_us(), &wait_s)) {
-		err->retry_after_s = wait_s;
-		err_set(err, PLI_RATE, "Too many proofs from your network at once; wait %u s.", wait_s);
-		err->retry_after_s = wait_s;
-		return PLI_RATE;
-	}
 	if (c->x->req.content_length > (uint64_t)EXAMINE_MAX_BYTES + 4 * FIELD_MAX)
 		return too_large(err);
 	s = POOL_NEW(c->pool, struct verify_form);

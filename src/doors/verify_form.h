@@ -23,6 +23,8 @@ struct verify_form {
 
 /* The sink of POST /verify.  PLI_RATE, PLI_BUSY, PLI_LIMIT, PLI_TYPE. */
 MUST enum pli_status verify_form_open(struct door_call *c, struct ostream **sink_r, struct err *err);
+/* What costs more than a look at a proof is counted as so many.  PLI_RATE. */
+MUST enum pli_status verify_form_admit(struct door_call *c, unsigned cost, struct err *err);
 /* Gives the memory back; called once in any case. */
 void verify_form_close(struct verify_form *form);
 

@@ -61,7 +61,7 @@ static struct place *place_of(struct visitors *v, const char *from)
 	return quiet;
 }
 
-bool visitors_admit(struct visitors *v, const char *from, int64_t now_us, unsigned *wait_s_r)
+bool visitors_admit(struct visitors *v, const char *from, unsigned cost, int64_t now_us, unsigned *wait_s_r)
 {
 	struct place *place;
 	bool admitted;
@@ -70,11 +70,11 @@ bool visitors_admit(struct visitors *v, const char *from, int64_t now_us, unsign
 	place = place_of(v, from);
 	if (place->due_us < now_us)
 		place->due_us = now_us;
-	admitted = place->due_us - now_us <= (VISITORS_BURST - 1) * SECOND_US;
+	admitted = place->due_us - now_us <= ((int64_t)VISITORS_BURST - cost) * SECOND_US;
 	if (admitted)
-		place->due_us += SECOND_US;
+		place->due_us += cost * SECOND_US;
 	else
-		*wait_s_r = (unsigned)((place->due_us - now_us) / SECOND_US - (VISITORS_BURST - 1)) + 1;
+		*wait_s_r = (unsigned)((place->due_us - now_us) / SECOND_US - ((int64_t)VISITORS_BURST - cost)) + 1;
 	pthread_mutex_unlock(&v->lock);
 	return admitted;
 }

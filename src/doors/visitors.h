@@ -15,8 +15,9 @@ struct visitors;
 struct visitors *visitors_new(size_t held_max_bytes);
 void visitors_free(struct visitors *visitors);
 
-/* Counts a request from that address (portal_from) at now_us (monotonic).  False: too many, *wait_s_r seconds are to be waited. */
-bool visitors_admit(struct visitors *visitors, const char *from, int64_t now_us, unsigned *wait_s_r);
+/* Counts a request from that address (portal_from) at now_us (monotonic), as so many as it costs.  False: too many, *wait_s_r seconds are
+ * to be waited. */
+bool visitors_admit(struct visitors *visitors, const char *from, unsigned cost, int64_t now_us, unsigned *wait_s_r);
 /* n more bytes are held for a stranger; false: too many are held already.  Any thread. */
 bool visitors_hold(struct visitors *visitors, size_t n);
 void visitors_release(struct visitors *visitors, size_t n);

@@ -17,15 +17,20 @@ static void test_a_burst_then_one_a_second(void **state)
 
 	(void)state;
 	for (int i = 0; i < 200; i++)
-		admitted += visitors_admit(v, "192.0.2.1", now, &wait);
+		admitted += visitors_admit(v, "192.0.2.1", 1, now, &wait);
 	assert_int_equal(admitted, VISITORS_BURST);
 	assert_in_range(wait, 1, 2);
-	assert_true(visitors_admit(v, "192.0.2.2", now, &wait));
-	assert_true(visitors_admit(v, "192.0.2.1", now + SECOND_US, &wait));
-	assert_false(visitors_admit(v, "192.0.2.1", now + SECOND_US, &wait));
+	assert_true(visitors_admit(v, "192.0.2.2", 1, now, &wait));
+	assert_true(visitors_admit(v, "192.0.2.1", 1, now + SECOND_US, &wait));
+	assert_false(visitors_admit(v, "192.0.2.1", 1, now + SECOND_US, &wait));
 	for (int i = 0; i < VISITORS_BURST; i++)
-		assert_true(visitors_admit(v, "192.0.2.1", now + 120 * SECOND_US, &wait));
-	assert_false(visitors_admit(v, "192.0.2.1", now + 120 * SECOND_US, &wait));
+		assert_true(visitors_admit(v, "192.0.2.1", 1, now + 120 * SECOND_US, &wait));
+	assert_false(visitors_admit(v, "192.0.2.1", 1, now + 120 * SECOND_US, &wait));
+	/* What costs ten needs room for ten. */
+	assert_true(visitors_admit(v, "192.0.2.1", 10, now + 130 * SECOND_US, &wait));
+	assert_false(visitors_admit(v, "192.0.2.1", 10, now + 131 * SECOND_US, &wait));
+	assert_int_equal(wait, 10);
+	assert_true(visitors_admit(v, "192.0.2.1", 1, now + 131 * SECOND_US, &wait));
 	visitors_free(v);
 }
 
@@ -41,8 +46,8 @@ static void test_a_crowd_hides_nobody(void **state)
 		int64_t now = 5000 * SECOND_US + i;
 
 		snprintf(from, sizeof(from), "2001:db8:0:%x::/64", (unsigned)i);
-		(void)visitors_admit(v, from, now, &wait);
-		admitted += visitors_admit(v, "192.0.2.1", now, &wait);
+		(void)visitors_admit(v, from, 1, now, &wait);
+		admitted += visitors_admit(v, "192.0.2.1", 1, now, &wait);
 	}
 	assert_int_equal(admitted, VISITORS_BURST);
 	visitors_free(v);

@@ -5,6 +5,7 @@
 #include "text.h"
 #include "uuid.h"
 
+#include "attack.h"
 #include "bundle.h"
 #include "bundle_facts.h"
 #include "keygen.h"
@@ -127,5 +128,45 @@ enum pli_status examine_proof(struct office *office, struct pool *pool, const vo
 		journal_take(pool, report.facts, r);
 	}
 	turn_give(office);
+	return PLI_OK;
+}
+
+/* Those of one act beside each other, in the order in which the acts were first made. */
+static unsigned gather_acts(const struct attack *a, struct examine_forgery *out)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < a->count; i++) {
+		bool before = false;
+
+		for (unsigned k = 0; k < i && !before; k++)
+			before = str_eq(a->tries[k].act, a->tries[i].act);
+		for (unsigned k = i; !before && k < a->count; k++) {
+			const struct attack_try *t = &a->tries[k];
+
+			if (str_eq(t->act, a->tries[i].act))
+				out[n++] = (struct examine_forgery){ t->act, t->target, t->relisted, t->caught, t->by, t->text };
+		}
+	}
+	return n;
+}
+
+enum pli_status examine_attack(struct office *office, struct pool *pool, const void *p, size_t n, struct examine_attack *r,
+			       struct err *err)
+{
+	struct attack *attack = POOL_NEW(pool, struct attack);
+	struct examine_forgery *forgeries;
+	enum pli_status st;
+
+	if (!turn_take(office))
+		return err_set(err, PLI_BUSY, "Other proofs are being examined; try again in a moment.");
+	st = attack_run(pool, p, n, false, attack, err);
+	turn_give(office);
+	if (st != PLI_OK)
+		return st;
+	forgeries = POOL_ARRAY(pool, struct examine_forgery, attack->count + 1);
+	r->count = gather_acts(attack, forgeries);
+	r->forgeries = forgeries;
+	r->caught = attack->caught;
 	return PLI_OK;
 }

@@ -72,4 +72,19 @@ struct examine {
 MUST enum pli_status examine_proof(struct office *office, struct pool *pool, const void *p, size_t n, struct examine *r,
 				   struct err *err);
 
+struct examine_forgery {
+	const char *act, *target;	/* "flip", "receipt.txt" */
+	bool relisted, caught;
+	const char *by;			/* id of the check that noticed it first */
+	const char *text;		/* the words of all that did */
+};
+struct examine_attack {
+	const struct examine_forgery *forgeries;	/* those of one act follow each other */
+	unsigned count, caught;
+};
+/* Forges a proof in every way that needs none of our keys, and examines each forgery.  PLI_CONFLICT: the proof itself does not hold;
+ * PLI_LIMIT: it is too large for this; PLI_BUSY. */
+MUST enum pli_status examine_attack(struct office *office, struct pool *pool, const void *p, size_t n, struct examine_attack *r,
+				    struct err *err);
+
 #endif

@@ -119,6 +119,10 @@ static const struct args_option options_proof_verify[] = {
 	{ "--log-key", "F", "key of the journal that must have signed, PEM", false, 0 }, JSON, END,
 };
 
+static const struct args_option options_proof_attack[] = {
+	{ "--keep", "DIR", "write each forgery into this folder, for other verifiers", false, 0 }, JSON, END,
+};
+
 const struct cli_verb cli_verbs[] = {
 	{ "init", "init DIR --host NAME --admin EMAIL [--listen ADDR:PORT]... [--mail outbox] [--password-file F] "
 	  "[--entity NAME] [--lang fr|en] [--demo] | init DIR --role witness --host NAME [--listen ADDR:PORT]... [--log KEY]...",
@@ -218,6 +222,10 @@ const struct cli_verb cli_verbs[] = {
 	  "One line per check that could be made; at last VERIFIED and the fingerprints of the keys, to compare with those published\n"
 	  "elsewhere (or give the keys themselves), or what failed.",
 	  options_proof_verify, 1, 1, verb_proof_verify },
+	{ "proof attack", "proof attack FILE [--keep DIR] [--json]", "forge a proof in a hundred ways and see each noticed",
+	  "What somebody could do who has the proof, this program and keys of his own, but none of the service's: bytes, files, their order,\n"
+	  "words, signers, keys.  One line per forgery with what noticed it.  Exit status 0: all were; 65: one was not.",
+	  options_proof_attack, 1, 1, verb_proof_attack },
 	{ "man", "man [pli|pli.conf]", "print a manual page, in the form that man reads",
 	  "pli man > pli.1; pli man pli.conf > pli.conf.5.  `make install` puts them in their place.", options_none, 0, 1, verb_man },
 	{ "completion", "completion bash|zsh|fish", "print what a shell needs to complete the verbs and their options",

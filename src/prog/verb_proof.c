@@ -1,10 +1,6 @@
 /* pli proof get, pli proof verify */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "buf.h"
 #include "pool.h"
@@ -17,35 +13,11 @@
 #include "cli.h"
 #include "client.h"
 #include "sysexit.h"
+#include "verb_file.h"
 
 #include "verb.h"
 
 #define BUNDLE_MAX_BYTES (256U * 1024 * 1024)
-
-/* A new file beside the old one, then in its place: a bundle is there whole or not at all. */
-static enum pli_status write_file(struct pool *pool, const char *name, const struct buf *bytes, struct err *err)
-{
-	const char *temporary = pool_fmt(pool, "%s.%ld.tmp", name, (long)getpid());
-	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	size_t at = 0;
-
-	if (fd < 0)
-		return err_set(err, PLI_FULL, "%s: %s", name, strerror(errno));
-	while (at < bytes->n) {
-		ssize_t n = write(fd, bytes->p + at, bytes->n - at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		at += (size_t)n;
-	}
-	if (at < bytes->n || fsync(fd) != 0 || close(fd) != 0 || rename(temporary, name) != 0) {
-		enum pli_status st = err_set(err, PLI_FULL, "%s: %s", name, strerror(errno));
-		(void)unlink(temporary);
-		return st;
-	}
-	return PLI_OK;
-}
 
 static enum pli_status keep(struct cli_call *call, const struct buf *bundle, struct err *err)
 {
@@ -57,7 +29,7 @@ static enum pli_status keep(struct cli_call *call, const struct buf *bundle, str
 			: err_set(err, PLI_IO, "standard output cannot be written");
 	if (!name)
 		name = pool_fmt(call->pool, "proof-%s.asice", args_word(call->args, 0));
-	st = write_file(call->pool, name, bundle, err);
+	st = verb_file_write(call->pool, name, bundle, err);
 	if (st == PLI_OK)
 		fprintf(stderr, "pli: %s\n", name);
 	return st;
@@ -91,40 +63,6 @@ int verb_proof_get(struct cli_call *call)
 
 /* ------------------------------------------------------------------ verify */
 
-static enum pli_status read_file(struct pool *pool, const char *name, size_t max_bytes, char **text_r, size_t *n_r,
-				 struct err *err)
-{
-	int fd = open(name, O_RDONLY | O_CLOEXEC);
-	struct stat sb;
-	size_t at = 0;
-	char *text;
-
-	if (fd < 0 || fstat(fd, &sb) != 0) {
-		enum pli_status st = err_set(err, errno == ENOENT ? PLI_ABSENT : PLI_IO, "%s: %s", name, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return st;
-	}
-	if (!S_ISREG(sb.st_mode) || (uint64_t)sb.st_size > max_bytes) {
-		close(fd);
-		return err_set(err, PLI_INVALID, "%s is not a file of at most %zu bytes", name, max_bytes);
-	}
-	text = pool_alloc(pool, (size_t)sb.st_size + 1);
-	while (at < (size_t)sb.st_size) {
-		ssize_t n = read(fd, text + at, (size_t)sb.st_size - at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		at += (size_t)n;
-	}
-	close(fd);
-	text[at] = '\0';
-	*text_r = text;
-	*n_r = at;
-	return PLI_OK;
-}
-
 static enum pli_status read_pinned(struct pool *pool, const char *name, const char **pem_r, struct err *err)
 {
 	char *text;
@@ -133,7 +71,7 @@ static enum pli_status read_pinned(struct pool *pool, const char *name, const ch
 
 	if (!name)
 		return PLI_OK;
-	st = read_file(pool, name, 65536, &text, &n, err);
+	st = verb_file_read(pool, name, 65536, &text, &n, err);
 	if (st == PLI_OK)
 		*pem_r = text;
 	return st;
@@ -167,7 +105,7 @@ int verb_proof_verify(struct cli_call *call)
 	struct err err = { 0 };
 	char *bundle = NULL;
 	size_t n = 0;
-	enum pli_status st = read_file(call->pool, args_word(call->args, 0), BUNDLE_MAX_BYTES, &bundle, &n, &err);
+	enum pli_status st = verb_file_read(call->pool, args_word(call->args, 0), BUNDLE_MAX_BYTES, &bundle, &n, &err);
 
 	if (st == PLI_OK)
 		st = read_pinned(call->pool, args_value(call->args, "--root"), &options.root_pem, &err);
