@@ -67,6 +67,8 @@ struct settings {
 	const char *registered_reminders;	/* see settings_days */
 	unsigned registered_keep_days;	/* content of registered letters; 366 at least */
 	bool registered_step_up;	/* a fresh proof of who is signed in before one is sent */
+	/* [evidence] */
+	bool evidence_qualified;	/* the operator declares his service a qualified one */
 	/* [limits] */
 	unsigned connections_per_net;	/* per IPv4 /24 and IPv6 /64; 0 = off */
 	unsigned idle_s, head_s, handshake_s, stall_s, body_rate_bytes, body_rate_s;

@@ -378,6 +378,9 @@ const struct settings_row settings_rows[] = {
 	  .help = "Days that the content of registered letters is kept; their proofs last evidence_days, and no less than this." },
 	{ "registered", "step_up", FLAG, FIELD(registered_step_up), "no",
 	  .help = "Who sends a registered letter from the pages shows a factor again, unless he did within ten minutes." },
+	{ "evidence", "qualified", FLAG, FIELD(evidence_qualified), "no", .flags = RESTART,
+	  .help = "The operator declares this service a qualified electronic registered delivery service (Regulation (EU) 910/2014): "
+		  "pages and mails then say so. Refused unless the certificates of seal and timestamps are qualified ones." },
 	{ "limits", "connections_per_net", NUMBER, FIELD(connections_per_net), "512", 0, 1000000,
 	  .help = "Most connections from one IPv4 /24 or IPv6 /64; 0: no limit." },
 	{ "limits", "idle_s", NUMBER, FIELD(idle_s), "60", 1, 86400,

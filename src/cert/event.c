@@ -50,6 +50,7 @@ static const struct event events[] = {
 	{ "witness.away", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d.witness */
 	{ "witness.back", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "entity.created", EVENT_NO_CHAIN, NULL, "journal", NULL },
+	{ "entity.class", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d.class: of letters whose sender says none */
 	{ "entity.disabled", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "entity.enabled", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "user.created", EVENT_NO_CHAIN, NULL, "journal", NULL },

@@ -86,6 +86,7 @@ static void class_put(struct door_call *c, struct view *v, const char *typed)
 	view_bool(v, "is_fr_lre", str_eq(class_, "fr-lre"));
 	view_bool(v, "is_simple", !str_eq(class_, "registered") && !str_eq(class_, "fr-lre"));
 	view_fmt(v, "registered_days", "%u", c->doors->settings->registered_days);
+	view_bool(v, "qualified", c->doors->settings->evidence_qualified);
 	view_fmt(v, "keep_days", "%u", c->doors->settings->registered_keep_days);
 }
 

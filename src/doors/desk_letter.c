@@ -22,6 +22,7 @@
 #include "answer.h"
 #include "desk.h"
 #include "door.h"
+#include "landing.h"
 #include "door_form.h"
 #include "portal.h"
 #include "route.h"
@@ -209,6 +210,7 @@ static void sheet_put(struct door_call *c, struct view *v, const struct letter *
 	view_bool(v, "is_over", l->expires_us <= clock_now_us());
 	view_bool(v, "has_password", !str_eq(l->password, "none"));
 	view_bool(v, "registered", str_eq(l->class_, "registered"));
+	view_str(v, "registered_kind", registered_kind(c->doors->settings, c->locale));
 	view_bool(v, "hides_sender", l->profile && str_eq(l->profile, "fr-lre"));
 	view_bool(v, "sees_bcc", sees_bcc);
 	view_bool(v, "resend", may_resend);

@@ -20,6 +20,7 @@
 #include "answer.h"
 #include "desk.h"
 #include "door.h"
+#include "landing.h"
 #include "door_form.h"
 #include "portal.h"
 
@@ -59,6 +60,15 @@ static void content_put(struct door_call *c, struct view *v, const struct draft 
 	}
 }
 
+/* Where the settings ask it: who sends a registered letter shows once more who he is, and comes back here. */
+static bool asked_again(struct door_call *c, const struct letter *l)
+{
+	if (!str_eq(l->class_, "registered") || !c->doors->settings->registered_step_up || portal_is_fresh(c->session))
+		return false;
+	answer_see_other(c, pool_fmt(c->pool, "/step-up?next=%s", portal_query_value(c, pool_fmt(c->pool, "/letters/%s/review", c->params[0]))));
+	return true;
+}
+
 enum pli_status desk_review(struct door_call *c, struct err *err)
 {
 	struct view *v;
@@ -77,6 +87,8 @@ enum pli_status desk_review(struct door_call *c, struct err *err)
 		answer_see_other(c, pool_fmt(c->pool, "/letters/%s/edit?check=1", c->params[0]));
 		return PLI_OK;
 	}
+	if (asked_again(c, l))
+		return PLI_OK;
 	v = view_new(c->pool);
 	view_str(v, "id", c->params[0]);
 	view_fmt(v, "version", "%llu", (unsigned long long)d->version);
@@ -87,7 +99,9 @@ enum pli_status desk_review(struct door_call *c, struct err *err)
 	view_str(v, "host", c->doors->host);
 	view_bool(v, "has_password", *d->password != '\0');
 	view_bool(v, "registered", str_eq(l->class_, "registered"));
+	view_str(v, "registered_kind", registered_kind(c->doors->settings, c->locale));
 	view_bool(v, "hides_sender", l->profile != NULL);
+	view_bool(v, "qualified", c->doors->settings->evidence_qualified);
 	view_fmt(v, "days", "%u", letter_window_days(c->doors->office, l));
 	answer_date(c, v, "expires", "expires_iso", l->expires_us);
 	people_put(v, l, "to", "to_list");
@@ -125,6 +139,8 @@ enum pli_status desk_send(struct door_call *c, struct err *err)
 {
 	struct form form;
 	struct uuid letter;
+	struct draft *d;
+	struct letter *l;
 	AUTO_BUF ignored;
 	const char *version;
 	uint64_t n = 0;
@@ -139,6 +155,10 @@ enum pli_status desk_send(struct door_call *c, struct err *err)
 			n = n * 10 + (uint64_t)(*p - '0');
 	if (!n)		/* what was looked at must be said */
 		return err_field(err, PLI_INVALID, "draft-changed", "version", "The version that was looked at is missing.");
+	if (c->doors->settings->registered_step_up &&
+	    draft_get(c->doors->office, &c->principal, c->pool, c->params[0], &d, NULL) == PLI_OK &&
+	    draft_check(c->doors->office, &c->principal, &c->actor, c->pool, d, &l, NULL) == PLI_OK && asked_again(c, l))
+		return PLI_OK;
 	st = draft_send(c->doors->office, &c->principal, &c->actor, c->pool, c->params[0], n, PAGE_KEY, &letter, &ignored, err);
 	return lead_on(c, st, err);
 }

@@ -9,6 +9,8 @@
 struct delivery_landing;
 struct door_call;
 struct form;
+struct locale;
+struct settings;
 struct view;
 
 /* The posted form, with no other fields than these (and the language); PLI_DENIED when it came from another site. */
@@ -26,6 +28,8 @@ MUST enum pli_status landing_shut(struct door_call *c, const struct delivery_lan
 struct view *landing_message(struct door_call *c, const struct delivery_landing *landing);
 const char *landing_say(struct door_call *c, const char *key, const char *arg);
 
+/* What a registered letter is called: by the operator's declaration alone a qualified one. */
+const char *registered_kind(const struct settings *settings, const struct locale *locale);
 /* Of a registered letter that is still to be decided (page_registered.c). */
 MUST enum pli_status landing_registered(struct door_call *c, const struct delivery_landing *landing, int code, const char *fault);
 /* Words for one that is decided and not by acceptance: refused, or its time is over. */

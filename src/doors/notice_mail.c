@@ -18,6 +18,7 @@
 
 #include "answer.h"
 #include "door.h"
+#include "landing.h"
 
 #include "doors.h"
 
@@ -100,6 +101,7 @@ enum pli_status doors_notice_render(void *arg, struct pool *pool, const struct n
 	view_str(v, "host", doors->host);
 	view_bool(v, "has_password", view->has_password);
 	view_bool(v, "registered", view->registered);
+	view_str(v, "registered_kind", registered_kind(doors->settings, words.locale));
 	view_bool(v, "reminder", view->registered && str_eq(view->kind, "reminder"));
 	view_bool(v, "hides_sender", view->hides_sender);
 	view_fmt(v, "days", "%u", view->days);

@@ -48,7 +48,7 @@ struct view *landing_message(struct door_call *c, const struct delivery_landing 
 		if (*landing->entity_name)
 			add_fact(c, v, "fact.from", landing->entity_name);
 		if (landing->registered)
-			add_fact(c, v, "registered.kind", locale_text(c->locale, "registered.kind_value"));
+			add_fact(c, v, "registered.kind", registered_kind(c->doors->settings, c->locale));
 		add_fact(c, v, "fact.sent", answer_date_text(c, landing->sent_us));
 		add_fact(c, v, "fact.until", answer_date_text(c, landing->expires_us));
 	}

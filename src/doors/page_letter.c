@@ -23,6 +23,7 @@
 #include "answer.h"
 #include "archive.h"
 #include "door.h"
+#include "landing.h"
 
 #include "handlers.h"
 
@@ -94,6 +95,7 @@ void letter_page_fill(struct door_call *c, const struct delivery_view *dv, struc
 	view_fmt(v, "number", "%llu", (unsigned long long)letter->number);
 	answer_date(c, v, "sent", "sent_iso", letter->created_us);
 	view_bool(v, "registered", str_eq(letter->class_, "registered"));
+	view_str(v, "registered_kind", registered_kind(c->doors->settings, c->locale));
 	answer_date(c, v, "accepted", "accepted_iso", me->decided_us);
 	answer_date(c, v, "opened", "opened_iso", me->read_us);
 	answer_date(c, v, "expires", "expires_iso", letter->expires_us);

@@ -18,12 +18,18 @@
 
 #include "handlers.h"
 
+const char *registered_kind(const struct settings *settings, const struct locale *locale)
+{
+	return locale_text(locale, settings->evidence_qualified ? "registered.kind_qualified" : "registered.kind_value");
+}
+
 enum pli_status landing_registered(struct door_call *c, const struct delivery_landing *landing, int code, const char *fault)
 {
 	struct view *v = view_new(c->pool);
 
 	view_str(v, "token", c->params[0]);
 	view_bool(v, "hides_sender", landing->hides_sender);
+	view_str(v, "registered_kind", registered_kind(c->doors->settings, c->locale));
 	view_str(v, "sender_name", landing->sender_name);
 	view_str(v, "sender_entity", str_eq(landing->sender_name, landing->entity_name) ? "" : landing->entity_name);
 	view_fmt(v, "number", "%llu", (unsigned long long)landing->number);

@@ -132,6 +132,11 @@ void portal_message(struct door_call *c, int code, const char *heading_key, cons
 
 /* ---- what stands before a page ---- */
 
+bool portal_is_fresh(const struct session *session)
+{
+	return clock_now_us() - session->proved_us <= FRESH_US;
+}
+
 enum pli_status portal_enter(struct door_call *c, struct err *err)
 {
 	const struct session *s = c->session;
@@ -140,7 +145,7 @@ enum pli_status portal_enter(struct door_call *c, struct err *err)
 		err_field(err, PLI_DENIED, "second-factor", "", "Sending needs a second factor.");
 		return err_hint(err, "Add one under Settings, or sign in again with its code.");
 	}
-	if (c->route->fresh && clock_now_us() - s->proved_us > FRESH_US)
+	if (c->route->fresh && !portal_is_fresh(s))
 		return err_field(err, PLI_DENIED, "step-up", "", "This needs your password or code once more.");
 	return PLI_OK;
 }

@@ -63,6 +63,10 @@ MUST enum pli_status directory_entity_each(struct directory *d, directory_entity
 MUST enum pli_status directory_entity_state(struct directory *d, const struct journal_actor *by, const struct uuid *entity, bool active,
 					    struct err *err);
 
+/* Class of its letters whose sender says none: simple, registered or fr-lre, else PLI_INVALID. */
+MUST enum pli_status directory_entity_class(struct directory *d, const struct journal_actor *by, const struct uuid *entity,
+					    const char *class_, struct err *err);
+
 /* Accounts.  password NULL: none (set-up link later).  8 to 256 characters, not on the list of common ones. E-mail unique per instance. */
 struct directory_account {
 	struct uuid entity, account;

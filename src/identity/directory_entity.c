@@ -148,6 +148,17 @@ void directory_known_state(struct directory *d, const struct uuid *entity, const
 	pthread_mutex_unlock(&d->lock);
 }
 
+void directory_known_class(struct directory *d, const struct uuid *entity, const char *letter_class)
+{
+	struct directory_known *k;
+
+	pthread_mutex_lock(&d->lock);
+	k = known_find(d, entity);
+	if (k)
+		k->letter_class = letter_class;
+	pthread_mutex_unlock(&d->lock);
+}
+
 enum pli_status directory_known_get(struct directory *d, const struct uuid *entity,
 				    const struct directory_known **known_r, struct err *err)
 {

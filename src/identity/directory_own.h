@@ -69,6 +69,7 @@ MUST enum pli_status directory_known_get(struct directory *d, const struct uuid 
 					 const struct directory_known **known_r, struct err *err);
 /* state: a literal. */
 void directory_known_state(struct directory *d, const struct uuid *entity, const char *state);
+void directory_known_class(struct directory *d, const struct uuid *entity, const char *letter_class);
 void directory_known_free(struct directory_known *known);
 /* Texts shown in a journal row that concerns no letter: {entity, siren, user}. */
 struct pool;

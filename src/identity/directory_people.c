@@ -149,6 +149,35 @@ enum pli_status directory_entity_state(struct directory *d, const struct journal
 	return st;
 }
 
+static enum pli_status class_write(struct db_tx *tx, void *arg, struct err *err)
+{
+	static const char CLASS_SET[] = "UPDATE entity SET class = $1 WHERE entity = $2 AND COALESCE(class, 'simple') <> $1";
+	struct change *c = arg;
+	enum pli_status st = db_run(tx->conn, &c->changed, err, CLASS_SET, "tu", c->state, &c->entity);
+
+	return st == PLI_OK ? change_note(tx, c, err) : st;
+}
+
+enum pli_status directory_entity_class(struct directory *d, const struct journal_actor *by, const struct uuid *entity, const char *class_,
+				       struct err *err)
+{
+	AUTO_POOL pool = pool_new();
+	struct change c = { .d = d, .by = by, .entity = *entity, .state = directory_letter_class(class_), .event = "entity.class" };
+	enum pli_status st;
+
+	if (!str_eq(c.state, class_))
+		return err_field(err, PLI_INVALID, "bad-class", "class", "The class of letters is simple, registered or fr-lre.");
+	st = change_begin(&c, pool, NULL, err);
+	if (st != PLI_OK)
+		return st;
+	c.details = pool_fmt(pool, "{\"class\":\"%s\"}", c.state);
+	st = db_write(d->db, class_write, &c, err);
+	if (st == PLI_OK || st == PLI_UNCERTAIN)
+		directory_known_class(d, entity, c.state);
+	directory_bearers_drop(d);
+	return st;
+}
+
 enum pli_status directory_entity_each(struct directory *d, directory_entity_fn *fn, void *arg, struct err *err)
 {
 	static const char ALL[] = "SELECT e.entity, (SELECT COUNT(*) FROM account a WHERE a.entity = e.entity AND a.state = 'active') "

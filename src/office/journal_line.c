@@ -205,6 +205,11 @@ static void message_write(struct journal_lines *l, struct line *line)
 		if (str_eq(line->row->event, "user.changed") && role) {
 			snprintf(number, sizeof(number), "admin.role_%.10s", role);
 			args[1] = locale_text(l->locale, number);
+		} else if (str_eq(line->row->event, "entity.class")) {
+			const char *word = json_string_value(json_object_get(d, "class"));
+
+			args[1] = locale_text(l->locale, !word || str_eq(word, "simple") ? "class.simple" :
+							 str_eq(word, "fr-lre") ? "class.hidden" : "class.registered");
 		}
 	}
 	locale_add(&line->message, l->locale, key, args, 2);

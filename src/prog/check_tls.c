@@ -10,6 +10,8 @@
 #include "pool.h"
 #include "text.h"
 
+#include "qualified.h"
+
 #include "instance.h"
 
 #include "check.h"
@@ -143,6 +145,22 @@ void check_certificate(struct check *c)
 	X509_free(x);
 }
 
+/* What the operator declares must be borne out by the certificates. */
+static void declared(struct check *c)
+{
+	static const char *const files[] = { "seal.pem", "tsa.pem" };
+
+	for (size_t i = 0; c->instance->settings.evidence_qualified && i < sizeof(files) / sizeof(files[0]); i++) {
+		char *text;
+		size_t n;
+
+		if (instance_read(c->pool, c->instance->folder_fd[FOLDER_PUBLIC], files[i], PEM_MAX_BYTES, &text, &n, NULL) != PLI_OK ||
+		    !qualified_certificate(text, i ? QUALIFIED_TIME : QUALIFIED_SEAL))
+			check_say(c, CHECK_WRONG, "Set it to no, or get a qualified certificate first; the server does not start like this.",
+				  "[evidence] qualified = yes, but public/%s is not a qualified certificate", files[i]);
+	}
+}
+
 void check_evidence(struct check *c)
 {
 	static const char *const files[] = { "root.pem", "seal.pem", "operator.pem", "tsa.pem" };
@@ -161,4 +179,5 @@ void check_evidence(struct check *c)
 			dates(c, x, pool_fmt(c->pool, "public/%s", files[i]), 180, "Proofs made so far stay good; new ones need a new certificate.");
 		X509_free(x);
 	}
+	declared(c);
 }

@@ -150,6 +150,9 @@ const struct cli_verb cli_verbs[] = {
 	  "For letters from now on.  The span `simple` holds for every letter that names none, `registered` for registered ones (a year at\n"
 	  "least); any other name is one that a letter may ask for.  Before its end no content is deleted, by nobody; after it, content\n"
 	  "goes with its keys, and evidence when its own days have passed.", options_entity_set, 2, 2, verb_entity_set },
+	{ "entity class", "entity class DIR ENTITY simple|registered|fr-lre", "say how letters go whose sender says nothing",
+	  "registered: each recipient accepts or refuses.  fr-lre: the same, and who wrote is told after acceptance alone.\n"
+	  "It holds for letters from every door, mails that become letters too.", options_json, 3, 3, verb_entity_class },
 	{ "entity retention", "entity retention DIR ENTITY", "how long letters of an entity are kept, by name", NULL, options_json, 2, 2,
 	  verb_entity_retention },
 	{ "user add", "user add DIR EMAIL --name N --entity E [--role editor|reader|auditor|admin] [--password-file F]",

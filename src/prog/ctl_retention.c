@@ -59,6 +59,18 @@ static enum pli_status entity_of(struct front *front, struct ctl_call *call, str
 	return st == PLI_OK ? directory_entity_find(front->directory, call->pool, name, entity_r, err) : st;
 }
 
+enum pli_status ctl_entity_class(void *arg, struct ctl_call *call, struct err *err)
+{
+	struct front *front = arg;
+	struct directory_entity entity;
+	const char *class_;
+	enum pli_status st = entity_of(front, call, &entity, err);
+
+	if (st == PLI_OK)
+		st = ctl_need(call, "class", &class_, err);
+	return st == PLI_OK ? directory_entity_class(front->directory, &ctl_operator, &entity.entity, class_, err) : st;
+}
+
 enum pli_status ctl_entity_set(void *arg, struct ctl_call *call, struct err *err)
 {
 	struct front *front = arg;

@@ -17,6 +17,7 @@
 #include "journal.h"
 #include "keeper.h"
 #include "keygen.h"
+#include "qualified.h"
 
 #include "directory.h"
 
@@ -73,6 +74,12 @@ enum pli_status front_read(struct front *front, bool tls, struct err *err)
 
 	for (size_t i = 0; i < sizeof(anchors) / sizeof(anchors[0]) && st == PLI_OK; i++)
 		st = read_text(front->pool, CHILD_FD_FRONT_PUBLIC, anchors[i].name, anchors[i].text, err);
+	if (st == PLI_OK && front->settings->evidence_qualified &&
+	    (!qualified_certificate(front->seal_pem, QUALIFIED_SEAL) || !qualified_certificate(front->tsa_pem, QUALIFIED_TIME))) {
+		err_field(err, PLI_INPUT, "bad-setting", "qualified", "[evidence] qualified = yes: the certificate of %s is not a qualified one",
+			  qualified_certificate(front->seal_pem, QUALIFIED_SEAL) ? "timestamps" : "the seal");
+		st = err_hint(err, "Set it to no, or get qualified certificates for seal and timestamps first.");
+	}
 	if (st == PLI_OK)
 		st = checkpoint_public_key(front->log_pub, strlen(front->log_pub), front->log_public_key, err);
 	if (st == PLI_OK && tls)

@@ -27,6 +27,7 @@ int verb_letter_hold(struct cli_call *call);
 int verb_letter_release(struct cli_call *call);
 int verb_letter_delete(struct cli_call *call);
 int verb_entity_set(struct cli_call *call);
+int verb_entity_class(struct cli_call *call);
 int verb_entity_retention(struct cli_call *call);
 int verb_backup(struct cli_call *call);
 int verb_restore(struct cli_call *call);

@@ -69,6 +69,16 @@ int verb_entity_set(struct cli_call *call)
 	return verb_request_done(call, "entity set", &r, "entity", "set");
 }
 
+int verb_entity_class(struct cli_call *call)
+{
+	struct verb_request r;
+
+	verb_request_begin(&r);
+	jsonw_str(&r.w, "entity", args_word(call->args, 1));
+	jsonw_str(&r.w, "class", args_word(call->args, 2));
+	return verb_request_done(call, "entity class", &r, "entity", "set");
+}
+
 static void span_line(const struct json_read *row)
 {
 	bool own = false;
