@@ -1,8 +1,6 @@
 /* TLS channel on OpenSSL.  The socket is reached through a BIO of our own, which saves the read that would only
- * say "nothing there", never raises SIGPIPE, and gathers the records of a large write: one system call for four of them. */
-#include <assert.h>
+ * say "nothing there", never raises SIGPIPE, and lets the records of a large write leave together. */
 #include <errno.h>
-#include <limits.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -18,8 +16,7 @@
 #include "chan.h"
 
 #define RECORD_BYTES ((size_t)16384)
-#define GATHER_BYTES (4 * RECORD_BYTES)
-#define RECORD_EXTRA 256	/* more than head and tag of a record */
+#define RECORDS_TOGETHER 4
 
 static int chan_bio_read(BIO *bio, char *p, size_t cap, size_t *n_r)
 {
@@ -51,37 +48,14 @@ static int chan_bio_read(BIO *bio, char *p, size_t cap, size_t *n_r)
 	return 1;
 }
 
-static void chan_hold(struct chan *c, const char *p, size_t n)
-{
-	if (c->held_n + n > c->held_cap) {
-		c->held_cap = c->held_n + n > GATHER_BYTES + RECORD_BYTES ? c->held_n + n : GATHER_BYTES + RECORD_BYTES;
-		c->held = mem_grow(c->held, c->held_cap);
-	}
-	memcpy(c->held + c->held_n, p, n);
-	c->held_n += n;
-}
-
-static void chan_let_go(struct chan *c)
-{
-	mem_free(c->held);
-	c->held = NULL;
-	c->held_off = c->held_n = c->held_cap = 0;
-}
-
 static int chan_bio_write(BIO *bio, const char *p, size_t len, size_t *n_r)
 {
 	struct chan *c = BIO_get_data(bio);
 	ssize_t n;
 
 	BIO_clear_retry_flags(bio);
-	/* Nothing overtakes what is held. */
-	if (c->gathering || c->held_off < c->held_n) {
-		chan_hold(c, p, len);
-		*n_r = len;
-		return 1;
-	}
 	do {
-		n = send(c->fd, p, len, MSG_NOSIGNAL);
+		n = send(c->fd, p, len, c->more ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0) {
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -153,7 +127,6 @@ void chan_close(struct chan *c)
 {
 	SSL_free(c->ssl);
 	c->ssl = NULL;
-	chan_let_go(c);
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
@@ -206,78 +179,30 @@ enum pli_status chan_read(struct chan *c, void *p, size_t cap, size_t *n_r)
 	if (rc == 1)
 		return PLI_OK;
 	*n_r = 0;
-	/* A connection that waits for its peer keeps no room. */
-	if (c->held_off == c->held_n)
-		chan_let_go(c);
 	return chan_outcome(c, rc);
 }
 
-static enum pli_status chan_flush(struct chan *c)
-{
-	while (c->held_off < c->held_n) {
-		ssize_t n = send(c->fd, c->held + c->held_off, c->held_n - c->held_off, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			return PLI_AGAIN;
-		if (n < 0) {
-			c->broken = true;
-			return PLI_IO;
-		}
-		c->held_off += (size_t)n;
-	}
-	c->held_off = c->held_n = 0;
-	return PLI_OK;
-}
-
-/* Several records into held; never waits. */
-static enum pli_status chan_gather(struct chan *c, const uint8_t *p, size_t n)
+/* The records of a call leave together: of all but the last the kernel is told that more follows, which it then waits for.  When the
+ * socket is full before that, it sends what it has all the same. */
+enum pli_status chan_write(struct chan *c, const void *p, size_t n, size_t *n_r)
 {
 	enum pli_status st = PLI_OK;
 
-	c->gathering = true;
-	while (st == PLI_OK && c->owed < n && c->held_n + RECORD_BYTES + RECORD_EXTRA <= GATHER_BYTES + RECORD_BYTES) {
-		size_t left = n - c->owed, k = 0;
+	*n_r = 0;
+	for (int i = 1; i <= RECORDS_TOGETHER && *n_r < n && st == PLI_OK; i++) {
+		size_t left = n - *n_r, k = 0;
 		int rc;
 
+		c->more = left > RECORD_BYTES && i < RECORDS_TOGETHER;
 		ERR_clear_error();
-		rc = SSL_write_ex(c->ssl, p + c->owed, left < RECORD_BYTES ? left : RECORD_BYTES, &k);
+		rc = SSL_write_ex(c->ssl, (const uint8_t *)p + *n_r, left < RECORD_BYTES ? left : RECORD_BYTES, &k);
 		if (rc == 1)
-			c->owed += k;
+			*n_r += k;
 		else
-			st = chan_outcome(c, rc);
+			st = chan_outcome(c, rc) == PLI_AGAIN ? PLI_AGAIN : PLI_IO;
 	}
-	c->gathering = false;
-	return st == PLI_AGAIN && c->owed ? PLI_OK : st;
-}
-
-enum pli_status chan_write(struct chan *c, const void *p, size_t n, size_t *n_r)
-{
-	enum pli_status st;
-	int rc;
-
-	*n_r = 0;
-	st = chan_flush(c);
-	if (st == PLI_OK && !c->owed && n > RECORD_BYTES) {
-		st = chan_gather(c, p, n);
-		if (st == PLI_OK)
-			st = chan_flush(c);
-	}
-	if (st == PLI_OK && c->owed) {
-		assert(c->owed <= n);
-		*n_r = c->owed;
-		c->owed = 0;
-	}
-	if (st != PLI_OK || *n_r)
-		return st;
-	ERR_clear_error();
-	rc = SSL_write_ex(c->ssl, p, n, n_r);
-	if (rc == 1)
-		return PLI_OK;
-	*n_r = 0;
-	st = chan_outcome(c, rc);
-	return st == PLI_OK ? PLI_IO : st;
+	c->more = false;
+	return st == PLI_AGAIN && *n_r ? PLI_OK : st;
 }
 
 void chan_finish(struct chan *c)

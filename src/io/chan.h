@@ -23,11 +23,7 @@ struct chan {
 	bool ended;	/* the peer has shut its side; never trust a short read again */
 	bool eof;	/* a read has met the end */
 	bool broken;	/* TLS failed: nothing more may be said, not even good-bye */
-	bool gathering;	/* records go into held */
-	/* Records of a large write, sent in one call: held[held_off .. held_n) are left. */
-	uint8_t *held;
-	size_t held_off, held_n, held_cap;
-	size_t owed;	/* bytes of the caller's in them, not yet told as written */
+	bool more;	/* another record follows at once */
 };
 
 /* Takes fd (closed in every case); server side.  PLI_OK, PLI_IO. */
