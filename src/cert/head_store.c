@@ -397,13 +397,26 @@ void head_store_close(struct head_store *s)
 
 /* ---- adding ---- */
 
+/* How many levels of unfinished tiles change when so many leaves come: nearly always the lowest alone. */
+static size_t levels_touched(uint64_t size, uint64_t count)
+{
+	uint64_t before = size, after = size + count;
+	size_t levels = 0;
+
+	for (; levels < TILE_LEVELS && before != after; levels++) {
+		before /= TILE_HASHES;
+		after /= TILE_HASHES;
+	}
+	return levels;
+}
+
 /* What can be made again first, so that a full disk is met before the truth is written. */
 static enum pli_status put_derived(struct head_store *s, const struct head_record *head, struct err *err)
 {
 	enum pli_status status = put_at(s->leaves_fd, head->leaves, (size_t)head->leaf_count * 32, s->tree.size * 32,
 					"cannot write journal/leaves", err);
 
-	memcpy(s->trial, s->partial, TILE_LEVELS * TILE_BYTES);
+	memcpy(s->trial, s->partial, levels_touched(s->tree.size, head->leaf_count) * TILE_BYTES);
 	for (uint32_t i = 0; i < head->leaf_count && status == PLI_OK; i++)
 		status = tile_leaf(s, s->trial, s->tree.size + i, head->leaves[i], false, err);
 	if (status == PLI_OK)
@@ -451,7 +464,6 @@ enum pli_status head_store_append(struct head_store *s, const struct head_record
 {
 	struct tree t = s->tree;
 	enum pli_status status;
-	void *swap;
 
 	status = put_derived(s, head, err);
 	if (status != PLI_OK)
@@ -470,6 +482,7 @@ enum pli_status head_store_append(struct head_store *s, const struct head_record
 	status = counter_advance(s->counter, head->size, head->root, err);
 	if (status != PLI_OK)
 		return PLI_IO;
+	memcpy(s->partial, s->trial, levels_touched(s->tree.size, head->leaf_count) * TILE_BYTES);
 	for (uint32_t i = 0; i < head->leaf_count; i++)
 		tree_add(&t, head->leaves[i]);
 	s->tree = t;
@@ -479,9 +492,6 @@ enum pli_status head_store_append(struct head_store *s, const struct head_record
 	if (s->room < s->bytes)
 		s->room = s->bytes;
 	s->heads++;
-	swap = s->partial;
-	s->partial = s->trial;
-	s->trial = swap;
 	if (s->tree.size - s->marked_size >= MARK_EVERY)
 		mark(s);
 	return PLI_OK;
