@@ -8,7 +8,7 @@
 
 #include "journal_chain.h"
 
-#define CACHE_SLOTS 4096
+#define CACHE_SLOTS 65536	/* two a letter: so that notices that make way in a rush still meet their chains here */
 
 static const char LETTER_KNOWN[] = "SELECT 1 FROM journal WHERE letter = $1 LIMIT 1";
 static const char PREV_RECIPIENT[] =
