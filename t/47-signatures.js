@@ -47,18 +47,19 @@ main(async () => {
 	await until('the first day is noted', () => day() === new Date().toISOString().slice(0, 10));
 	same(entries(), [], 'the first day has no entry');
 	const before = sums();
-	check(before.checkpoints >= 4 && before.checkpoints === before.tokens && before.seals === 3, 'heads, tokens and seals are counted', before);
+	// Of each proof: the container's seal; the receipt's two, of server and operator, and the token over them.
+	check(before.checkpoints >= 4 && before.tokens === before.checkpoints + 3 && before.seals === 9, 'heads, tokens and seals are counted', before);
 	const keeper = i.children()['pli-keeper'];
 	process.kill(keeper, 'SIGKILL');
 	await until('the keeper is back', () => (i.children()['pli-keeper'] || keeper) !== keeper, 20);
-	check(sums().checkpoints >= before.checkpoints && sums().seals === 3, 'a death loses nothing', sums());
+	check(sums().checkpoints >= before.checkpoints && sums().seals === 9, 'a death loses nothing', sums());
 	await i.ready(20);
 	await i.stop();
 	yesterday();
 	await i.serve();
 	await until('the sums are in the journal', () => entries().length === 1);
 	const d = entries()[0].d;
-	check(d.checkpoints >= before.checkpoints && d.tokens >= before.tokens && d.seals === 3, 'as they were', d);
+	check(d.checkpoints >= before.checkpoints && d.tokens >= before.tokens && d.seals === 9, 'as they were', d);
 	const shown = (await i.request('GET', '/api/v1/journal?limit=5', { token: auditor, headers: { 'Accept-Language': 'en' } })).text;
 	await i.stop();
 	await i.serve();
