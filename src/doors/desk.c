@@ -93,6 +93,8 @@ const char *desk_progress(struct door_call *c, const struct letter *letter)
 
 	if (str_eq(letter->state, "failed"))
 		return locale_text(c->locale, "desk.nobody_reached");
+	if (str_eq(letter->state, "refused") || str_eq(letter->state, "not_received"))	/* the state says it all */
+		return "";
 	if (letter->recipient_count == 1)
 		return locale_text(c->locale, n ? "desk.read" : "desk.unread");
 	if (n && n == letter->recipient_count)

@@ -48,6 +48,12 @@ static void people_put(struct door_call *c, struct view *v, const struct letter 
 	(void)c;
 }
 
+/* Has refused a registered letter, or let its time pass: he is not written to again. */
+static bool is_closed(const struct letter_recipient *r)
+{
+	return r->decision && !str_eq(r->decision, "accepted");
+}
+
 /* Of a registered letter: what was decided and when, or until when it can be. */
 static void decision_put(struct door_call *c, struct view *item, const struct letter_recipient *r)
 {
@@ -105,13 +111,13 @@ static void row_put(struct door_call *c, struct view *v, const struct letter_rec
 		view_str(item, "read_at", desk_moment(c, r->read_us, true));
 		view_str(item, "read_iso", clock_rfc3339(iso, r->read_us));
 	}
-	view_bool(item, "failed", str_eq(r->state, "failed") || str_eq(r->state, "refused"));
+	view_bool(item, "failed", !r->decision && (str_eq(r->state, "failed") || str_eq(r->state, "refused")));
 	/* The mail server's own words, while nobody has read and it did not simply take the notice. */
-	if (r->reply && !r->read_us && (str_eq(r->state, "failed") || str_eq(r->state, "refused") || str_eq(r->state, "pending")))
+	if (r->reply && !r->read_us && !r->decision && (str_eq(r->state, "failed") || str_eq(r->state, "refused") || str_eq(r->state, "pending")))
 		view_str(item, "reply", r->reply);
 	view_bool(item, "locked", r->locked && !r->read_us);
 	decision_put(c, item, r);
-	view_bool(item, "resend", may_resend);
+	view_bool(item, "resend", may_resend && !is_closed(r));
 }
 
 /* ---- what is inside ---- */
@@ -221,7 +227,7 @@ static void sheet_put(struct door_call *c, struct view *v, const struct letter *
 	for (unsigned i = 0; i < l->recipient_count; i++) {
 		row_put(c, v, &l->recipients[i], may_resend);
 		reading_put(c, v, l, &l->recipients[i]);
-		unread += l->recipients[i].read_us == 0;
+		unread += l->recipients[i].read_us == 0 && !is_closed(&l->recipients[i]);
 	}
 	view_bool(v, "some_unread", unread && unread < l->recipient_count);
 	view_fmt(v, "unread", "%u", unread);
@@ -299,7 +305,7 @@ static const char *const *chosen(struct door_call *c, const struct form *form, c
 	if (!str_eq(form_get(form, "which"), "unread"))
 		return NULL;
 	for (unsigned i = 0; i < l->recipient_count; i++)
-		if (!l->recipients[i].read_us)
+		if (!l->recipients[i].read_us && !is_closed(&l->recipients[i]))
 			list[n++] = l->recipients[i].address;
 	return list;
 }

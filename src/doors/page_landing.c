@@ -63,10 +63,17 @@ void landing_key_put(struct door_call *c, struct view *v)
 	view_str(v, "form_key", key);
 }
 
+/* Whom to ask; not by name before that may be told. */
+static const char *sender_of(struct door_call *c, const struct delivery_landing *landing)
+{
+	if (landing->hides_sender)
+		return locale_text(c->locale, "registered.the_sender");
+	return landing->entity_name ? landing->entity_name : "";
+}
+
 enum pli_status landing_shut(struct door_call *c, const struct delivery_landing *landing, enum pli_status st, struct err *err)
 {
-	const char *sender = landing->hides_sender ? locale_text(c->locale, "registered.the_sender") :
-			     landing->entity_name ? landing->entity_name : "";
+	const char *sender = sender_of(c, landing);
 	struct view *v;
 
 	if (st != PLI_ABSENT && st != PLI_GONE && st != PLI_LOCKED)
@@ -296,7 +303,7 @@ enum pli_status page_renew(struct door_call *c, struct err *err)
 	v = landing_message(c, &landing);
 	heading = locale_text(c->locale, too_many ? "renewed.too_many" : "renewed.title");
 	view_str(v, "heading", heading);
-	view_str(v, "lead", too_many ? landing_say(c, "renewed.too_many_lead", landing.entity_name) : locale_text(c->locale, "renewed.lead"));
+	view_str(v, "lead", too_many ? landing_say(c, "renewed.too_many_lead", sender_of(c, &landing)) : locale_text(c->locale, "renewed.lead"));
 	answer_page(c, too_many ? 429 : 200, &tpl_pages_message_html, v, heading);
 	return PLI_OK;
 }

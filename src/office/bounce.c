@@ -83,7 +83,7 @@ struct record {
 struct standing {
 	struct uuid letter, recipient;
 	unsigned n, send;
-	bool first, settled, newest, registered;
+	bool first, settled, newest, registered, reminder;
 	const char *state;
 };
 
@@ -100,6 +100,7 @@ static enum pli_status standing_get(struct record *r, struct db_tx *tx, struct s
 		return err_set(err, PLI_IO, "A notice's row is damaged.");
 	s->n = (unsigned)db_int(&rows, 1);
 	s->first = str_eq(db_text(&rows, 2), "first");
+	s->reminder = str_eq(db_text(&rows, 2), "reminder");
 	s->send = (unsigned)db_int(&rows, 3);
 	s->settled = db_is_null(&rows, 4);
 	s->state = pool_str(tx->pool, db_text(&rows, 6));
@@ -190,7 +191,8 @@ static enum pli_status record_fn(struct db_tx *tx, void *arg, struct err *err)
 		st = entry_add(r, tx, &s, err);
 	if (st == PLI_OK && s.newest)
 		st = db_run(tx->conn, NULL, err, RECIPIENT_REPLY, "ttuui", r->words, r->remote, &r->entity, &s.letter, (int64_t)s.n);
-	if (st != PLI_OK || !r->bounce->failed || !s.newest || !str_eq(s.state, "sent"))
+	/* A reminder that comes back undoes nothing: the notice before it had arrived, and its window runs. */
+	if (st != PLI_OK || !r->bounce->failed || !s.newest || s.reminder || !str_eq(s.state, "sent"))
 		return st;
 	st = db_run(tx->conn, NULL, err, RECIPIENT_FAILED, "uui", &r->entity, &s.letter, (int64_t)s.n);
 	return st == PLI_OK ? document_look(r, tx, &s, err) : st;
