@@ -98,6 +98,7 @@ main(async () => {
 			o.state = [s.after.state, (await i.request('GET', '/api/v1/letters/' + id, { token: sender })).json.state];
 		}
 		s.list = shape((await i.request('GET', '/api/v1/letters?limit=1', { token: reader })).json.letters);
+		await until('every entry is stamped', async () => (await i.request('GET', '/api/v1/journal?letter=' + id, { token: reader })).json.entries.every((e) => e.timestamp));
 		s.journal = shape((await i.request('GET', '/api/v1/journal?letter=' + id, { token: reader })).json);
 		s.csv = plain((await i.request('GET', '/api/v1/journal?letter=' + id, { token: reader, headers: { Accept: 'text/csv' } })).text);
 		seen.push(s);
