@@ -66,6 +66,8 @@ LDFLAGS_ALL = -pthread -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN_$(MODE)) $
 BANNED := -include src/base/banned.h
 # GMime's headers are for the room that reads strangers' mail; they come before the ban, which they would break.
 GMIME := $(patsubst -I%,-isystem %,$(filter -I%,$(shell pkg-config --cflags-only-I gmime-3.0 2>/dev/null)))
+# The functions of PKCS#11 tokens, a header; their libraries are loaded at run time.
+P11 := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I p11-kit-1 2>/dev/null))
 LIBS := -lssl -lcrypto -lsodium -lsqlite3 -ljansson -lcmark -lidn2 -lunistring -lseccomp -lcurl -lresolv -lz -lnghttp2 \
 	-lgmime-3.0 -lgobject-2.0 -lglib-2.0 -lqrencode
 
@@ -81,6 +83,7 @@ GEN_BASE := $(GEN)/base/web.c $(GEN)/base/web.h
 quote     = -iquote src/$(1) -iquote $(GEN)/$(1)
 room_of   = $(call quote,$(1)) $(foreach r,$(USES_$(1)),$(call quote,$(r)))
 LIBRARY_mail = $(GMIME) -include gmime/gmime.h
+LIBRARY_cert = $(P11)
 ALL_QUOTE = $(foreach r,$(ROOMS),$(call quote,$(r)))
 
 SOURCES := $(foreach r,$(ROOMS),$(filter-out %_test.c,$(wildcard src/$(r)/*.c)))

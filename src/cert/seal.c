@@ -34,12 +34,21 @@ static X509 *read_cert(const char *pem)
 
 enum pli_status sealer_new(const char *cert_pem, const char *key_pem, struct sealer **sealer_r, struct err *err)
 {
-	struct sealer *s = mem_alloc(sizeof(*s));
 	BIO *bio = BIO_new_mem_buf(key_pem, -1);
+	EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
+	enum pli_status status = sealer_new_key(cert_pem, key, sealer_r, err);
 
-	s->key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
-	s->cert = read_cert(cert_pem);
 	BIO_free(bio);
+	EVP_PKEY_free(key);
+	return status;
+}
+
+enum pli_status sealer_new_key(const char *cert_pem, EVP_PKEY *key, struct sealer **sealer_r, struct err *err)
+{
+	struct sealer *s = mem_alloc(sizeof(*s));
+
+	s->key = key && EVP_PKEY_up_ref(key) ? key : NULL;
+	s->cert = read_cert(cert_pem);
 	if (!s->key || !s->cert || X509_check_private_key(s->cert, s->key) != 1) {
 		ERR_clear_error();
 		sealer_free(s);

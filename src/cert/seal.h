@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <openssl/evp.h>
+
 #include "status.h"
 
 struct buf;
@@ -14,6 +16,8 @@ struct buf;
 
 struct sealer;		/* one thread at a time */
 MUST enum pli_status sealer_new(const char *cert_pem, const char *key_pem, struct sealer **sealer_r, struct err *err);
+/* The same with a key that is there already (or NULL: none could be read); a reference is taken. */
+MUST enum pli_status sealer_new_key(const char *cert_pem, EVP_PKEY *key, struct sealer **sealer_r, struct err *err);
 void sealer_free(struct sealer *sealer);
 MUST enum pli_status seal_make(struct sealer *sealer, const void *data, size_t n, struct buf *p7s_out, struct err *err);
 

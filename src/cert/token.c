@@ -87,13 +87,20 @@ enum pli_status token_maker_new(const char *cert_pem, const char *key_pem, struc
 {
 	BIO *bio = BIO_new_mem_buf(key_pem, -1);
 	EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
+	enum pli_status status = token_maker_new_key(cert_pem, key, maker_r, err);
+
+	BIO_free(bio);
+	EVP_PKEY_free(key);
+	return status;
+}
+
+enum pli_status token_maker_new_key(const char *cert_pem, EVP_PKEY *key, struct token_maker **maker_r, struct err *err)
+{
 	X509 *cert = read_cert(cert_pem);
 	struct token_maker *maker = mem_alloc(sizeof(*maker));
 	bool ok = key && cert && X509_check_private_key(cert, key) == 1 && maker_fill(maker, cert, key);
 
 	/* The context holds references of its own. */
-	BIO_free(bio);
-	EVP_PKEY_free(key);
 	X509_free(cert);
 	if (!ok) {
 		ERR_clear_error();
