@@ -18,6 +18,7 @@
 #include "keeper.h"
 #include "keygen.h"
 #include "receipt.h"
+#include "seal.h"
 #include "token.h"
 
 #include "bundle.h"
@@ -308,6 +309,14 @@ void bundle_manifest_of(const struct bundle_facts *facts, struct buf *out)
 	asic_manifest_write(&manifest, out);
 }
 
+/* The keeper took another key just now: what is sealed is not what the bundle names. */
+static enum pli_status keys_changed(struct err *err)
+{
+	(void)err_set(err, PLI_BUSY, "the keys of the service are just being changed");
+	err->retry_after_s = 1;
+	return PLI_BUSY;
+}
+
 /* What a person and a machine read, signed by both, and the time of that. */
 static enum pli_status receipt_files(struct work *w, const struct bundle_signer *signer, struct err *err)
 {
@@ -317,6 +326,9 @@ static enum pli_status receipt_files(struct work *w, const struct bundle_signer 
 	receipt_write(&w->facts, &text);
 	evidence_write(&w->facts, &xml);
 	status = signer->certify(signer->arg, text.p, text.n, &p7s, &token, err);
+	if (status == PLI_OK && !(seal_holds_certificate(p7s.p, p7s.n, w->b->seal_pem) &&
+				  seal_holds_certificate(p7s.p, p7s.n, w->b->operator_pem) && token_is_by(token.p, token.n, w->b->tsa_pem)))
+		status = keys_changed(err);
 	if (status != PLI_OK)
 		return status;
 	file_set(w, "receipt.txt", &text);
@@ -347,6 +359,8 @@ enum pli_status bundle_write_with(const struct bundle *b, const struct bundle_si
 	bundle_manifest_of(&w.facts, &manifest);
 	file_set(&w, ASIC_MANIFEST_NAME, &manifest);
 	status = signer->seal(signer->arg, manifest.p, manifest.n, &signature, err);
+	if (status == PLI_OK && !seal_holds_certificate(signature.p, signature.n, b->seal_pem))
+		status = keys_changed(err);
 	if (status != PLI_OK)
 		return status;
 	file_set(&w, ASIC_SIGNATURE_NAME, &signature);

@@ -27,13 +27,29 @@ void checkpoint_key_id(const char *name, const uint8_t public_key[32], uint8_t i
 void checkpoint_write(const char *origin, uint64_t size, const uint8_t root[32], const uint8_t secret[64], struct buf *out)
 {
 	size_t start = out->n;
-	uint8_t blob[4 + 64];
+	uint8_t signature[64];
+
+	checkpoint_text_write(origin, size, root, out);
+	crypto_sign_detached(signature, NULL, (const uint8_t *)out->p + start, out->n - start, secret);
+	buf_ch(out, '\n');
+	checkpoint_line_write(origin, secret + 32, signature, out);
+}
+
+void checkpoint_text_write(const char *origin, uint64_t size, const uint8_t root[32], struct buf *out)
+{
 	char base64[96];
 
 	buf_fmt(out, "%s\n%" PRIu64 "\n%s\n", origin, size, base64_encode(base64, root, 32));
-	checkpoint_key_id(origin, secret + 32, blob);
-	crypto_sign_detached(blob + 4, NULL, (const uint8_t *)out->p + start, out->n - start, secret);
-	buf_fmt(out, "\n" DASH "%s %s\n", origin, base64_encode(base64, blob, sizeof(blob)));
+}
+
+void checkpoint_line_write(const char *origin, const uint8_t public_key[32], const uint8_t signature[64], struct buf *out)
+{
+	uint8_t blob[4 + 64];
+	char base64[96];
+
+	checkpoint_key_id(origin, public_key, blob);
+	memcpy(blob + 4, signature, 64);
+	buf_fmt(out, DASH "%s %s\n", origin, base64_encode(base64, blob, sizeof(blob)));
 }
 
 /* The next line without its newline; false when there is none. */

@@ -24,6 +24,9 @@ struct buf;
 
 /* secret: libsodium's 64-byte form (seed ‖ public key). */
 void checkpoint_write(const char *origin, uint64_t size, const uint8_t root[32], const uint8_t secret[64], struct buf *out);
+/* The same in pieces: the text that is signed; after an empty line, the log's own line of each of its keys. */
+void checkpoint_text_write(const char *origin, uint64_t size, const uint8_t root[32], struct buf *out);
+void checkpoint_line_write(const char *origin, const uint8_t public_key[32], const uint8_t signature[64], struct buf *out);
 void checkpoint_key_id(const char *name, const uint8_t public_key[32], uint8_t id_r[4]);
 
 struct checkpoint {

@@ -299,7 +299,19 @@ static enum pli_status check_counter(struct head_store *s, bool seen, struct err
 	return PLI_OK;
 }
 
-static enum pli_status check_newest(struct head_store *s, const char *origin, const uint8_t log_public[32], struct err *err)
+/* A log key that was changed signed what came before. */
+static enum pli_status newest_verify(const struct head_record *r, const char *origin, const uint8_t (*log_publics)[32], unsigned count,
+				     struct checkpoint *c, struct err *err)
+{
+	enum pli_status status = PLI_CONFLICT;
+
+	for (unsigned i = 0; i < count && status != PLI_OK; i++)
+		status = checkpoint_verify(r->checkpoint, r->checkpoint_n, origin, log_publics[i], c, err);
+	return status;
+}
+
+static enum pli_status check_newest(struct head_store *s, const char *origin, const uint8_t (*log_publics)[32], unsigned count,
+				    struct err *err)
 {
 	struct head_reader reader;
 	struct head_record r;
@@ -311,7 +323,7 @@ static enum pli_status check_newest(struct head_store *s, const char *origin, co
 	head_reader_init(&reader, s->heads_fd, s->last_offset);
 	status = head_reader_next(&reader, &r, err);
 	if (status == PLI_OK)
-		status = checkpoint_verify(r.checkpoint, r.checkpoint_n, origin, log_public, &c, err);
+		status = newest_verify(&r, origin, log_publics, count, &c, err);
 	if (status == PLI_OK && (c.size != s->tree.size || memcmp(c.root, s->root, 32) != 0))
 		status = err_set(err, PLI_CONFLICT, "the newest checkpoint in journal/heads is not of its tree");
 	head_reader_fini(&reader);
@@ -342,8 +354,8 @@ static enum pli_status open_files(struct head_store *s, struct stat *heads, stru
 	return PLI_OK;
 }
 
-enum pli_status head_store_open(int dir_fd, const char *origin, const uint8_t log_public[32], struct counter *counter,
-				struct head_store *s, struct err *err)
+enum pli_status head_store_open(int dir_fd, const char *origin, const uint8_t (*log_publics)[32], unsigned count,
+				struct counter *counter, struct head_store *s, struct err *err)
 {
 	bool seen = false;
 	enum pli_status status;
@@ -366,7 +378,7 @@ enum pli_status head_store_open(int dir_fd, const char *origin, const uint8_t lo
 	if (status == PLI_OK)
 		status = check_counter(s, seen, err);
 	if (status == PLI_OK)
-		status = check_newest(s, origin, log_public, err);
+		status = check_newest(s, origin, log_publics, count, err);
 	if (status == PLI_OK)
 		status = cut_tails(s, (uint64_t)heads.st_size, err);
 	s->sound = status == PLI_OK;

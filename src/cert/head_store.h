@@ -35,9 +35,10 @@ struct head_store {
 	struct buf *record;		/* being written */
 };
 
-/* Reads, mends, and checks against the counter (borrowed, must stay open).  log_public: 32 bytes.
+/* Reads, mends, and checks against the counter (borrowed, must stay open).  log_publics: keys of which one must have signed the newest head.
  * PLI_CONFLICT: damaged, or older than the counter knows; text says what; the store then holds the size found but must not be appended to. */
-MUST enum pli_status head_store_open(int dir_fd, const char *origin, const uint8_t log_public[32], struct counter *counter,
+MUST enum pli_status head_store_open(int dir_fd, const char *origin, const uint8_t (*log_publics)[32], unsigned count,
+				     struct counter *counter,
 				     struct head_store *store_r, struct err *err);
 /* Syncs what is not marked yet. */
 void head_store_close(struct head_store *store);

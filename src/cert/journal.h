@@ -133,8 +133,9 @@ struct journal_verify_options {
 	struct db_conn *conn;		/* a snapshot */
 	int journal_dir_fd;		/* heads, leaves, tiles as the keeper wrote them */
 	const char *origin;
-	const uint8_t *log_public_key;	/* 32 bytes */
-	const char *root_pem, *tsa_pem;	/* evidence root and time-stamping certificate, for the tokens */
+	const uint8_t *log_public_key;	/* 32 bytes each */
+	unsigned log_key_count;		/* those of before too; 0: one */
+	const char *root_pem, *tsa_pem;	/* evidence root and time-stamping certificates (pem_list.h), for the tokens */
 	uint64_t keeper_size;		/* of the keeper's own counter */
 	uint8_t keeper_root[32];
 	/* Metadata key of an entity, for the sheets. */

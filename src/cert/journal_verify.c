@@ -163,6 +163,17 @@ static enum pli_status check_db_head(struct verify *v, const struct head_record 
 	return PLI_OK;
 }
 
+/* By the log's key, or one of before. */
+static bool signed_by_log(const struct verify *v, const struct head_record *r, struct checkpoint *c)
+{
+	unsigned count = v->o->log_key_count ? v->o->log_key_count : 1;
+
+	for (unsigned i = 0; i < count; i++)
+		if (checkpoint_verify(r->checkpoint, r->checkpoint_n, v->o->origin, v->o->log_public_key + 32 * i, c, NULL) == PLI_OK)
+			return true;
+	return false;
+}
+
 static enum pli_status check_head(struct verify *v, const struct head_record *r, struct err *err)
 {
 	struct token_info token;
@@ -174,8 +185,7 @@ static enum pli_status check_head(struct verify *v, const struct head_record *r,
 	tree_root(&v->tree, root);
 	if (v->tree.size != r->size || memcmp(root, r->root, 32) != 0)
 		return bad(v, v->from + 1, err, "the keeper's hashes do not give its head");
-	if (checkpoint_verify(r->checkpoint, r->checkpoint_n, v->o->origin, v->o->log_public_key, &c, NULL) != PLI_OK ||
-	    c.size != r->size || memcmp(c.root, r->root, 32) != 0)
+	if (!signed_by_log(v, r, &c) || c.size != r->size || memcmp(c.root, r->root, 32) != 0)
 		return bad(v, v->from + 1, err, "its head is not signed by the log's key");
 	if (token_verify(v->tokens, r->token, r->token_n, r->checkpoint, r->checkpoint_n, &token, NULL) != PLI_OK)
 		return bad(v, v->from + 1, err, "the timestamp token of its head does not hold");

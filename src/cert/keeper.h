@@ -85,6 +85,23 @@ struct keeper_mail_item {
 };
 MUST enum pli_status keeper_mail_sign(struct keeper *keeper, const struct keeper_mail_item *items, unsigned count, struct err *err);
 
+/* Changes of the keeper's own keys; see key_change.h.  key: enum key_name.  Texts are the caller's to free. */
+struct keeper_key_change {
+	struct buf *old, *new;		/* fingerprints, hex */
+	struct buf *public;		/* PEM of the new key's public part */
+	struct buf *d;			/* of the journal's entry */
+};
+MUST enum pli_status keeper_key_prepare(struct keeper *keeper, unsigned key, uint32_t overlap_s, const char *root_pem,
+					const struct keeper_key_change *change, struct err *err);
+/* entry: the bytes of entry `seq`, which lies under the keeper's head and names this change.  PLI_CONFLICT. */
+MUST enum pli_status keeper_key_commit(struct keeper *keeper, unsigned key, uint64_t seq, const void *entry, size_t n, struct err *err);
+struct keeper_key_state {
+	char fingerprint[65];		/* of the key in use; "" for a wrapping key that was never changed */
+	bool pending;			/* a change is prepared */
+	bool at_work;			/* keys are being put under the new wrapping key */
+};
+MUST enum pli_status keeper_key_state(struct keeper *keeper, unsigned key, struct keeper_key_state *state_r, struct err *err);
+
 struct keeper_status {
 	uint64_t size;
 	uint8_t root[32];

@@ -1,7 +1,10 @@
 /* Encoding and strict decoding of the keeper's frames; see keeper_frame.h. */
 #include <string.h>
 
+#include "entry.h"
 #include "keeper.h"
+#include "key.h"
+#include "keyfile.h"
 
 #include "keeper_frame.h"
 
@@ -123,6 +126,17 @@ static bool body_parse(struct cursor *c, struct keeper_request *r)
 		r->kid_n = cursor_u8(c);
 		r->kid = cursor_bytes(c, r->kid_n);
 		return r->kid && r->kid_n;
+	case KEEPER_KEY_STATE:
+		r->key = cursor_u8(c);
+		return r->key < KEY_NAMES;
+	case KEEPER_KEY_PREPARE:
+		r->key = cursor_u8(c);
+		r->overlap_s = cursor_u32(c);
+		return r->key < KEY_NAMES && blob_within(c, KEYFILE_MAX_BYTES, &r->text, &r->text_n);
+	case KEEPER_KEY_COMMIT:
+		r->key = cursor_u8(c);
+		r->first = cursor_u64(c);
+		return r->key < KEY_NAMES && blob_within(c, ENTRY_MAX_BYTES, &r->text, &r->text_n) && r->first < UINT64_C(1) << 53;
 	}
 	return false;
 }
@@ -139,7 +153,7 @@ enum pli_status keeper_request_parse(const struct keeper_frame *frame, struct ke
 	r->count = frame->count;
 	r->id = frame->id;
 	cursor_init(&c, frame->body, frame->body_n);
-	if (frame->verb < KEEPER_KEK_MAKE || frame->verb > KEEPER_KEK_DESTROY || (frame->flags & ~FRAME_MORE) ||
+	if (frame->verb < KEEPER_KEK_MAKE || frame->verb > KEEPER_KEY_COMMIT || (frame->flags & ~FRAME_MORE) ||
 	    (!counted && r->count && frame->verb != KEEPER_TOTP_CHECK) || (!continues && r->more) ||
 	    r->count > FRAME_ITEMS_MAX || !body_parse(&c, r) || c.bad || c.n)
 		return err_set(err, PLI_INPUT, "the keeper does not understand this request");

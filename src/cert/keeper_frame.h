@@ -14,6 +14,9 @@
  *   TOTP_CHECK      one item of UNWRAP (whose additional data begin with "totp" and a zero) · u32 code
  *   MAIL_SIGN       count × { u8 kind (mail_sign.h) · blob text }                  one frame
  *   KEK_DESTROY     u8 n, kid
+ *   KEY_STATE       u8 key (key.h)
+ *   KEY_PREPARE     u8 key · u32 seconds that a log key of before signs on · blob root certificate, PEM
+ *   KEY_COMMIT      u8 key · u64 number of the leaf · blob entry
  * Answers begin with u8 status; if it is not PLI_OK: blob text · blob hint · u32 retry-after seconds.  Else
  *   KEK_MAKE        blob kid
  *   WRAP UNWRAP     count × { u8 n, result }
@@ -26,6 +29,9 @@
  *   TOTP_CHECK      u8 right · u64 step
  *   MAIL_SIGN       count × blob signature
  *   KEK_DESTROY     nothing
+ *   KEY_STATE       blob fingerprint, hex · u8 a change is prepared · u8 a change is still at work
+ *   KEY_PREPARE     blob old · blob new fingerprint · blob public part, PEM · blob d of the entry
+ *   KEY_COMMIT      nothing
  * head = u64 size · root 32 · u64 genTime µs · blob checkpoint · blob token.   blob = u32 n, bytes. */
 #ifndef PLI_KEEPER_FRAME_H
 #define PLI_KEEPER_FRAME_H
@@ -51,6 +57,7 @@ enum keeper_verb {
 	KEEPER_KEK_MAKE = 1, KEEPER_WRAP, KEEPER_UNWRAP, KEEPER_PASSWORD_MAKE, KEEPER_PASSWORD_CHECK,
 	KEEPER_APPEND, KEEPER_HEADS_SINCE, KEEPER_SEAL, KEEPER_STATUS, KEEPER_TOTP_CHECK, KEEPER_MAIL_SIGN,
 	KEEPER_KEK_DESTROY,
+	KEEPER_KEY_STATE, KEEPER_KEY_PREPARE, KEEPER_KEY_COMMIT,
 };
 
 struct keeper_frame {
@@ -83,6 +90,10 @@ struct keeper_request {
 	size_t password_n, hash_n, manifest_n;
 	uint64_t first, size;
 	uint32_t limit, code;
+	uint8_t key;					/* KEY_* */
+	uint32_t overlap_s;
+	const uint8_t *text;				/* KEY_PREPARE, KEY_COMMIT */
+	size_t text_n;
 };
 /* Everything borrowed from the frame's bytes.  PLI_INPUT: answer it so. */
 MUST enum pli_status keeper_request_parse(const struct keeper_frame *frame, struct keeper_request *request_r, struct err *err);

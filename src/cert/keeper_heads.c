@@ -1,7 +1,5 @@
 /* See keeper_heads.h. */
 #include <inttypes.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -14,6 +12,7 @@
 #include "head_store.h"
 #include "keeper_frame.h"
 #include "keeper_link.h"
+#include "keeper_signers.h"
 #include "keyring.h"
 #include "seal.h"
 #include "signatures.h"
@@ -35,10 +34,9 @@ struct keeper_heads {
 	struct keeper_link *link;
 	void (*fatal)(void *arg, const struct err *err);
 	void *arg;
-	uint8_t log_secret[64];
 	struct signatures *signatures;	/* borrowed */
-	struct token_maker *tsa;
-	struct sealer *sealer, *certifier;
+	const struct keyring *ring;
+	struct keeper_signers *signers;
 	struct counter counter;
 	bool counter_open;
 	struct head_store store;
@@ -108,19 +106,22 @@ static enum pli_status make_head(struct keeper_heads *h, struct err *err)
 	AUTO_BUF checkpoint = { 0 }, token = { 0 };
 	struct tree t = h->store.tree;
 	int64_t now_us = clock_now_us();
+	unsigned signature_count;
 	enum pli_status status;
 
 	for (uint32_t i = 0; i < record.leaf_count; i++)
 		tree_add(&t, record.leaves[i]);
 	record.size = t.size;
 	tree_root(&t, record.root);
-	checkpoint_write(h->origin, record.size, record.root, h->log_secret, &checkpoint);
-	signatures_add(h->signatures, SIGNATURE_CHECKPOINT, 1);
+	status = keeper_signers_checkpoint(h->signers, h->origin, record.size, record.root, now_us, &checkpoint, &signature_count, err);
+	if (status != PLI_OK)
+		return status;
+	signatures_add(h->signatures, SIGNATURE_CHECKPOINT, signature_count);
 	/* A clock set back does not make a later head older. */
 	if (now_us < h->gen_time_us)
 		now_us = h->gen_time_us;
 	now_us -= now_us % 1000;
-	status = token_make(h->tsa, checkpoint.p, checkpoint.n, now_us, &token, err);
+	status = token_make(keeper_signers_tsa(h->signers), checkpoint.p, checkpoint.n, now_us, &token, err);
 	if (status != PLI_OK)
 		return status;
 	signatures_add(h->signatures, SIGNATURE_TOKEN, 1);
@@ -319,14 +320,14 @@ static enum pli_status text_sign(struct keeper_heads *h, const struct job *job, 
 	enum pli_status status;
 
 	if (text->kind == CERTIFY_MANIFEST) {
-		status = seal_make(h->sealer, job->data, job->count, p7s, err);
+		status = seal_make(keeper_signers_seal(h->signers), job->data, job->count, p7s, err);
 		if (status == PLI_OK)
 			signatures_add(h->signatures, SIGNATURE_SEAL, 1);
 		return status;
 	}
-	status = seal_make_two(h->sealer, h->certifier, job->data, job->count, p7s, err);
+	status = seal_make_two(keeper_signers_seal(h->signers), keeper_signers_operator(h->signers), job->data, job->count, p7s, err);
 	if (status == PLI_OK)
-		status = token_make(h->tsa, p7s->p, p7s->n, clock_now_us(), token, err);
+		status = token_make(keeper_signers_tsa(h->signers), p7s->p, p7s->n, clock_now_us(), token, err);
 	if (status == PLI_OK) {
 		signatures_add(h->signatures, SIGNATURE_SEAL, 2);
 		signatures_add(h->signatures, SIGNATURE_TOKEN, 1);
@@ -360,6 +361,40 @@ static void seal(struct keeper_heads *h, const struct job *job)
 	buf_blob(&h->answer, token.p, token.n);
 	keeper_frame_end(&h->answer, start, 0, 0);
 	keeper_link_send(h->link, job->generation, h->answer.p, h->answer.n);
+}
+
+/* ---- other keys ---- */
+
+static void rekey(struct keeper_heads *h, const struct job *job)
+{
+	struct keeper_signers *signers;
+	struct err err = { 0 };
+	enum pli_status status = keeper_signers_open(h->ring, clock_now_us(), &signers, &err);
+	size_t start;
+
+	/* The old ones may be gone already: without the new ones there is nothing to sign with.  The next start says why. */
+	if (status != PLI_OK) {
+		h->broken = true;
+		h->fatal(h->arg, &err);
+		return;
+	}
+	keeper_signers_close(h->signers);
+	h->signers = signers;
+	buf_reset(&h->answer);
+	start = keeper_frame_begin(&h->answer, KEEPER_KEY_COMMIT | FRAME_ANSWER, job->id);
+	buf_u8(&h->answer, PLI_OK);
+	keeper_frame_end(&h->answer, start, 0, 0);
+	keeper_link_send(h->link, job->generation, h->answer.p, h->answer.n);
+}
+
+bool keeper_heads_holds(struct keeper_heads *heads, uint64_t seq, const uint8_t leaf[32])
+{
+	struct keeper_status status;
+	uint8_t there[1][32];
+
+	keeper_heads_status(heads, &status);
+	return !status.refusing && seq < status.size && head_store_leaves(&heads->store, seq, 1, there, NULL) == PLI_OK &&
+	       memcmp(there[0], leaf, 32) == 0;
 }
 
 /* ---- the thread ---- */
@@ -397,6 +432,8 @@ static void *run(void *arg)
 			flush(h);
 			if (!h->broken && job->verb == KEEPER_HEADS_SINCE)
 				list(h, job);
+			else if (!h->broken && job->verb == KEEPER_KEY_COMMIT)
+				rekey(h, job);
 			else if (!h->broken)
 				seal(h, job);
 			mem_free(job);
@@ -452,6 +489,11 @@ void keeper_heads_seal(struct keeper_heads *heads, uint64_t generation, uint64_t
 	push(heads, job);
 }
 
+void keeper_heads_rekey(struct keeper_heads *heads, uint64_t generation, uint64_t id)
+{
+	push(heads, job_new(KEEPER_KEY_COMMIT, generation, id, "", 0));
+}
+
 void keeper_heads_status(struct keeper_heads *heads, struct keeper_status *status_r)
 {
 	pthread_mutex_lock(&heads->lock);
@@ -460,53 +502,6 @@ void keeper_heads_status(struct keeper_heads *heads, struct keeper_status *statu
 }
 
 /* ---- opening ---- */
-
-static enum pli_status read_log_key(struct keeper_heads *h, const struct keyring *ring, struct err *err)
-{
-	AUTO_BUF pem = { .secret = 1 };
-	enum pli_status status = keyring_read(ring, "log.key", &pem, err);
-	size_t n = 32, public_n = 32;
-	EVP_PKEY *key;
-	BIO *bio;
-	bool ok;
-
-	if (status != PLI_OK)
-		return status;
-	bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-	key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
-	ok = key && EVP_PKEY_is_a(key, "ED25519") && EVP_PKEY_get_raw_private_key(key, h->log_secret, &n) == 1 &&
-	     EVP_PKEY_get_raw_public_key(key, h->log_secret + 32, &public_n) == 1 && n == 32 && public_n == 32;
-	EVP_PKEY_free(key);
-	BIO_free(bio);
-	return ok ? PLI_OK : err_set(err, PLI_CONFLICT, "keys/log.key is not an Ed25519 key");
-}
-
-static enum pli_status read_signing_keys(struct keeper_heads *h, const struct keyring *ring, struct err *err)
-{
-	AUTO_BUF tsa = { 0 }, tsa_key = { .secret = 1 }, seal_cert = { 0 }, seal_key = { .secret = 1 },
-		 operator_cert = { 0 }, operator_key = { .secret = 1 };
-	enum pli_status status = read_log_key(h, ring, err);
-
-	if (status == PLI_OK)
-		status = keyring_read(ring, "tsa.pem", &tsa, err);
-	if (status == PLI_OK)
-		status = keyring_read(ring, "tsa.key", &tsa_key, err);
-	if (status == PLI_OK)
-		status = keyring_read(ring, "seal.pem", &seal_cert, err);
-	if (status == PLI_OK)
-		status = keyring_read(ring, "seal.key", &seal_key, err);
-	if (status == PLI_OK)
-		status = keyring_read(ring, "operator.pem", &operator_cert, err);
-	if (status == PLI_OK)
-		status = keyring_read(ring, "operator.key", &operator_key, err);
-	if (status == PLI_OK)
-		status = token_maker_new(tsa.p, tsa_key.p, &h->tsa, err);
-	if (status == PLI_OK)
-		status = sealer_new(seal_cert.p, seal_key.p, &h->sealer, err);
-	if (status == PLI_OK)
-		status = sealer_new(operator_cert.p, operator_key.p, &h->certifier, err);
-	return status;
-}
 
 /* The newest head in memory, for answers to leaves that are known already. */
 static enum pli_status load_newest(struct keeper_heads *h, struct err *err)
@@ -534,11 +529,14 @@ static enum pli_status load_newest(struct keeper_heads *h, struct err *err)
 static enum pli_status open_tree(struct keeper_heads *h, int keys_dir_fd, int journal_dir_fd, struct err *err)
 {
 	enum pli_status status = counter_open(keys_dir_fd, &h->counter, err);
+	const uint8_t (*publics)[32];
+	unsigned count;
 
 	if (status != PLI_OK)
 		return status == PLI_ABSENT ? PLI_CONFLICT : status;
 	h->counter_open = true;
-	status = head_store_open(journal_dir_fd, h->origin, h->log_secret + 32, &h->counter, &h->store, err);
+	publics = keeper_signers_log_publics(h->signers, &count);
+	status = head_store_open(journal_dir_fd, h->origin, publics, count, &h->counter, &h->store, err);
 	return status == PLI_OK ? load_newest(h, err) : status;
 }
 
@@ -558,10 +556,11 @@ enum pli_status keeper_heads_new(const struct keyring *ring, int journal_dir_fd,
 	h->store.heads_fd = h->store.leaves_fd = h->store.index_fd = -1;
 	pthread_mutex_init(&h->lock, NULL);
 	pthread_cond_init(&h->queued, NULL);
-	status = read_signing_keys(h, ring, err);
+	h->ring = ring;
+	status = keeper_signers_open(ring, clock_now_us(), &h->signers, err);
 	if (status == PLI_OK)
 		status = open_tree(h, ring->dir_fd, journal_dir_fd, err);
-	if (status == PLI_CONFLICT && h->tsa && h->certifier) {
+	if (status == PLI_CONFLICT && h->signers) {
 		h->status.refusing = true;
 		snprintf(h->status.reason, sizeof(h->status.reason), "%.255s", err->text);
 		status = PLI_OK;
@@ -595,15 +594,12 @@ void keeper_heads_free(struct keeper_heads *heads)
 	head_store_close(&h->store);
 	if (h->counter_open)
 		counter_close(&h->counter);
-	token_maker_free(h->tsa);
-	sealer_free(h->sealer);
-	sealer_free(h->certifier);
+	keeper_signers_close(h->signers);
 	buf_free(&h->checkpoint);
 	buf_free(&h->token);
 	buf_free(&h->leaves);
 	buf_free(&h->answer);
 	pthread_cond_destroy(&h->queued);
 	pthread_mutex_destroy(&h->lock);
-	mem_wipe(h->log_secret, sizeof(h->log_secret));
 	mem_free(h);
 }

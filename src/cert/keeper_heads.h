@@ -28,6 +28,11 @@ void keeper_heads_list(struct keeper_heads *heads, uint64_t generation, uint64_t
 /* Seals a manifest that names a checkpoint (size, root) of this tree: checked, then passed to `seal` on the service's thread. */
 void keeper_heads_seal(struct keeper_heads *heads, uint64_t generation, uint64_t id, const void *manifest, size_t n);
 
+/* Is this the leaf at that number, under the newest signed head?  Any thread. */
+bool keeper_heads_holds(struct keeper_heads *heads, uint64_t seq, const uint8_t leaf[32]);
+/* A signing key was changed: the new ones are opened between two groups, then the request (KEY_COMMIT) is answered. */
+void keeper_heads_rekey(struct keeper_heads *heads, uint64_t generation, uint64_t id);
+
 void keeper_heads_status(struct keeper_heads *heads, struct keeper_status *status_r);
 
 #endif

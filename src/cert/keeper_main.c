@@ -18,11 +18,14 @@
 #include "keeper.h"
 #include "keeper_frame.h"
 #include "keeper_heads.h"
+#include "keeper_keys.h"
 #include "keeper_link.h"
 #include "keeper_mail.h"
 #include "keeper_password.h"
 #include "keyring.h"
 #include "kek_store.h"
+#include "key_change.h"
+#include "rate.h"
 #include "totp.h"
 
 #include "keeper_main.h"
@@ -30,6 +33,11 @@
 #define SWEEP_MS (3600 * 1000)
 #define MANIFEST_TOTAL_MAX (16u << 20)
 #define KEY_MAX_BYTES 128
+/* Far above what a busy service needs: who takes the front over must not sign a lifetime's proofs overnight unnoticed. */
+#define SEALS_PER_MINUTE 30000
+#define SEALS_AT_ONCE 5000
+#define MAILS_PER_MINUTE 120000
+#define MAILS_AT_ONCE 20000
 
 /* A request of several frames. */
 struct partial {
@@ -43,7 +51,10 @@ struct partial {
 struct server {
 	const struct keeper_config *config;
 	struct keeper_link link;
-	struct keyring ring;
+	struct keyring own_ring;
+	const struct keyring *ring;
+	struct keeper_keys keys;
+	struct rate seals, mails, changes;	/* what front may ask for: a hostile one is slowed down, and shows */
 	struct kek_store *keks;
 	struct keeper_heads *heads;
 	struct signatures *signatures;
@@ -263,6 +274,23 @@ static void continued(struct server *s, const struct keeper_request *r)
 		partial_reset(p);
 }
 
+static enum pli_status within(struct rate *rate, unsigned count, struct err *err)
+{
+	if (rate_take(rate, count, clock_mono_us()))
+		return PLI_OK;
+	err_set(err, PLI_BUSY, "more is asked of the keeper than it signs in a while");
+	err->retry_after_s = 1;
+	return PLI_BUSY;
+}
+
+/* A request that may have further frames: they are read over. */
+static void refuse_all(struct server *s, const struct keeper_request *r, enum pli_status status, const struct err *err)
+{
+	buf_reset(&s->partial.data);
+	s->partial = (struct partial){ .open = r->more, .refused = true, .verb = r->verb, .id = r->id, .data = s->partial.data };
+	refuse(s, r, status, err);
+}
+
 static void handle(struct server *s, const struct keeper_request *r)
 {
 	enum pli_status status = PLI_OK;
@@ -272,9 +300,15 @@ static void handle(struct server *s, const struct keeper_request *r)
 	case KEEPER_WRAP:
 	case KEEPER_UNWRAP:
 	case KEEPER_APPEND:
-	case KEEPER_SEAL:
 		continued(s, r);
 		break;
+	case KEEPER_SEAL:
+		status = s->partial.open ? PLI_OK : within(&s->seals, 1, &err);
+		if (status == PLI_OK)
+			continued(s, r);
+		else
+			refuse_all(s, r, status, &err);
+		return;
 	case KEEPER_KEK_MAKE:
 		status = kek_make(s, r, &err);
 		break;
@@ -295,7 +329,20 @@ static void handle(struct server *s, const struct keeper_request *r)
 		status = totp_answer(s, r, &err);
 		break;
 	case KEEPER_MAIL_SIGN:
-		keeper_mail_push(s->mail, s->link.generation, r);
+		status = within(&s->mails, r->count, &err);
+		if (status == PLI_OK)
+			keeper_mail_push(s->mail, s->link.generation, r);
+		break;
+	case KEEPER_KEY_PREPARE:
+		status = within(&s->changes, 1, &err);
+		if (status == PLI_OK)
+			status = keeper_keys_handle(&s->keys, r, s->link.generation, &s->out, &err);
+		break;
+	case KEEPER_KEY_STATE:
+	case KEEPER_KEY_COMMIT:
+		status = keeper_keys_handle(&s->keys, r, s->link.generation, &s->out, &err);
+		if (status == PLI_IO)
+			disk_broken(s, &err);
 		break;
 	}
 	if (status != PLI_OK)
@@ -394,6 +441,9 @@ static enum pli_status sweep(struct server *s, struct err *err)
 	if (today == s->swept_day)
 		return PLI_OK;
 	s->swept_day = today;
+	/* Former log keys whose time is over: they sign no more (keeper_signers.c), now they go. */
+	if (key_change_settle(s->ring, clock_now_us(), err) == PLI_IO)
+		return PLI_IO;
 	return kek_store_sweep(s->keks, today, &count, err);
 }
 
@@ -408,7 +458,7 @@ static enum pli_status loop(struct server *s, struct err *err)
 
 		if (s->link.fd < 0 && s->config->control_fd < 0)
 			return PLI_OK;
-		if (poll(fds, 3, SWEEP_MS) < 0 && errno != EINTR)
+		if (poll(fds, 3, kek_store_rerooting(s->keks) ? 0 : SWEEP_MS) < 0 && errno != EINTR)
 			return err_errno(err, "the keeper cannot wait");
 		if (atomic_load(&s->broken)) {
 			*err = s->fatal;
@@ -424,9 +474,17 @@ static enum pli_status loop(struct server *s, struct err *err)
 			keeper_link_renew(&s->link, -1);
 		}
 		flush(s);
+		if (kek_store_reroot_step(s->keks, err) == PLI_IO)
+			return PLI_IO;
 		if (sweep(s, err) == PLI_IO)
 			return PLI_IO;
 	}
+}
+
+static enum pli_status open_ring(struct server *s, struct err *err)
+{
+	s->ring = s->config->ring ? s->config->ring : &s->own_ring;
+	return s->config->ring ? PLI_OK : keyring_open(s->config->keys_dir_fd, s->config->phrase, &s->own_ring, err);
 }
 
 enum pli_status keeper_serve(const struct keeper_config *config, struct err *err)
@@ -437,6 +495,9 @@ enum pli_status keeper_serve(const struct keeper_config *config, struct err *err
 	/* No configuration file is looked for: the keeper may not see one. */
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	s->config = config;
+	s->seals = (struct rate){ .per_minute = SEALS_PER_MINUTE, .burst = SEALS_AT_ONCE };
+	s->mails = (struct rate){ .per_minute = MAILS_PER_MINUTE, .burst = MAILS_AT_ONCE };
+	s->changes = (struct rate){ .per_minute = 6, .burst = 12 };
 	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	keeper_link_init(&s->link, config->link_fd);
 	buf_init_secret(&s->out);
@@ -444,17 +505,20 @@ enum pli_status keeper_serve(const struct keeper_config *config, struct err *err
 	if (s->wake_fd < 0 || sodium_init() < 0)
 		status = err_set(err, PLI_BUG, "the keeper cannot start");
 	if (status == PLI_OK)
-		status = keyring_open(config->keys_dir_fd, config->phrase, &s->ring, err);
+		status = open_ring(s, err);
 	if (status == PLI_OK)
-		status = kek_store_open(&s->ring, &s->keks, err);
+		status = key_change_settle(s->ring, clock_now_us(), err);
 	if (status == PLI_OK)
-		status = keeper_passwords_new(&s->ring, &s->link, &s->passwords, err);
+		status = kek_store_open(s->ring, &s->keks, err);
+	if (status == PLI_OK)
+		status = keeper_passwords_new(s->ring, &s->link, &s->passwords, err);
 	if (status == PLI_OK)
 		status = signatures_open(config->keys_dir_fd, &s->signatures, err);
 	if (status == PLI_OK)
-		status = keeper_mail_new(&s->ring, &s->link, s->signatures, &s->mail, err);
+		status = keeper_mail_new(s->ring, &s->link, s->signatures, &s->mail, err);
 	if (status == PLI_OK)
-		status = keeper_heads_new(&s->ring, config->journal_dir_fd, config->origin, &s->link, s->signatures, disk_broken, s, &s->heads, err);
+		status = keeper_heads_new(s->ring, config->journal_dir_fd, config->origin, &s->link, s->signatures, disk_broken, s, &s->heads, err);
+	s->keys = (struct keeper_keys){ s->ring, config->origin, s->keks, s->heads };
 	if (status == PLI_OK && config->ready_fd >= 0 && write(config->ready_fd, "+", 1) != 1)
 		status = err_errno(err, "the keeper cannot say that it is ready");
 	if (status == PLI_OK)
@@ -464,7 +528,7 @@ enum pli_status keeper_serve(const struct keeper_config *config, struct err *err
 	keeper_mail_free(s->mail);
 	signatures_close(s->signatures);
 	kek_store_close(s->keks);
-	keyring_close(&s->ring);
+	keyring_close(&s->own_ring);
 	keeper_link_fini(&s->link);
 	buf_free(&s->out);
 	buf_free(&s->partial.data);

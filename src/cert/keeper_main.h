@@ -11,11 +11,14 @@
 
 #include "status.h"
 
+struct keyring;
+
 struct keeper_config {
 	int link_fd;		/* SOCK_STREAM socketpair to front; -1: waits for one on control_fd.  Owned */
 	int control_fd;		/* SOCK_STREAM or SOCK_SEQPACKET: one byte with SCM_RIGHTS gives a new link_fd; -1: none.  Borrowed */
 	int keys_dir_fd;	/* borrowed */
 	const char *phrase;	/* of protected key files; NULL: none */
+	const struct keyring *ring;	/* opened already, with its token: before the process was confined; NULL: by the two above.  Borrowed */
 	int journal_dir_fd;	/* borrowed */
 	const char *origin;
 	/* Reads one message of control_fd instead; *link_fd_r: a new link, or -1.  False: control_fd has ended.  NULL: as said above. */

@@ -14,8 +14,7 @@
 #include "pool.h"
 #include "text.h"
 
-#include "cipher.h"
-
+#include "key.h"
 #include "keyfile.h"
 #include "keyring.h"
 
@@ -26,6 +25,8 @@
 #define STAGE_DAYS 14		/* an upload lives 7 days, from its last change at most 7 more */
 #define NONCE 12
 #define TAG 16
+#define FORMER "former-"
+#define BATCH_US 20000		/* of re-wrapping at a time: whoever waits for a wrap hardly notices */
 
 /* A key made ready in both directions, so that a wrap costs no key schedule. */
 struct kek {
@@ -35,23 +36,35 @@ struct kek {
 
 struct kek_store {
 	int dir_fd;
-	uint8_t root[32];
+	const struct keyring *ring;
+	struct key *root;
+	struct key *former;		/* the root before it, while keys lie under it; else NULL */
+	struct buf names;		/* those that are still to be looked at for that, each with its zero */
+	size_t names_at;
+	bool stuck;			/* one of them cannot be read: the former root stays */
 	EVP_CIPHER *gcm;
 	struct kek slots[SLOTS];	/* by hash of the kid; a newcomer takes the place */
 };
 
+/* The root in use, and the one before it if its work is not done. */
+static enum pli_status open_roots(struct kek_store *s, struct err *err)
+{
+	enum pli_status status = key_open(s->ring, KEY_WRAP, "", &s->root, err);
+
+	if (status == PLI_OK && key_there(s->ring, KEY_WRAP, FORMER))
+		status = key_open(s->ring, KEY_WRAP, FORMER, &s->former, err);
+	return status;
+}
+
 enum pli_status kek_store_open(const struct keyring *ring, struct kek_store **store_r, struct err *err)
 {
 	struct kek_store *s = mem_alloc(sizeof(*s));
-	AUTO_BUF root = { .secret = 1 };
 	enum pli_status status;
 
 	s->dir_fd = -1;
-	status = keyring_read(ring, "root.kek", &root, err);
-	if (status == PLI_OK && root.n != 32)
-		status = err_set(err, PLI_CONFLICT, "keys/root.kek is damaged");
+	s->ring = ring;
+	status = open_roots(s, err);
 	if (status == PLI_OK) {
-		memcpy(s->root, root.p, 32);
 		s->dir_fd = openat(ring->dir_fd, "kek", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (s->dir_fd < 0)
 			status = err_errno(err, "cannot open keys/kek");
@@ -82,6 +95,9 @@ void kek_store_close(struct kek_store *store)
 		forget(&store->slots[i]);
 	if (store->dir_fd >= 0)
 		close(store->dir_fd);
+	key_close(store->root);
+	key_close(store->former);
+	buf_free(&store->names);
 	EVP_CIPHER_free(store->gcm);
 	mem_wipe(store, sizeof(*store));
 	mem_free(store);
@@ -128,10 +144,31 @@ static enum pli_status make_ready(struct kek_store *s, struct kek *k, const char
 	return PLI_OK;
 }
 
+/* Under the root in use or, while its work goes on, the one before.  *former_r (may be NULL): which. */
+static enum pli_status open_file(struct kek_store *s, const char *kid, const struct buf *file, struct buf *key, bool *former_r,
+				 struct err *err)
+{
+	AUTO_BUF aad = { 0 };
+	enum pli_status status;
+	bool former = false;
+
+	file_aad(kid, &aad);
+	status = key_unseal(s->root, aad.p, aad.n, file->p, file->n, key, err);
+	if (status == PLI_INPUT && s->former) {
+		status = key_unseal(s->former, aad.p, aad.n, file->p, file->n, key, err);
+		former = status == PLI_OK;
+	}
+	if (status == PLI_INPUT || (status == PLI_OK && key->n != 32))
+		return err_set(err, PLI_CONFLICT, "keys/kek/%s is damaged", kid);
+	if (former_r)
+		*former_r = former;
+	return status;
+}
+
 static enum pli_status find(struct kek_store *s, const void *kid, size_t kid_n, struct kek **kek_r, struct err *err)
 {
 	struct kek *k = slot_of(s, kid, kid_n);
-	AUTO_BUF file = { 0 }, aad = { 0 }, key = { .secret = 1 };
+	AUTO_BUF file = { 0 }, key = { .secret = 1 };
 	char name[KID_MAX + 1];
 	enum pli_status status;
 
@@ -147,10 +184,9 @@ static enum pli_status find(struct kek_store *s, const void *kid, size_t kid_n, 
 		return err_set(err, PLI_ABSENT, "key %s is not there: never made, or destroyed", name);
 	if (status != PLI_OK)
 		return status;
-	file_aad(name, &aad);
-	status = cipher_open(s->root, aad.p, aad.n, file.p, file.n, &key, err);
-	if (status != PLI_OK || key.n != 32)
-		return err_set(err, PLI_CONFLICT, "keys/kek/%s is damaged", name);
+	status = open_file(s, name, &file, &key, NULL, err);
+	if (status != PLI_OK)
+		return status;
 	return make_ready(s, k, name, (const uint8_t *)key.p, err);
 }
 
@@ -198,7 +234,7 @@ enum pli_status kek_store_make(struct kek_store *store, enum kek_purpose purpose
 		return status;
 	mem_random(key, sizeof(key));
 	file_aad(kid_r, &aad);
-	status = cipher_seal(store->root, aad.p, aad.n, key, sizeof(key), &file, err);
+	status = key_seal(store->root, aad.p, aad.n, key, sizeof(key), &file, err);
 	/* In one step, so that a kill leaves no half key under that name. */
 	if (status == PLI_OK)
 		status = keyfile_replace(store->dir_fd, kid_r, 0600, file.p, file.n, err);
@@ -347,4 +383,93 @@ enum pli_status kek_store_sweep(struct kek_store *store, int64_t today, unsigned
 		return err_errno(err, "cannot sync keys/kek");
 	*count_r = count;
 	return PLI_OK;
+}
+
+/* ---- another root ---- */
+
+enum pli_status kek_store_reroot(struct kek_store *store, struct err *err)
+{
+	struct kek_store s = { .ring = store->ring };
+	enum pli_status status = open_roots(&s, err);
+
+	if (status != PLI_OK) {
+		key_close(s.root);
+		key_close(s.former);
+		return status;
+	}
+	key_close(store->root);
+	key_close(store->former);
+	store->root = s.root;
+	store->former = s.former;
+	buf_reset(&store->names);
+	store->names_at = 0;
+	return PLI_OK;
+}
+
+static enum pli_status list_names(struct kek_store *s, struct err *err)
+{
+	int fd = openat(s->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return err_errno(err, "cannot read keys/kek");
+	}
+	buf_reset(&s->names);
+	s->names_at = 0;
+	while ((entry = readdir(dir)))
+		if (kid_valid((const uint8_t *)entry->d_name, strlen(entry->d_name)))
+			buf_add(&s->names, entry->d_name, strlen(entry->d_name) + 1);
+	closedir(dir);
+	return PLI_OK;
+}
+
+static enum pli_status rewrap_one(struct kek_store *s, const char *kid, struct err *err)
+{
+	AUTO_BUF file = { 0 }, key = { .secret = 1 }, aad = { 0 }, again = { 0 };
+	enum pli_status status = keyfile_read(s->dir_fd, kid, &file, err);
+	bool former;
+
+	if (status == PLI_ABSENT)	/* destroyed meanwhile */
+		return PLI_OK;
+	if (status == PLI_OK)
+		status = open_file(s, kid, &file, &key, &former, err);
+	if (status != PLI_OK || !former)
+		return status;
+	file_aad(kid, &aad);
+	status = key_seal(s->root, aad.p, aad.n, key.p, key.n, &again, err);
+	return status == PLI_OK ? keyfile_replace(s->dir_fd, kid, 0600, again.p, again.n, err) : status;
+}
+
+bool kek_store_rerooting(const struct kek_store *store)
+{
+	return store->former && !store->stuck;
+}
+
+enum pli_status kek_store_reroot_step(struct kek_store *store, struct err *err)
+{
+	int64_t until_us = clock_mono_us() + BATCH_US;
+	enum pli_status status = PLI_OK;
+
+	if (!kek_store_rerooting(store))
+		return PLI_OK;
+	if (!store->names.n)
+		status = list_names(store, err);
+	while (status == PLI_OK && store->names_at < store->names.n && clock_mono_us() < until_us) {
+		const char *kid = store->names.p + store->names_at;
+
+		status = rewrap_one(store, kid, err);
+		store->stuck = store->stuck || status == PLI_CONFLICT;
+		if (status == PLI_CONFLICT)
+			status = PLI_OK;
+		store->names_at += strlen(kid) + 1;
+	}
+	if (status != PLI_OK || store->names_at < store->names.n || store->stuck)
+		return status;
+	/* Keys made since the list was are under the new root from the beginning. */
+	key_close(store->former);
+	store->former = NULL;
+	return key_destroy(store->ring, KEY_WRAP, FORMER, err);
 }

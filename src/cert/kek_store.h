@@ -1,11 +1,12 @@
 /* Key-encrypting keys: made, kept and used at the keeper only.
  *
- * keys/kek/<kid> = nonce 12 ‖ key 32 ‖ tag 16, AES-256-GCM under keys/root.kek, AAD "pli/kek/1" ‖ 00 ‖ kid.
+ * keys/kek/<kid> = nonce 12 ‖ key 32 ‖ tag 16, AES-256-GCM under the wrapping key (key.h), AAD "pli/kek/1" ‖ 00 ‖ kid.
  * kid = <purpose>-<entity, 32 hex digits>[-<period>]: stage-…-20261121 (UTC day), letter-…-202612 (UTC month), meta-….
  * What they wrap: nonce 12 ‖ key ‖ tag 16, AAD = u8 length of kid ‖ kid ‖ the caller's, so that nothing wrapped can change places. */
 #ifndef PLI_KEK_STORE_H
 #define PLI_KEK_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,7 +20,7 @@ enum kek_purpose { KEK_STAGE = 1, KEK_LETTER, KEK_META };
 #define KEK_WRAPPED_EXTRA 28
 
 struct kek_store;	/* one thread at a time */
-/* Opens keys/root.kek and keys/kek of the ring (borrowed only for the call). */
+/* Opens the ring's wrapping key and keys/kek; ring is borrowed for the store's life. */
 MUST enum pli_status kek_store_open(const struct keyring *ring, struct kek_store **store_r, struct err *err);
 void kek_store_close(struct kek_store *store);	/* wipes */
 
@@ -38,5 +39,13 @@ MUST enum pli_status kek_store_unwrap(struct kek_store *store, const void *kid, 
 MUST enum pli_status kek_store_destroy(struct kek_store *store, const void *kid, size_t kid_n, int64_t this_month, struct err *err);
 /* Destroys staging keys whose uploads have all expired: 14 days after their day.  *count_r: how many. */
 MUST enum pli_status kek_store_sweep(struct kek_store *store, int64_t today, unsigned *count_r, struct err *err);
+
+/* The wrapping key was changed (key_change.h): takes the new one.  Until everything lies under it both open what they sealed. */
+MUST enum pli_status kek_store_reroot(struct kek_store *store, struct err *err);
+/* Is there something to do?  A key that is damaged keeps the old root, but not this from ending. */
+bool kek_store_rerooting(const struct kek_store *store);
+/* Puts some keys more under the new root, for at most 20 ms; at the end destroys the old one.  What a crash leaves, the next store goes
+ * on with. */
+MUST enum pli_status kek_store_reroot_step(struct kek_store *store, struct err *err);
 
 #endif

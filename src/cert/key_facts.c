@@ -27,6 +27,7 @@ static const struct source sources[] = {
 	{ "root", "root.key", NULL, "root.pem" },
 	{ "seal", "seal.key", "seal.token", "seal.pem" },
 	{ "operator", "operator.key", NULL, "operator.pem" },
+	{ "operator", "operator.key", "operator.token", "operator.pem" },
 	{ "tsa", "tsa.key", "tsa.token", "tsa.pem" },
 	{ "log", "log.key", "log.token", "log.pub" },
 	{ "wrap", "root.kek", "root.token", NULL },

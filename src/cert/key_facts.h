@@ -7,7 +7,7 @@
 #include "status.h"
 
 struct key_facts {
-	const char *name;		/* root | seal | tsa | log | wrap | mail */
+	const char *name;		/* root | seal | operator | tsa | log | wrap | mail */
 	const char *state;		/* current | former: its public part is kept for what it signed */
 	const char *place;		/* plain | protected | token | absent | destroyed (former ones) */
 	char fingerprint[65];		/* SHA-256 of certificate or public key, hex; "" when there is none to show */

@@ -82,13 +82,14 @@ static bool serial(X509 *cert)
 	return ok;
 }
 
-/* A new P-256 key and its certificate by issuer (NULL: by itself). Begins an hour back, for clocks that differ. */
+/* A P-256 key (new when p has none) and its certificate by issuer (NULL: by itself). Begins an hour back, for clocks that differ. */
 static bool pair_make(struct pair *p, const struct pair *issuer, const char *role, const char *of, int days,
 		      const struct extension_line *lines)
 {
 	const struct pair *by = issuer ? issuer : p;
 
-	p->key = EVP_EC_gen("P-256");
+	if (!p->key)
+		p->key = EVP_EC_gen("P-256");
 	p->cert = X509_new();
 	if (!p->key || !p->cert || !X509_set_version(p->cert, X509_VERSION_3) || !serial(p->cert) || !subject(p->cert, role, of) ||
 	    !X509_set_issuer_name(p->cert, X509_get_subject_name(by->cert)) || !X509_gmtime_adj(X509_getm_notBefore(p->cert), -3600) ||
@@ -163,17 +164,17 @@ static const struct extension_line seal_lines[] = {
 	{ "subjectKeyIdentifier", "hash" }, { "authorityKeyIdentifier", "keyid:always" }, { NULL, NULL },
 };
 #define OPERATOR_ROLE "Certification operator of"
+static const struct extension_line tsa_lines[] = {
+	{ "basicConstraints", "critical,CA:FALSE" }, { "keyUsage", "critical,digitalSignature,nonRepudiation" },
+	{ "extendedKeyUsage", "critical,timeStamping" }, { "subjectKeyIdentifier", "hash" },
+	{ "authorityKeyIdentifier", "keyid:always" }, { NULL, NULL },
+};
 
 static enum pli_status make_evidence(int keys, int public, const char *origin, const char *mail_from, struct err *err)
 {
 	static const struct extension_line root_lines[] = {
 		{ "basicConstraints", "critical,CA:TRUE,pathlen:0" }, { "keyUsage", "critical,keyCertSign,cRLSign" },
 		{ "subjectKeyIdentifier", "hash" }, { NULL, NULL },
-	};
-	static const struct extension_line tsa_lines[] = {
-		{ "basicConstraints", "critical,CA:FALSE" }, { "keyUsage", "critical,digitalSignature,nonRepudiation" },
-		{ "extendedKeyUsage", "critical,timeStamping" }, { "subjectKeyIdentifier", "hash" },
-		{ "authorityKeyIdentifier", "keyid:always" }, { NULL, NULL },
 	};
 	char address[320];
 	const struct extension_line mail_lines[] = {
@@ -238,7 +239,7 @@ enum pli_status keygen_operator(int keys_dir_fd, int public_dir_fd, const char *
 	struct pair root = { 0 };
 	enum pli_status status;
 
-	if (is_there(keys_dir_fd, "operator.key") && is_there(keys_dir_fd, "operator.pem")) {
+	if ((is_there(keys_dir_fd, "operator.key") || is_there(keys_dir_fd, "operator.token")) && is_there(keys_dir_fd, "operator.pem")) {
 		AUTO_BUF cert = { 0 };
 
 		if (is_there(public_dir_fd, "operator.pem"))
@@ -388,6 +389,37 @@ enum pli_status keygen_witness(int keys_dir_fd, int public_dir_fd, const char *n
 	note_key_write(&note, &text);
 	buf_ch(&text, '\n');
 	return keyfile_create(public_dir_fd, "witness.pub", 0644, text.p, text.n, err);
+}
+
+enum pli_status keygen_certificate(const char *root_pem, const char *root_key_pem, const char *name, const char *origin, EVP_PKEY *key,
+				   struct buf *pem_out, struct err *err)
+{
+	BIO *cert_bio = BIO_new_mem_buf(root_pem, -1), *key_bio = BIO_new_mem_buf(root_key_pem, -1), *out = BIO_new(BIO_s_mem());
+	struct pair root = { .cert = PEM_read_bio_X509(cert_bio, NULL, NULL, NULL),
+			     .key = PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL) };
+	struct pair p = { .key = EVP_PKEY_up_ref(key) ? key : NULL };
+	bool tsa = strcmp(name, "tsa") == 0;
+	const char *role = tsa ? "Time stamps of" : strcmp(name, "seal") == 0 ? "Seal of" : OPERATOR_ROLE;
+	enum pli_status status = PLI_OK;
+	char *text;
+
+	if (!root.cert || !root.key || X509_check_private_key(root.cert, root.key) != 1)
+		status = err_set(err, PLI_CONFLICT, "keys/root.key is not the key of the evidence root");
+	else if (!pair_make(&p, &root, role, origin, tsa ? TSA_DAYS : SEAL_DAYS, tsa ? tsa_lines : seal_lines) ||
+		 !PEM_write_bio_X509(out, p.cert))
+		status = failed(err);
+	if (status == PLI_OK) {
+		long n = BIO_get_mem_data(out, &text);
+
+		buf_add(pem_out, text, (size_t)n);
+	}
+	ERR_clear_error();
+	pair_free(&root);
+	pair_free(&p);
+	BIO_free(cert_bio);
+	BIO_free(key_bio);
+	BIO_free(out);
+	return status;
 }
 
 enum pli_status keygen_fingerprint(const char *pem, uint8_t digest_r[32], struct err *err)

@@ -10,9 +10,14 @@
 #ifndef PLI_KEYGEN_H
 #define PLI_KEYGEN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include <openssl/evp.h>
+
 #include "status.h"
+
+struct buf;
 
 /* mail_from: address that the mail certificate names.  PLI_CONFLICT when a file exists, PLI_IO, PLI_FULL. */
 MUST enum pli_status keygen_init(int keys_dir_fd, int public_dir_fd, int journal_dir_fd, const char *origin, const char *mail_from,
@@ -27,6 +32,10 @@ MUST enum pli_status keygen_tls(int keys_dir_fd, int tls_dir_fd, const char *hos
 
 /* A witness's key: keys/witness.key, public/witness.pub (its verifier key, one line). */
 MUST enum pli_status keygen_witness(int keys_dir_fd, int public_dir_fd, const char *name, struct err *err);
+/* Appends the PEM certificate for another key, name: "seal", "operator" or "tsa", by the evidence root.  PLI_CONFLICT: root_key_pem is not
+ * the root's. */
+MUST enum pli_status keygen_certificate(const char *root_pem, const char *root_key_pem, const char *name, const char *origin, EVP_PKEY *key,
+					struct buf *pem_out, struct err *err);
 
 /* SHA-256 of DER: of a PEM certificate, or of a PEM SubjectPublicKeyInfo. */
 MUST enum pli_status keygen_fingerprint(const char *pem, uint8_t digest_r[32], struct err *err);

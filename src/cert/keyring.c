@@ -12,6 +12,8 @@
 
 #include "cipher.h"
 
+#include "hsm.h"
+#include "hsm_uri.h"
 #include "keyfile.h"
 
 #include "keyring.h"
@@ -109,8 +111,31 @@ enum pli_status keyring_open(int dir_fd, const char *phrase, struct keyring *rin
 	return PLI_OK;
 }
 
+enum pli_status keyring_use_token(struct keyring *ring, const struct keyring_token *token, struct err *err)
+{
+	enum pli_status status = PLI_OK;
+	bool any = false;
+
+	for (int i = 0; i < KEY_NAMES && status == PLI_OK; i++) {
+		if (!token->uri[i])
+			continue;
+		any = true;
+		ring->token_uri[i] = mem_alloc(sizeof(**ring->token_uri));
+		status = hsm_uri_parse(token->uri[i], ring->token_uri[i], err);
+	}
+	if (status == PLI_OK && any && !token->module)
+		status = err_set(err, PLI_INVALID, "[keys] %s", "module is missing: the path of the token's PKCS#11 library");
+	return status == PLI_OK && token->module ? hsm_open(token->module, token->pin, &ring->hsm, err) : status;
+}
+
 void keyring_close(struct keyring *ring)
 {
+	hsm_close(ring->hsm);
+	ring->hsm = NULL;
+	for (int i = 0; i < KEY_NAMES; i++) {
+		mem_free(ring->token_uri[i]);
+		ring->token_uri[i] = NULL;
+	}
 	mem_wipe(ring->master, sizeof(ring->master));
 	ring->has_master = false;
 }

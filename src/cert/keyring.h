@@ -12,9 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "key.h"
 #include "status.h"
 
 struct buf;
+struct hsm;
+struct hsm_uri;
 
 #define KEYRING_PHRASE_MIN 12
 #define KEYRING_PHRASE_MAX 1024
@@ -23,12 +26,22 @@ struct keyring {
 	int dir_fd;		/* borrowed */
 	bool has_master;	/* keys/protect is there and was opened: new files are protected */
 	uint8_t master[32];
+	struct hsm *hsm;	/* the token; NULL: none */
+	struct hsm_uri *token_uri[KEY_NAMES];	/* where new keys are made, and those in the token lie; NULL: in files */
 };
 
 /* phrase NULL: none; protected files can then not be read.  Evaluates Argon2id once when there is something to open (a fraction of
  * a second, 64 MiB).  PLI_DENIED: the phrase is not the one; PLI_CONFLICT: keys/protect is damaged. */
 MUST enum pli_status keyring_open(int dir_fd, const char *phrase, struct keyring *ring_r, struct err *err);
-void keyring_close(struct keyring *ring);	/* wipes */
+/* What pli.conf says of a token. */
+struct keyring_token {
+	const char *module;		/* the library; NULL: there is no token */
+	const char *pin;		/* NULL: none */
+	const char *uri[KEY_NAMES];	/* NULL: that key lies in a file */
+};
+/* Loads the token's library (before the process is confined) and reads the URIs.  pin is borrowed for the ring's life. */
+MUST enum pli_status keyring_use_token(struct keyring *ring, const struct keyring_token *token, struct err *err);
+void keyring_close(struct keyring *ring);	/* wipes; after all keys of it */
 
 /* Appends the file's plain bytes to out (a secret buffer).  PLI_ABSENT; PLI_DENIED: it is protected and there was no phrase. */
 MUST enum pli_status keyring_read(const struct keyring *ring, const char *name, struct buf *out, struct err *err);

@@ -197,3 +197,19 @@ enum pli_status seal_verify_two(const void *p7s, size_t p7s_n, const void *data,
 {
 	return verify(p7s, p7s_n, data, n, root_pem, a_pem, b_pem, at_us, err);
 }
+
+bool seal_holds_certificate(const void *p7s, size_t n, const char *cert_pem)
+{
+	CMS_ContentInfo *cms = decode(p7s, n);
+	X509 *cert = read_cert(cert_pem);
+	STACK_OF(X509) *inside = cms ? CMS_get1_certs(cms) : NULL;
+	bool holds = false;
+
+	for (int i = 0; cert && i < sk_X509_num(inside); i++)
+		holds = holds || X509_cmp(sk_X509_value(inside, i), cert) == 0;
+	sk_X509_pop_free(inside, X509_free);
+	X509_free(cert);
+	CMS_ContentInfo_free(cms);
+	ERR_clear_error();
+	return holds;
+}

@@ -3,6 +3,7 @@
 #ifndef PLI_SEAL_H
 #define PLI_SEAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,9 @@ MUST enum pli_status seal_make(struct sealer *sealer, const void *data, size_t n
 
 /* One SignedData with two signers, each as above: what both the service and its certification operator answer for. */
 MUST enum pli_status seal_make_two(struct sealer *a, struct sealer *b, const void *data, size_t n, struct buf *p7s_out, struct err *err);
+
+/* Is this certificate (PEM) among those inside the signature?  Nothing is verified. */
+bool seal_holds_certificate(const void *p7s, size_t n, const char *cert_pem);
 
 /* Exactly one signer, its certificate equal to seal_pem, CAdES attributes, chain to root_pem at at_us (0: now), signature over data.
  * PLI_INPUT (malformed), PLI_CONFLICT (does not hold). */

@@ -7,6 +7,7 @@
 #include <openssl/pkcs7.h>
 #include <openssl/ts.h>
 #include <openssl/x509.h>
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
@@ -358,17 +359,56 @@ enum pli_status token_parse(const void *der, size_t n, struct token_info *info_r
 
 struct token_verifier {
 	X509_STORE *store;
-	X509 *tsa;
+	STACK_OF(X509) *authorities;
 };
+
+/* Every certificate of the text; NULL when there is none. */
+static STACK_OF(X509) *read_certs(const char *pem)
+{
+	STACK_OF(X509) *certs = sk_X509_new_null();
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	X509 *cert;
+
+	while (certs && bio && (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)))
+		if (!sk_X509_push(certs, cert))
+			X509_free(cert);
+	BIO_free(bio);
+	ERR_clear_error();
+	if (sk_X509_num(certs) > 0)
+		return certs;
+	sk_X509_free(certs);
+	return NULL;
+}
+
+/* The one that the token names, borrowed. */
+static X509 *authority_of(const struct token_verifier *v, PKCS7 *token)
+{
+	for (int i = 0; i < sk_X509_num(v->authorities); i++)
+		if (signed_data_exact(token, sk_X509_value(v->authorities, i), 3, false))
+			return sk_X509_value(v->authorities, i);
+	return NULL;
+}
+
+bool token_is_by(const void *der, size_t n, const char *tsa_pem)
+{
+	PKCS7 *token = token_decode(der, n);
+	X509 *cert = read_cert(tsa_pem);
+	bool is = token && cert && signed_data_exact(token, cert, 3, false);
+
+	PKCS7_free(token);
+	X509_free(cert);
+	ERR_clear_error();
+	return is;
+}
 
 enum pli_status token_verifier_new(const char *root_pem, const char *tsa_pem, struct token_verifier **verifier_r, struct err *err)
 {
 	struct token_verifier *v = mem_alloc(sizeof(*v));
 	X509 *root = read_cert(root_pem);
 
-	v->tsa = read_cert(tsa_pem);
+	v->authorities = read_certs(tsa_pem);
 	v->store = X509_STORE_new();
-	if (!root || !v->tsa || !v->store || !X509_STORE_add_cert(v->store, root)) {
+	if (!root || !v->authorities || !v->store || !X509_STORE_add_cert(v->store, root)) {
 		ERR_clear_error();
 		X509_free(root);
 		token_verifier_free(v);
@@ -384,7 +424,7 @@ void token_verifier_free(struct token_verifier *verifier)
 	if (!verifier)
 		return;
 	X509_STORE_free(verifier->store);
-	X509_free(verifier->tsa);
+	sk_X509_pop_free(verifier->authorities, X509_free);
 	mem_free(verifier);
 }
 
@@ -392,9 +432,10 @@ static bool signature_holds(struct token_verifier *v, PKCS7 *token, const struct
 {
 	TS_VERIFY_CTX *ctx = TS_VERIFY_CTX_new();
 	STACK_OF(X509) *certs = sk_X509_new_null();
+	X509 *authority = authority_of(v, token);
 	bool ok;
 
-	if (!signed_data_exact(token, v->tsa, 3, false) || !ctx || !certs || !X509_up_ref(v->tsa) || !sk_X509_push(certs, v->tsa)) {
+	if (!authority || !ctx || !certs || !X509_up_ref(authority) || !sk_X509_push(certs, authority)) {
 		TS_VERIFY_CTX_free(ctx);
 		sk_X509_free(certs);
 		return false;

@@ -5,6 +5,7 @@
 #ifndef PLI_TOKEN_H
 #define PLI_TOKEN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,11 +38,14 @@ struct token_info {
 /* Reads without checking the signature.  Anything but SHA-256, DER and one signer is PLI_INPUT. */
 MUST enum pli_status token_parse(const void *der, size_t n, struct token_info *info_r, struct err *err);
 
-/* Root and authority certificate made ready once, for many tokens. */
+/* Does the token name this certificate (PEM) as its signer's?  The signature is not checked. */
+bool token_is_by(const void *der, size_t n, const char *tsa_pem);
+
+/* Root and authority certificates made ready once, for many tokens; tsa_pem may hold several (pem_list.h), a token is by one of them. */
 struct token_verifier;
 MUST enum pli_status token_verifier_new(const char *root_pem, const char *tsa_pem, struct token_verifier **verifier_r, struct err *err);
 void token_verifier_free(struct token_verifier *verifier);
-/* Signature, signer = that certificate, chain to the root at genTime, imprint = SHA-256(data).  PLI_INPUT (malformed), PLI_CONFLICT. */
+/* Signature, signer = one of those certificates, chain to the root at genTime, imprint = SHA-256(data).  PLI_INPUT (malformed), PLI_CONFLICT. */
 MUST enum pli_status token_verify(struct token_verifier *verifier, const void *der, size_t n, const void *data, size_t data_n,
 				  struct token_info *info_r, struct err *err);
 

@@ -32,7 +32,7 @@ struct doors {
 	const char *base_url;
 	const char *host;		/* of base_url with its port, for texts */
 	const char *root_pem, *log_pub, *tsa_pem, *ca_pem;
-	char root_fingerprint[65], log_fingerprint[65];	/* SHA-256 of the DER */
+	char root_fingerprint[65];	/* SHA-256 of the DER */
 	struct door_meter *meter;
 	struct visitors *visitors;
 	unsigned request_seed;		/* first half of every request's id */
@@ -40,6 +40,9 @@ struct doors {
 	int outbox_fd;			/* -1: none to show */
 	bool hsts;			/* a real host name: not localhost, not an address */
 };
+
+/* SHA-256 of the DER of a PEM certificate or public key, hex; "" when it is neither. */
+void doors_fingerprint(const char *pem, bool certificate, char out[65]);
 
 #define DOOR_PARAMS_MAX 2
 

@@ -378,7 +378,7 @@ static bool doors_host_known(void *app, const char *host)
 	return false;
 }
 
-static void fingerprint(const char *pem, bool certificate, char out[65])
+void doors_fingerprint(const char *pem, bool certificate, char out[65])
 {
 	BIO *bio = BIO_new_mem_buf(pem, -1);
 	unsigned char digest[32], *der = NULL;
@@ -424,13 +424,18 @@ enum pli_status doors_app_new(const struct doors_config *config, struct http_app
 	doors->meter = door_meter_new();
 	doors->visitors = visitors_new(VISITORS_HELD_MAX);
 	mem_random(&doors->request_seed, sizeof(doors->request_seed));
-	fingerprint(doors->root_pem, true, doors->root_fingerprint);
-	fingerprint(doors->log_pub, false, doors->log_fingerprint);
+	doors_fingerprint(doors->root_pem, true, doors->root_fingerprint);
 	*app_r = (struct http_app){ .app = doors, .plan = doors_plan, .sink_open = doors_sink_open,
 				    .sink_broken = doors_sink_broken, .handle = doors_handle, .done = doors_done,
 				    .fault = doors_fault, .host_known = doors_host_known };
 	*doors_r = doors;
 	return PLI_OK;
+}
+
+void doors_use_anchors(struct doors *doors, const char *log_pub, const char *tsa_pem)
+{
+	__atomic_store_n(&doors->log_pub, log_pub, __ATOMIC_RELEASE);
+	__atomic_store_n(&doors->tsa_pem, tsa_pem, __ATOMIC_RELEASE);
 }
 
 void doors_free(struct doors *doors)

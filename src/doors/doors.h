@@ -25,6 +25,8 @@ struct doors_config {
 /* Everything in config is borrowed for the doors' life.  app_r is ready for http_server_start. */
 MUST enum pli_status doors_app_new(const struct doors_config *config, struct http_app *app_r,
 				   struct doors **doors_r, struct err *err);
+/* Other keys are in use; borrowed as those of the config, which must stay. */
+void doors_use_anchors(struct doors *doors, const char *log_pub, const char *tsa_pem);
 void doors_free(struct doors *doors);
 /* What went through them since the start. */
 struct openmetrics;

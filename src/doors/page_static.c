@@ -24,10 +24,12 @@
 enum pli_status page_about(struct door_call *c, struct err *err)
 {
 	struct view *v = view_new(c->pool);
+	char log_fingerprint[65];
 
 	(void)err;
 	view_str(v, "root_fingerprint", c->doors->root_fingerprint);
-	view_str(v, "log_fingerprint", c->doors->log_fingerprint);
+	doors_fingerprint(c->doors->log_pub, false, log_fingerprint);
+	view_str(v, "log_fingerprint", pool_str(c->pool, log_fingerprint));
 	answer_page(c, 200, &tpl_pages_about_html, v, locale_text(c->locale, "home.title"));
 	return PLI_OK;
 }

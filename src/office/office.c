@@ -40,6 +40,16 @@ enum pli_status office_new(const struct office_parts *parts, struct office **off
 	return PLI_OK;
 }
 
+void office_use_anchors(struct office *office, const char *seal_pem, const char *operator_pem, const char *tsa_pem, const char *log_pub)
+{
+	struct office_parts *p = &office->parts;
+
+	__atomic_store_n(&p->seal_pem, seal_pem, __ATOMIC_RELEASE);
+	__atomic_store_n(&p->operator_pem, operator_pem, __ATOMIC_RELEASE);
+	__atomic_store_n(&p->tsa_pem, tsa_pem, __ATOMIC_RELEASE);
+	__atomic_store_n(&p->log_pub, log_pub, __ATOMIC_RELEASE);
+}
+
 void office_free(struct office *office)
 {
 	if (!office)

@@ -29,6 +29,9 @@ struct office_parts {
 MUST enum pli_status office_new(const struct office_parts *parts, struct office **office_r, struct err *err);
 void office_free(struct office *office);
 
+/* Other keys are in use: certificates and public log keys, the one in use first (pem_list.h).  Borrowed; what was before must stay. */
+void office_use_anchors(struct office *office, const char *seal_pem, const char *operator_pem, const char *tsa_pem, const char *log_pub);
+
 /* The two-step disk reserve: PLI_FULL below it. */
 enum office_reserve { OFFICE_RESERVE_DEPOSIT, OFFICE_RESERVE_READ };
 MUST enum pli_status office_room(struct office *office, enum office_reserve step, struct err *err);

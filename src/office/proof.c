@@ -10,6 +10,8 @@
 
 #include "bundle.h"
 #include "journal.h"
+#include "pem_list.h"
+#include "token.h"
 
 #include "address_book.h"
 #include "directory.h"
@@ -114,6 +116,20 @@ static enum pli_status one_int(struct db_conn *conn, const char *sql, uint64_t a
 	return st == PLI_ABSENT ? err_set(err, PLI_BUSY, "The journal's signed head is not there yet; try again.") : st;
 }
 
+/* Those that made this head, and those that seal now. */
+static enum pli_status anchors_choose(struct office *office, struct pool *pool, struct bundle *b, struct err *err)
+{
+	const struct office_parts *p = &office->parts;
+
+	b->seal_pem = pem_list_get(pool, p->seal_pem, 0);
+	b->operator_pem = pem_list_get(pool, p->operator_pem, 0);
+	b->tsa_pem = pem_list_of_token(pool, p->tsa_pem, b->token, b->token_n);
+	b->log_pub = pem_list_of_checkpoint(pool, p->log_pub, b->checkpoint, b->checkpoint_n);
+	if (b->seal_pem && b->operator_pem && b->tsa_pem && b->log_pub)
+		return PLI_OK;
+	return err_set(err, PLI_IO, "public/ does not hold the keys that made this head.");
+}
+
 /* Today's proof is under the newest head, so that it also shows that nothing more had happened; a receipt under the first that covers it. */
 static enum pli_status tree_choose(struct office *office, struct db_conn *conn, struct pool *pool, struct gather *g, struct bundle *b,
 				   struct err *err)
@@ -128,6 +144,13 @@ static enum pli_status tree_choose(struct office *office, struct db_conn *conn, 
 		return st;
 	b->tree_size = (uint64_t)size;
 	st = head_load(conn, pool, b, err);
+	/* A receipt is stamped now: under a head that another authority stamped, before a change of keys, it would need two of them. */
+	if (st == PLI_OK && b->tree_size != g->newest && !token_is_by(b->token, b->token_n, pem_list_get(pool, office->parts.tsa_pem, 0))) {
+		b->tree_size = g->newest;
+		st = head_load(conn, pool, b, err);
+	}
+	if (st == PLI_OK)
+		st = anchors_choose(office, pool, b, err);
 	for (unsigned i = 0; st == PLI_OK && i < g->count; i++) {
 		uint8_t *path = NULL;
 
@@ -207,10 +230,7 @@ static enum pli_status bundle_gather(struct office *office, struct db_conn *conn
 	for (unsigned i = 0; n && i < l->recipient_count; i++)
 		if (l->recipients[i].n == n)
 			g.recipient = &l->recipients[i].recipient;
-	*b = (struct bundle){ .kind = n ? "recipient" : "sender", .root_pem = office->parts.root_pem, .seal_pem = office->parts.seal_pem,
-			      .operator_pem = office->parts.operator_pem,
-			      .tsa_pem = office->parts.tsa_pem, .log_pub = office->parts.log_pub,
-			      .lang = office->parts.settings->lang };
+	*b = (struct bundle){ .kind = n ? "recipient" : "sender", .root_pem = office->parts.root_pem, .lang = office->parts.settings->lang };
 	letter_fill(pool, l, b);
 	st = journal_rows(conn, &(struct journal_filter){ .letter = letter_id, .oldest_first = true, .limit = PROOF_ENTRIES_MAX },
 			  gather_row, &g, err);

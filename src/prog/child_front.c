@@ -436,6 +436,14 @@ static enum pli_status run(struct child_front *f, struct err *err)
 	return st;
 }
 
+static void anchors_renewed(void *arg)
+{
+	struct child_front *f = arg;
+
+	if (f->doors)
+		doors_use_anchors(f->doors, f->front.log_pub, f->front.tsa_pem);
+}
+
 int child_front(int argc, char **argv)
 {
 	AUTO_POOL pool = pool_new();
@@ -449,6 +457,8 @@ int child_front(int argc, char **argv)
 	f->front.settings = &f->child.settings;
 	f->front.reload = reload_ask_wait;
 	f->front.reload_arg = &f->reload_ask;
+	f->front.anchors_renewed = anchors_renewed;
+	f->front.anchors_arg = f;
 	f->reload = (struct child_reload){ .live = &f->child.settings, .prepare = reload_prepare, .commit = reload_commit,
 					   .drop = reload_drop, .arg = f };
 	f->errands = errands_new();

@@ -28,6 +28,7 @@
 #include "ctl_backup.h"
 #include "ctl_check.h"
 #include "ctl_retention.h"
+#include "ctl_keys.h"
 
 #include "ctl_verbs.h"
 
@@ -374,7 +375,7 @@ static enum pli_status verify_snapshot(struct front *front, struct db_conn *conn
 		return st;
 	struct journal_verify_options options = {
 		.conn = conn, .journal_dir_fd = CHILD_FD_FRONT_JOURNAL, .origin = front->origin,
-		.log_public_key = front->log_public_key, .root_pem = front->root_pem, .tsa_pem = front->tsa_pem,
+		.log_public_key = front->log_keys[0], .log_key_count = front->log_key_count, .root_pem = front->root_pem, .tsa_pem = front->tsa_pem,
 		.keeper_size = keeper.counter_size, .open_meta = open_meta,
 		.check_recipient_sheet = front->office ? check_sheet : NULL, .arg = &v,
 	};
@@ -414,7 +415,7 @@ const struct ctl_verb *ctl_verbs(void)
 		{ "entity class", ctl_entity_class }, { "entity retention", ctl_entity_retention },
 		{ "backup", ctl_backup }, { "scrub", ctl_scrub },
 		{ "journal verify", verify }, { "check", ctl_check },
-		{ "reload", reload },
+		{ "reload", reload }, { "key prepare", ctl_key_prepare }, { "key commit", ctl_key_commit }, { "key state", ctl_key_state },
 		{ NULL, NULL },
 	};
 

@@ -13,10 +13,11 @@
 #include "keywrap.h"
 #include "object.h"
 
-#include "checkpoint.h"
 #include "journal.h"
 #include "keeper.h"
+#include "key.h"
 #include "keygen.h"
+#include "pem_list.h"
 #include "qualified.h"
 
 #include "directory.h"
@@ -61,7 +62,8 @@ enum pli_status front_read_tls(struct pool *pool, struct front_tls *tls_r, struc
 	return PLI_OK;
 }
 
-enum pli_status front_read(struct front *front, bool tls, struct err *err)
+/* The trust anchors' texts into pool and front; anybody may read these meanwhile: he sees the old ones or the new. */
+static enum pli_status read_anchors(struct front *front, struct pool *pool, struct err *err)
 {
 	const struct {
 		const char *name;
@@ -70,10 +72,29 @@ enum pli_status front_read(struct front *front, bool tls, struct err *err)
 		{ "root.pem", &front->root_pem }, { "seal.pem", &front->seal_pem }, { "operator.pem", &front->operator_pem },
 		{ "tsa.pem", &front->tsa_pem }, { "log.pub", &front->log_pub },
 	};
+	enum pli_status st = PLI_OK;
+
+	for (size_t i = 0; i < sizeof(anchors) / sizeof(anchors[0]) && st == PLI_OK; i++) {
+		const char *text;
+		st = read_text(pool, CHILD_FD_FRONT_PUBLIC, anchors[i].name, &text, err);
+		if (st == PLI_OK)
+			__atomic_store_n(anchors[i].text, text, __ATOMIC_RELEASE);
+	}
+	return st;
+}
+
+static enum pli_status read_log_keys(struct front *front, struct pool *pool, struct err *err)
+{
+	front->log_key_count = pem_list_publics(pool, front->log_pub, front->log_keys, LOG_PUBLICS_MAX);
+	return front->log_key_count ? PLI_OK : err_set(err, PLI_CONFLICT, "public/log.pub holds no Ed25519 public key");
+}
+
+enum pli_status front_read(struct front *front, bool tls, struct err *err)
+{
 	enum pli_status st = child_origin(front->pool, CHILD_FD_FRONT_JOURNAL, &front->origin, err);
 
-	for (size_t i = 0; i < sizeof(anchors) / sizeof(anchors[0]) && st == PLI_OK; i++)
-		st = read_text(front->pool, CHILD_FD_FRONT_PUBLIC, anchors[i].name, anchors[i].text, err);
+	if (st == PLI_OK)
+		st = read_anchors(front, front->pool, err);
 	if (st == PLI_OK && front->settings->evidence_qualified &&
 	    (!qualified_certificate(front->seal_pem, QUALIFIED_SEAL) || !qualified_certificate(front->tsa_pem, QUALIFIED_TIME))) {
 		err_field(err, PLI_INPUT, "bad-setting", "qualified", "[evidence] qualified = yes: the certificate of %s is not a qualified one",
@@ -81,12 +102,57 @@ enum pli_status front_read(struct front *front, bool tls, struct err *err)
 		st = err_hint(err, "Set it to no, or get qualified certificates for seal and timestamps first.");
 	}
 	if (st == PLI_OK)
-		st = checkpoint_public_key(front->log_pub, strlen(front->log_pub), front->log_public_key, err);
+		st = read_log_keys(front, front->pool, err);
 	if (st == PLI_OK && tls)
 		st = front_read_tls(front->pool, &front->tls, err);
 	if (st != PLI_OK)
 		return st;
 	front->base_url = instance_base_url(front->pool, front->settings);
+	return PLI_OK;
+}
+
+/* The files are written before the keeper changes over: what it uses now goes first. */
+static enum pli_status order_anchors(struct front *front, struct pool *pool, struct err *err)
+{
+	const struct {
+		enum key_name name;
+		const char **text;
+	} anchors[] = {
+		{ KEY_SEAL, &front->seal_pem }, { KEY_OPERATOR, &front->operator_pem }, { KEY_TSA, &front->tsa_pem }, { KEY_LOG, &front->log_pub },
+	};
+
+	for (size_t i = 0; i < sizeof(anchors) / sizeof(anchors[0]); i++) {
+		struct keeper_key_state state;
+		const char *object, *list = *anchors[i].text;
+		enum pli_status st = keeper_key_state(front->keeper, anchors[i].name, &state, err);
+		AUTO_BUF ordered = { 0 };
+
+		if (st != PLI_OK)
+			return st;
+		object = pem_list_find(pool, list, state.fingerprint);
+		if (!object) {
+			log_warn("front.anchors", "public/ does not hold the %s key in use, SHA-256 %s", key_name(anchors[i].name),
+				 state.fingerprint);
+			continue;
+		}
+		pem_list_put_first(pool, object, list, &ordered);
+		__atomic_store_n(anchors[i].text, pool_str(pool, ordered.p), __ATOMIC_RELEASE);
+	}
+	return read_log_keys(front, pool, err);
+}
+
+enum pli_status front_renew_anchors(struct front *front, struct err *err)
+{
+	struct pool *pool = pool_new();		/* stays: a few kilobytes a change */
+	enum pli_status st = read_anchors(front, pool, err);
+
+	if (st == PLI_OK)
+		st = order_anchors(front, pool, err);
+	if (st != PLI_OK)
+		return st;
+	office_use_anchors(front->office, front->seal_pem, front->operator_pem, front->tsa_pem, front->log_pub);
+	if (front->anchors_renewed)
+		front->anchors_renewed(front->anchors_arg);
 	return PLI_OK;
 }
 
@@ -215,6 +281,9 @@ enum pli_status front_open(struct front *front, int keeper_fd, struct err *err)
 		keeper_watch(front->keeper, front->keeper_hung, NULL);
 		st = open_database(front, err);
 	}
+	if (st != PLI_OK)
+		return st;
+	st = order_anchors(front, front->pool, err);
 	if (st != PLI_OK)
 		return st;
 	st = journal_open(front->db, front->keeper, front->origin, &front->journal, &front->why);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "keeper_signers.h"
 #include "settings.h"
 #include "status.h"
 
@@ -30,7 +31,8 @@ struct front {
 	const char *origin, *base_url;
 	const char *root_pem, *seal_pem, *operator_pem, *tsa_pem, *log_pub;
 	struct front_tls tls;			/* when serving; the key is wiped once the TLS engine has it */
-	uint8_t log_public_key[32];
+	uint8_t log_keys[LOG_PUBLICS_MAX][32];	/* the one in use first */
+	unsigned log_key_count;
 	int blobs_fd;
 
 	struct keywrap *keywrap;		/* how the storage room reaches the keeper */
@@ -40,6 +42,9 @@ struct front {
 	/* Given before the operator's verbs: asks the parent to read settings and certificate anew and waits for the outcome. */
 	enum pli_status (*reload)(void *arg, struct err *err);
 	void *reload_arg;
+	/* Given before the operator's verbs, may be NULL: the anchors are others now. */
+	void (*anchors_renewed)(void *arg);
+	void *anchors_arg;
 	struct journal *journal;
 	struct directory *directory;
 	struct object_store *objects;
@@ -52,6 +57,9 @@ struct front {
 
 /* Reads the trust anchors and, when tls, the TLS pair; before the process is confined.  Strings live in front->pool. */
 MUST enum pli_status front_read(struct front *front, bool tls, struct err *err);
+/* After a change of keys: reads the trust anchors again, puts those that the keeper uses first, and gives them to all.  What was before
+ * stays in memory for whoever still reads it. */
+MUST enum pli_status front_renew_anchors(struct front *front, struct err *err);
 /* Reads tls/, at the start and at each reload. */
 MUST enum pli_status front_read_tls(struct pool *pool, struct front_tls *tls_r, struct err *err);
 /* Opens everything over the link to the keeper (taken).  The working directory is data/.  PLI_OK also when verify_only. */

@@ -1,5 +1,5 @@
-/* The verbs' functions, one file per kind: verb_init.c verb_serve.c verb_operator.c verb_key.c verb_retention.c verb_backup.c verb_restore.c verb_send.c verb_letter.c
- * verb_proof.c
+/* The verbs' functions, one file per kind: verb_init.c verb_serve.c verb_operator.c verb_key.c verb_key_rotate.c verb_retention.c verb_backup.c
+ * verb_restore.c verb_send.c verb_letter.c verb_proof.c verb_manual.c.
  * Each returns the exit status. */
 #ifndef PLI_VERB_H
 #define PLI_VERB_H
@@ -32,6 +32,7 @@ int verb_entity_retention(struct cli_call *call);
 int verb_backup(struct cli_call *call);
 int verb_restore(struct cli_call *call);
 int verb_scrub(struct cli_call *call);
+int verb_key_rotate(struct cli_call *call);
 
 int verb_send(struct cli_call *call);
 int verb_list(struct cli_call *call);

@@ -1,0 +1,108 @@
+/* See keeper_keys.h. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "pool.h"
+
+#include "entry.h"
+#include "keeper_frame.h"
+#include "keeper_heads.h"
+#include "kek_store.h"
+#include "key_change.h"
+
+#include "keeper_keys.h"
+
+static void blob_text(struct buf *out, const char *text)
+{
+	buf_blob(out, text, strlen(text));
+}
+
+static enum pli_status state(const struct keeper_keys *k, const struct keeper_request *r, struct buf *out, struct err *err)
+{
+	enum key_name name = (enum key_name)r->key;
+	char hex[65];
+	enum pli_status status = key_change_current(k->ring, name, hex, err);
+	size_t start;
+
+	if (status != PLI_OK)
+		return status;
+	start = keeper_frame_begin(out, KEEPER_KEY_STATE | FRAME_ANSWER, r->id);
+	buf_u8(out, PLI_OK);
+	blob_text(out, hex);
+	buf_u8(out, key_change_pending(k->ring, name));
+	buf_u8(out, name == KEY_WRAP && kek_store_rerooting(k->keks));
+	keeper_frame_end(out, start, 0, 0);
+	return PLI_OK;
+}
+
+static enum pli_status prepare(const struct keeper_keys *k, const struct keeper_request *r, struct buf *out, struct err *err)
+{
+	AUTO_POOL pool = pool_new();
+	struct key_change c;
+	struct keeper_status heads;
+	size_t start;
+	enum pli_status status;
+
+	keeper_heads_status(k->heads, &heads);
+	if (heads.refusing)
+		return err_set(err, PLI_CONFLICT, "%s", heads.reason);
+	status = key_change_prepare(k->ring, k->origin, (enum key_name)r->key, pool_strn(pool, (const char *)r->text, r->text_n),
+				    r->overlap_s, &c, err);
+	if (status != PLI_OK)
+		return status;
+	start = keeper_frame_begin(out, KEEPER_KEY_PREPARE | FRAME_ANSWER, r->id);
+	buf_u8(out, PLI_OK);
+	blob_text(out, c.old);
+	blob_text(out, c.new);
+	buf_blob(out, c.public.p, c.public.n);
+	buf_blob(out, c.d.p, c.d.n);
+	keeper_frame_end(out, start, 0, 0);
+	key_change_free(&c);
+	return PLI_OK;
+}
+
+/* Nothing changes but what the journal says, under a head of ours. */
+static enum pli_status commit(const struct keeper_keys *k, const struct keeper_request *r, uint64_t generation, struct buf *out,
+			      struct err *err)
+{
+	enum key_name name = (enum key_name)r->key;
+	uint32_t overlap_s;
+	uint8_t leaf[32];
+	size_t start;
+	enum pli_status status;
+
+	entry_leaf(r->text, r->text_n, leaf);
+	if (!keeper_heads_holds(k->heads, r->first, leaf))
+		return err_set(err, PLI_CONFLICT, "entry %" PRIu64 " is not that one in the keeper's tree", r->first + 1);
+	status = key_change_check(k->ring, k->origin, name, r->text, r->text_n, &overlap_s, err);
+	if (status == PLI_OK)
+		status = key_change_commit(k->ring, name, overlap_s, clock_now_us(), err);
+	if (status != PLI_OK)
+		return status;
+	if (name != KEY_WRAP) {
+		keeper_heads_rekey(k->heads, generation, r->id);
+		return PLI_OK;
+	}
+	status = kek_store_reroot(k->keks, err);
+	if (status != PLI_OK)
+		return PLI_IO;
+	start = keeper_frame_begin(out, KEEPER_KEY_COMMIT | FRAME_ANSWER, r->id);
+	buf_u8(out, PLI_OK);
+	keeper_frame_end(out, start, 0, 0);
+	return PLI_OK;
+}
+
+enum pli_status keeper_keys_handle(const struct keeper_keys *keys, const struct keeper_request *request, uint64_t generation,
+				   struct buf *out, struct err *err)
+{
+	switch (request->verb) {
+	case KEEPER_KEY_STATE:
+		return state(keys, request, out, err);
+	case KEEPER_KEY_PREPARE:
+		return prepare(keys, request, out, err);
+	default:
+		return commit(keys, request, generation, out, err);
+	}
+}

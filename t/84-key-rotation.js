@@ -1,0 +1,151 @@
+#!/usr/bin/env node
+// Goal: each of the keeper's keys is put in another's place, with the server running and stopped: the journal says so under both keys, proofs of
+// before and after verify offline, the log's heads carry both signatures as long as both keys count, letters of before still open after
+// the wrapping key has changed, and nothing of the old secrets is left in keys/.
+'use strict';
+const crypto = require('crypto');
+const fs = require('fs');
+const path = require('path');
+const { execFileSync, spawnSync } = require('child_process');
+const { Instance, check, same, until, main } = require('./lib/pli.js');
+
+const i = new Instance();
+const TMP = process.env.TMP;
+const file = (...names) => path.join(i.dir, ...names);
+const pems = (name) => fs.readFileSync(file('public', name), 'utf8').match(/-----BEGIN [^]*?-----END [^\n]*\n/g);
+const entries = (event) => i.sql(`SELECT CAST(entry AS TEXT) AS entry FROM journal WHERE event = '${event}' ORDER BY seq`).map((r) => JSON.parse(r.entry));
+const lines = () => i.sql('SELECT CAST(checkpoint AS TEXT) AS c FROM head ORDER BY size DESC LIMIT 1')[0].c.split('\n').filter((l) => l.startsWith('— localhost'));
+const rotate = (...more) => JSON.parse(i.verb('key', 'rotate', i.dir, ...more, '--json'));
+const keep = (name) => { const to = path.join(TMP, name); fs.copyFileSync(file('public', name.replace(/^old-/, '')), to); return to; };
+
+async function proof(token, id, name) {
+	const a = await until('a proof', async () => { const r = await i.request('GET', `/api/v1/letters/${id}/proof`, { token }); return r.status === 200 && r; });
+	const to = path.join(TMP, name + '.asice');
+	fs.writeFileSync(to, a.body);
+	return to;
+}
+
+function verifies(what, bundle, logKey = file('public/log.pub'), good = true) {
+	const v = i.run(['proof', 'verify', bundle, '--root', file('public/root.pem'), '--log-key', logKey]);
+	check((v.status === 0) === good, what + ' (pli)', v.stdout.slice(-400) + v.stderr);
+	const dir = bundle + '.d';
+	fs.rmSync(dir, { recursive: true, force: true });
+	execFileSync('unzip', ['-q', bundle, '-d', dir]);
+	const s = spawnSync('sh', ['verify.sh', '.', '--root', file('public/root.pem'), '--log-key', logKey], { cwd: dir, encoding: 'utf8' });
+	check((s.status === 0) === good, what + ' (verify.sh)', s.stdout.slice(-400) + s.stderr);
+}
+
+// The statement that both keys sign; doc/keys.md.
+function statement(e) { return Buffer.from(`pli key change 1\n${e.log}\n${e.d.key}\n${e.d.old}\n${e.d.new}\n`); }
+
+const fingerprint = (pem) => crypto.createHash('sha256').update(pem.includes('CERTIFICATE') ? new crypto.X509Certificate(pem).raw : crypto.createPublicKey(pem).export({ type: 'spki', format: 'der' })).digest('hex');
+
+// By whoever has public/ and the journal alone.
+function bothSigned(e, name) {
+	const all = pems(name), of = (hex) => all.find((p) => fingerprint(p) === hex), text = statement(e);
+	for (const which of ['old', 'new'])
+		check(crypto.verify(e.d.key === 'log' ? null : 'sha256', text, of(e.d[which]), Buffer.from(e.d[which + '_sig'], 'base64')), `${e.d.key}: signed by the ${which} key`, e.d);
+}
+
+main(async () => {
+	i.make({ lang: 'en' });
+	const token = i.user('ed@example.org');
+	await i.serve();
+	const post = async (to, subject, more = {}) => (await i.json('POST', '/api/v1/letters', token, { to: [to], subject, message: 'Of ' + subject, ...more })).json;
+	const before = await post('a@example.org', 'before', { password: 'Mot-de-passe-7' });
+	const waiting = await post('w@example.org', 'waiting');
+	const bundle = await proof(token, before.id, 'before');
+	const oldLog = keep('old-log.pub');
+	const secrets = ['seal.key', 'operator.key', 'tsa.key', 'log.key'].map((n) => fs.readFileSync(file('keys', n), 'utf8')), root = fs.readFileSync(file('keys/root.kek'));
+
+	// Running.
+	for (const name of ['seal', 'operator', 'tsa']) {
+		const said = rotate(name);
+		same(pems(name + '.pem').length, 2, name + ': the certificate of before is kept');
+		same(fingerprint(pems(name + '.pem')[0]), said.new, name + ': the new one first');
+		const e = entries('key.rotated').pop();
+		same([e.d.key, e.d.old, e.d.new], [name, said.old, said.new], name + ': in the journal');
+		bothSigned(e, name + '.pem');
+		verifies(name + ': a proof of before', bundle);
+		verifies(name + ': a proof of after', await proof(token, before.id, 'after-' + name));
+	}
+	const shown = JSON.parse(i.verb('key', 'list', i.dir, '--json'));
+	check(shown.some((k) => k.key === 'seal' && k.state === 'former' && k.place === 'destroyed') && shown.some((k) => k.key === 'seal' && k.state === 'current' && k.place === 'plain'), 'the list has both', shown);
+	const log = rotate('log');
+	await until('the log: two signatures on a head', () => lines().length === 2);
+	bothSigned(entries('key.rotated').pop(), 'log.pub');
+	const both = await proof(token, before.id, 'both');
+	verifies('the log: a proof of before, by what is published now', bundle);
+	verifies('the log: a proof of after, by what is published now', both);
+	verifies('the log: a proof of after, by the key of before', both, oldLog);
+	verifies('the log: a proof of before, by the key of before', bundle, oldLog);
+	const newLog = path.join(TMP, 'new.pub');
+	fs.writeFileSync(newLog, pems('log.pub')[0]);
+	verifies('the log: a proof of after, by the new key', both, newLog);
+	verifies('the log: a proof of before, by the new key alone', bundle, newLog, false);
+	same((await i.request('GET', '/.well-known/pli/log.pub')).text, fs.readFileSync(file('public/log.pub'), 'utf8'), 'published at once');
+	check((await i.request('GET', '/about')).text.includes(log.new), 'the fingerprint on the page is the new one');
+
+	// The wrapping key, under which everything lies.
+	const keks = () => Object.fromEntries(fs.readdirSync(file('keys/kek')).map((n) => [n, fs.readFileSync(file('keys/kek', n)).toString('hex')]));
+	const wrapped = keks();
+	rotate('wrap');
+	const now = keks();
+	check(Object.keys(wrapped).length >= 3 && Object.keys(wrapped).every((n) => now[n] && now[n] !== wrapped[n]), 'every key lies under the new one', Object.keys(now));
+	check(!fs.readFileSync(file('keys/root.kek')).equals(root), 'which is another');
+	same(fs.readdirSync(file('keys')).filter((n) => /^(next-|new-|former-)/.test(n)), [], 'nothing half done');
+	const wrap = entries('key.rotated').pop();
+	same([wrap.d.key, wrap.d.alg], ['wrap', 'aes-256-gcm'], 'and in the journal');
+	same((await i.open(await i.link('a@example.org'), 'Mot-de-passe-7')).status, 303, 'a letter of before opens, its password checked');
+	verifies('wrap: a proof', await proof(token, before.id, 'after-wrap'));
+	same((await i.open(await i.link('w@example.org'))).status, 303, 'and one that was waiting');
+
+	// What is gone is gone.
+	const all = fs.readdirSync(file('keys')).filter((n) => fs.statSync(file('keys', n)).isFile()).map((n) => [n, fs.readFileSync(file('keys', n))]);
+	for (const [n, b] of all) {
+		check(!b.includes(root), n + ' does not hold the old wrapping key');
+		for (const s of secrets.slice(0, 3))
+			check(!b.toString('latin1').includes(s.split('\n')[1]), n + ' does not hold an old key');
+	}
+	check(all.some(([n]) => /^until-\d+-log\.key$/.test(n)), 'the log key of before has its last days', all.map(([n]) => n));
+	let r = i.verify();
+	check(r.status === 0, 'journal verify', r.stdout + r.stderr);
+
+	// Across a restart, then stopped, once more each; without overlap the former key is gone at once.
+	await i.stop();
+	await i.serve();
+	verifies('a restart: a proof of before', bundle);
+	verifies('a restart: a proof', await proof(token, before.id, 'restarted'));
+	await i.stop();
+	for (const name of ['seal', 'wrap', 'tsa'])
+		rotate(name);
+	rotate('log', '--overlap', '0');
+	await i.serve();
+	const later = await post('c@example.org', 'later');
+	await until('the newest key and the one of the first change; the second is gone', () => lines().length === 2);
+	verifies('stopped: a proof of before', bundle);
+	verifies('stopped: a proof of after', await proof(token, later.id, 'later'));
+	verifies('stopped: a proof of the same letter', await proof(token, before.id, 'again'));
+	r = i.verify();
+	check(r.status === 0, 'journal verify after all of it', r.stdout + r.stderr);
+
+	// Not without the root's key, and then nothing has changed.
+	fs.renameSync(file('keys/root.key'), path.join(TMP, 'root.key'));
+	const none = i.run(['key', 'rotate', i.dir, 'seal']);
+	check(none.status !== 0 && /root\.key is not there/.test(none.stderr) && /Put/.test(none.stderr), 'without the root\'s key there is no certificate', none.stderr);
+	check(i.run(['key', 'rotate', i.dir, 'mail']).status !== 0, 'no such key');
+	verifies('refused: a proof', await proof(token, later.id, 'refused'));
+	same(fs.readdirSync(file('keys')).filter((n) => /^(next-|new-)/.test(n)), [], 'nothing half done');
+	await i.stop();
+
+	// The time of a former log key ends.
+	const until30 = fs.readdirSync(file('keys')).find((n) => /^until-/.test(n));
+	fs.renameSync(file('keys', until30), file('keys', until30.replace(/\d+/, '1700000000')));
+	await i.serve();
+	const alone = await post('d@example.org', 'alone');
+	await until('one signature again', () => lines().length === 1);
+	same(fs.readdirSync(file('keys')).filter((n) => /^until-/.test(n)), [], 'and the key is destroyed');
+	verifies('ended: a proof', await proof(token, alone.id, 'alone'));
+	verifies('ended: a proof of before', bundle);
+	await i.stop();
+});
