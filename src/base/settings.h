@@ -51,6 +51,8 @@ struct settings {
 	const char *lmtp_listen;	/* "127.0.0.1:PORT" or "unix:/PATH"; NULL: off */
 	/* [keys]; NULL: none */
 	const char *keys_passphrase_file;
+	const char *keys_module, *keys_module_env, *keys_module_files, *keys_pin_file;	/* of a PKCS#11 token */
+	const char *keys_seal, *keys_operator, *keys_tsa, *keys_log, *keys_wrap;	/* PKCS#11 URIs */
 	/* [signin] */
 	const char *signin_policy;	/* strong | password */
 	unsigned signin_idle_min;	/* a session ends after so many minutes without a request */

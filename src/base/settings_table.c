@@ -194,6 +194,35 @@ static bool file_is_sane(const char *value)
 	return *value && strlen(value) < 1024 && text_is_line(value, strlen(value));
 }
 
+/* Of the machine's own; what the instance holds is not run. */
+static bool library_is_sane(const char *value)
+{
+	return value[0] == '/' && file_is_sane(value);
+}
+
+/* Nothing that changes what the loader loads. */
+static bool assignment_is_sane(const char *value)
+{
+	size_t n = strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+
+	return n > 0 && value[n] == '=' && file_is_sane(value) && !str_starts(value, "LD_") && !isdigit((unsigned char)value[0]);
+}
+
+static bool paths_are_sane(const char *value)
+{
+	unsigned count = 1;
+
+	for (const char *p = value; *p; p++)
+		count += *p == ',';
+	return value[0] == '/' && count <= 8 && file_is_sane(value);
+}
+
+/* The keeper reads it properly. */
+static bool token_uri_is_sane(const char *value)
+{
+	return str_starts(value, "pkcs11:") && file_is_sane(value);
+}
+
 static bool user_is_sane(const char *value)
 {
 	return *value && strlen(value) <= 255 && text_is_line(value, strlen(value));
@@ -250,6 +279,7 @@ static const char *const dkim_keys[] = { "off", "ed25519", "rsa", "both", NULL }
 static const char *const request_lines[] = { "none", "errors", "all", NULL };
 static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 
+#define TOKEN_URI "a PKCS#11 URI such as pkcs11:token=Letters"
 #define FIELD(name) offsetof(struct settings, name)
 
 const struct settings_row settings_rows[] = {
@@ -350,6 +380,30 @@ const struct settings_row settings_rows[] = {
 	  .wanted = "the name of a file, or credential:NAME",
 	  .help = "File with the pass phrase of the key files (see `pli key protect`); credential:NAME: the one that systemd gives "
 		  "(LoadCredentialEncrypted=NAME:…)." },
+	{ "keys", "module", TEXT, FIELD(keys_module), "", .check = library_is_sane, .flags = RESTART,
+	  .wanted = "the whole path of a library, such as /usr/lib/softhsm/libsofthsm2.so",
+	  .help = "PKCS#11 library of the token that holds keys, loaded by pli-keeper." },
+	{ "keys", "module_env", TEXT, FIELD(keys_module_env), "", .check = assignment_is_sane, .flags = RESTART,
+	  .wanted = "NAME=VALUE, such as SOFTHSM2_CONF=/etc/pli/softhsm2.conf",
+	  .help = "One variable of the environment that the library wants; pli-keeper's is empty otherwise." },
+	{ "keys", "module_files", TEXT, FIELD(keys_module_files), "", .check = paths_are_sane, .flags = RESTART,
+	  .wanted = "whole paths, separated by commas",
+	  .help = "Folders and devices that the library reads and writes while it works (at most 8); pli-keeper can reach no other files. Sockets "
+		  "are out of its reach: the library must do its work itself." },
+	{ "keys", "pin_file", TEXT, FIELD(keys_pin_file), "", .check = file_is_sane, .flags = RESTART,
+	  .wanted = "the name of a file, or credential:NAME",
+	  .help = "File with the token's user PIN, one line." },
+	{ "keys", "seal", TEXT, FIELD(keys_seal), "", .check = token_uri_is_sane, .flags = RESTART, .wanted = TOKEN_URI,
+	  .help = "Where the next key that seals proofs is made (`pli key rotate`), and where it lies from then on; none: in a file. The "
+		  "four that follow are the same for other keys." },
+	{ "keys", "operator", TEXT, FIELD(keys_operator), "", .check = token_uri_is_sane, .flags = RESTART, .wanted = TOKEN_URI,
+	  .help = "The certification operator's key." },
+	{ "keys", "tsa", TEXT, FIELD(keys_tsa), "", .check = token_uri_is_sane, .flags = RESTART, .wanted = TOKEN_URI,
+	  .help = "The time-stamping key." },
+	{ "keys", "log", TEXT, FIELD(keys_log), "", .check = token_uri_is_sane, .flags = RESTART, .wanted = TOKEN_URI,
+	  .help = "The key that signs the journal's heads (Ed25519, CKM_EDDSA)." },
+	{ "keys", "wrap", TEXT, FIELD(keys_wrap), "", .check = token_uri_is_sane, .flags = RESTART, .wanted = TOKEN_URI,
+	  .help = "The key above the keys of all letters (AES-256, CKM_AES_GCM)." },
 	{ "signin", "policy", CHOICE, FIELD(signin_policy), "strong", .choices = policies,
 	  .help = "strong: a second factor beside the password; password: the password alone." },
 	{ "signin", "idle_min", NUMBER, FIELD(signin_idle_min), "30", 1, 1440,

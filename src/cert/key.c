@@ -123,22 +123,34 @@ static enum pli_status take_token(struct key *k, struct err *err)
 	return k->pkey || k->name == KEY_WRAP ? PLI_OK : err_set(err, PLI_BUG, "a key of the token cannot be used");
 }
 
-static enum pli_status open_token(const struct keyring *ring, struct key *k, const char *file, const struct buf *id_text, struct err *err)
+/* The id, and where it is. */
+static bool token_parse(char *text, uint8_t id_r[HSM_ID_MAX], size_t *id_n_r, struct hsm_uri *uri_r)
 {
-	size_t n = id_text->n;
-	uint8_t id[HSM_ID_MAX];
+	char *uri = strchr(text, '\n'), *end = uri ? strchr(uri + 1, '\n') : NULL;
+	size_t n = uri ? (size_t)(uri - text) : 0;
 
-	while (n && id_text->p[n - 1] == '\n')
-		n--;
-	if (!n || n % 2 || n > 2 * sizeof(id) || !hex_decode(id, n / 2, id_text->p, n))
+	if (!end || end[1] || !n || n % 2 || n > 2 * HSM_ID_MAX || !hex_decode(id_r, n / 2, text, n))
+		return false;
+	*id_n_r = n / 2;
+	*end = 0;
+	return hsm_uri_parse(uri + 1, uri_r, NULL) == PLI_OK;
+}
+
+static enum pli_status open_token(const struct keyring *ring, struct key *k, const char *file, struct buf *text, struct err *err)
+{
+	struct hsm_uri uri;
+	uint8_t id[HSM_ID_MAX];
+	enum pli_status status;
+	size_t n;
+
+	if (!text->n || strlen(text->p) != text->n || !token_parse(text->p, id, &n, &uri))
 		return err_set(err, PLI_CONFLICT, "keys/%s is damaged", file);
-	if (!ring->hsm || !ring->token_uri[k->name]) {
-		(void)err_set(err, PLI_CONFLICT, "the %s key lies in a token, and pli.conf does not say in which", kinds[k->name].name);
-		return err_hint(err, "[keys] module, pin_file and %s = pkcs11:token=…", kinds[k->name].name);
+	if (!ring->hsm) {
+		(void)err_set(err, PLI_CONFLICT, "the %s key lies in a PKCS#11 token, and pli.conf names no library for it", kinds[k->name].name);
+		return err_hint(err, "[keys] module and pin_file say how it is reached.");
 	}
-	if (hsm_key_find(ring->hsm, ring->token_uri[k->name], kinds[k->name].kind, id, n / 2, &k->hsm, err) != PLI_OK)
-		return err ? err->status : PLI_IO;
-	return take_token(k, err);
+	status = hsm_key_find(ring->hsm, &uri, kinds[k->name].kind, id, n, &k->hsm, err);
+	return status == PLI_OK ? take_token(k, err) : status;
 }
 
 enum pli_status key_open(const struct keyring *ring, enum key_name name, const char *prefix, struct key **key_r, struct err *err)
@@ -204,16 +216,16 @@ static enum pli_status make_file(const struct keyring *ring, enum key_name name,
 
 static enum pli_status make_token(const struct keyring *ring, enum key_name name, const char *prefix, struct err *err)
 {
-	char file[KEY_FILE_MAX], hex[2 * HSM_ID_BYTES + 2];
+	char file[KEY_FILE_MAX], hex[2 * HSM_ID_BYTES + 1];
 	uint8_t id[HSM_ID_BYTES];
+	AUTO_BUF text = { 0 };
 	struct hsm_key *k;
 	enum pli_status status = hsm_key_make(ring->hsm, ring->token_uri[name], kinds[name].kind, kinds[name].label, id, &k, err);
 
 	if (status != PLI_OK)
 		return status;
-	hex_encode(hex, id, sizeof(id));
-	hex[2 * HSM_ID_BYTES] = '\n';
-	status = keyfile_replace(ring->dir_fd, key_token_file(file, name, prefix), 0600, hex, 2 * HSM_ID_BYTES + 1, err);
+	buf_fmt(&text, "%s\n%s\n", hex_encode(hex, id, sizeof(id)), ring->token_text[name]);
+	status = keyfile_replace(ring->dir_fd, key_token_file(file, name, prefix), 0600, text.p, text.n, err);
 	/* Nobody would know of it. */
 	if (status != PLI_OK && hsm_key_destroy(k, NULL) != PLI_OK)
 		(void)err_hint(err, "The token now holds a key of ours that nothing names.");

@@ -6,7 +6,8 @@
  *   log   keys/log.key  | log.token                            Ed25519, signs heads
  *   wrap  keys/root.kek | root.token                           AES-256, seals the key-encrypting keys (kek_store.h)
  *
- * NAME.token holds the id of the key in the token, in hex; where it stands the file is not looked for.  A prefix names the same files
+ * NAME.token holds the id of the key in the token, in hex, and on a second line the PKCS#11 URI of the token; where it stands the file
+ * is not looked for.  A prefix names the same files
  * of another time: "next-" (made, not in use yet), "former-", "until-SECONDS-". */
 #ifndef PLI_KEY_H
 #define PLI_KEY_H

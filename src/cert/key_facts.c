@@ -26,7 +26,6 @@ struct source {
 static const struct source sources[] = {
 	{ "root", "root.key", NULL, "root.pem" },
 	{ "seal", "seal.key", "seal.token", "seal.pem" },
-	{ "operator", "operator.key", NULL, "operator.pem" },
 	{ "operator", "operator.key", "operator.token", "operator.pem" },
 	{ "tsa", "tsa.key", "tsa.token", "tsa.pem" },
 	{ "log", "log.key", "log.token", "log.pub" },

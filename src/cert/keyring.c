@@ -121,6 +121,7 @@ enum pli_status keyring_use_token(struct keyring *ring, const struct keyring_tok
 			continue;
 		any = true;
 		ring->token_uri[i] = mem_alloc(sizeof(**ring->token_uri));
+		ring->token_text[i] = token->uri[i];
 		status = hsm_uri_parse(token->uri[i], ring->token_uri[i], err);
 	}
 	if (status == PLI_OK && any && !token->module)

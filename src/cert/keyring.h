@@ -27,7 +27,8 @@ struct keyring {
 	bool has_master;	/* keys/protect is there and was opened: new files are protected */
 	uint8_t master[32];
 	struct hsm *hsm;	/* the token; NULL: none */
-	struct hsm_uri *token_uri[KEY_NAMES];	/* where new keys are made, and those in the token lie; NULL: in files */
+	struct hsm_uri *token_uri[KEY_NAMES];	/* where new keys are made; NULL: in files */
+	const char *token_text[KEY_NAMES];	/* the same as text; borrowed */
 };
 
 /* phrase NULL: none; protected files can then not be read.  Evaluates Argon2id once when there is something to open (a fraction of
@@ -37,9 +38,9 @@ MUST enum pli_status keyring_open(int dir_fd, const char *phrase, struct keyring
 struct keyring_token {
 	const char *module;		/* the library; NULL: there is no token */
 	const char *pin;		/* NULL: none */
-	const char *uri[KEY_NAMES];	/* NULL: that key lies in a file */
+	const char *uri[KEY_NAMES];	/* where the next key of that name is made; NULL: in a file */
 };
-/* Loads the token's library (before the process is confined) and reads the URIs.  pin is borrowed for the ring's life. */
+/* Loads the token's library (before the process is confined) and reads the URIs.  pin and texts are borrowed for the ring's life. */
 MUST enum pli_status keyring_use_token(struct keyring *ring, const struct keyring_token *token, struct err *err);
 void keyring_close(struct keyring *ring);	/* wipes; after all keys of it */
 

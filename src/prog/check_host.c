@@ -11,6 +11,7 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "pool.h"
 #include "text.h"
 
 #include "keyring.h"
@@ -103,6 +104,33 @@ static void check_plain(struct check *c, int dir_fd)
 		check_say(c, CHECK_WRONG, "Add [keys] passphrase_file to pli.conf.", "pli.conf does not say where the pass phrase is");
 }
 
+/* Keys that pli.conf wants in the token and that are not there yet. */
+static void check_token(struct check *c, int dir_fd)
+{
+	const struct settings *s = &c->instance->settings;
+	const struct {
+		const char *name, *uri, *file;
+	} keys[] = {
+		{ "seal", s->keys_seal, "seal.token" }, { "operator", s->keys_operator, "operator.token" }, { "tsa", s->keys_tsa, "tsa.token" },
+		{ "log", s->keys_log, "log.token" }, { "wrap", s->keys_wrap, "root.token" },
+	};
+	unsigned there = 0;
+	struct stat sb;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		bool in_token = fstatat(dir_fd, keys[i].file, &sb, AT_SYMLINK_NOFOLLOW) == 0;
+		there += in_token;
+		if (keys[i].uri && !in_token)
+			check_say(c, CHECK_WEAK, pool_fmt(c->pool, "pli key rotate %s %s makes a new one there, and destroys the file.", c->dir, keys[i].name),
+				  "the %s key is to lie in the token, and lies in a file", keys[i].name);
+		else if (!s->keys_module && in_token)
+			check_say(c, CHECK_WRONG, "[keys] module and pin_file say how it is reached.",
+				  "the %s key lies in a token, and pli.conf names no library for it", keys[i].name);
+	}
+	if (there)
+		check_say(c, CHECK_GOOD, NULL, "%u of 5 keys lie in the token", there);
+}
+
 void check_keys(struct check *c)
 {
 	static const struct {
@@ -113,7 +141,7 @@ void check_keys(struct check *c)
 		{ "log.key", "Without it nothing can be signed: bring it back from your copy of keys/.", "log.token" },
 		{ "tsa.key", "Without it nothing can be timestamped: bring it back from your copy of keys/.", "tsa.token" },
 		{ "seal.key", "Without it no proof can be sealed: bring it back from your copy of keys/.", "seal.token" },
-		{ "operator.key", "Without it no receipt can be certified: bring it back from your copy of keys/.", NULL },
+		{ "operator.key", "Without it no receipt can be certified: bring it back from your copy of keys/.", "operator.token" },
 		{ "counter", "Without it an older copy cannot be told from the newest: bring it back from your copy of keys/.", NULL },
 	};
 	int dir_fd = c->instance->folder_fd[FOLDER_KEYS];
@@ -132,6 +160,7 @@ void check_keys(struct check *c)
 	if (!missing)
 		check_say(c, CHECK_GOOD, "Is there a copy of keys/ elsewhere, and safe?", "all keys are there");
 	check_plain(c, dir_fd);
+	check_token(c, dir_fd);
 	if (fstatat(dir_fd, "root.key", &sb, AT_SYMLINK_NOFOLLOW) == 0)
 		check_say(c, CHECK_WEAK, "It signed the certificates of seal and timestamps, and is needed again only to renew them: keep it elsewhere.",
 			  "keys/root.key lies beside the keys in daily use");

@@ -7,7 +7,7 @@
  *   front:   6 data/   7 journal/   8 public/   9 tls/   10 control socket's listener   11 … listening sockets, then the outbox of a
  *            demonstration:
  *            HTTPS, then one for mail programs and one for the local mail server if they are wanted
- *   keeper:  6 keys/   7 journal/   8 the keys' pass phrase   (null device: none)
+ *   keeper:  6 keys/   7 journal/   8 the keys' pass phrase   9 the token's PIN   (null device: none)
  *   courier: 6 outbox/   7 the relay's password   8 its authorities   9 those of witnesses   (null device: none)
  *   mail:    nothing
  * Links between processes come over the control line. */
@@ -32,7 +32,7 @@ enum child_fd {
 	CHILD_FD_CONTROL = 3, CHILD_FD_SETTINGS = 4, CHILD_FD_NULL = 5, CHILD_FD_OWN = 6,
 	CHILD_FD_FRONT_DATA = 6, CHILD_FD_FRONT_JOURNAL = 7, CHILD_FD_FRONT_PUBLIC = 8, CHILD_FD_FRONT_TLS = 9,
 	CHILD_FD_FRONT_CTL = 10, CHILD_FD_FRONT_LISTEN = 11,
-	CHILD_FD_KEEPER_KEYS = 6, CHILD_FD_KEEPER_JOURNAL = 7, CHILD_FD_KEEPER_PHRASE = 8,
+	CHILD_FD_KEEPER_KEYS = 6, CHILD_FD_KEEPER_JOURNAL = 7, CHILD_FD_KEEPER_PHRASE = 8, CHILD_FD_KEEPER_PIN = 9,
 	CHILD_FD_COURIER_OUTBOX = 6, CHILD_FD_COURIER_PASSWORD = 7, CHILD_FD_COURIER_CA = 8,
 	CHILD_FD_COURIER_FETCH_CA = 9,
 };

@@ -64,13 +64,22 @@ static enum pli_status open_courier_files(const struct host *host, int files_r[F
 	return st == PLI_OK ? open_named(host, "[witness] ca_file", s->witness_ca_file, &files_r[2], err) : st;
 }
 
+/* Anew for each keeper, as above. */
+static enum pli_status open_key_files(const struct host *host, int files_r[2], struct err *err)
+{
+	const struct settings *s = &host->instance->settings;
+	enum pli_status st = open_named(host, "[keys] passphrase_file", s->keys_passphrase_file, &files_r[0], err);
+
+	return st == PLI_OK ? open_named(host, "[keys] pin_file", s->keys_pin_file, &files_r[1], err) : st;
+}
+
 /* What one kind of process is given besides folders and sockets; the others get nothing. */
 static enum pli_status open_files(const struct host *host, enum child_kind kind, int files_r[FILES_MAX], struct err *err)
 {
 	if (kind == CHILD_COURIER)
 		return open_courier_files(host, files_r, err);
 	if (kind == CHILD_KEEPER)
-		return open_named(host, "[keys] passphrase_file", host->instance->settings.keys_passphrase_file, &files_r[0], err);
+		return open_key_files(host, files_r, err);
 	return PLI_OK;
 }
 
@@ -99,6 +108,7 @@ static void start_fds(const struct host *host, enum child_kind kind, const int f
 		start->fds[n++] = folder[FOLDER_KEYS];
 		start->fds[n++] = folder[FOLDER_JOURNAL];
 		start->fds[n++] = files[0];
+		start->fds[n++] = files[1];
 		break;
 	case CHILD_COURIER:
 		start->fds[n++] = folder[FOLDER_OUTBOX];

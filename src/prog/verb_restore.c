@@ -20,10 +20,11 @@
 #include "backup_file.h"
 #include "db.h"
 
-#include "checkpoint.h"
 #include "counter.h"
 #include "head_record.h"
 #include "journal.h"
+#include "keeper_signers.h"
+#include "pem_list.h"
 
 #include "args.h"
 #include "child.h"
@@ -177,7 +178,8 @@ static enum pli_status restored_fn(struct db_tx *tx, void *arg, struct err *err)
 struct checking {
 	struct restore *r;
 	const char *origin, *root_pem, *tsa_pem, *log_pub;
-	uint8_t log_key[32];
+	uint8_t log_keys[LOG_PUBLICS_MAX][32];	/* those of before too */
+	unsigned log_key_count;
 };
 
 static enum pli_status anchors_read(struct checking *c, struct err *err)
@@ -199,7 +201,8 @@ static enum pli_status anchors_read(struct checking *c, struct err *err)
 	c->root_pem = root;
 	c->tsa_pem = tsa;
 	c->log_pub = log;
-	return checkpoint_public_key(log, n, c->log_key, err);
+	c->log_key_count = pem_list_publics(pool, log, c->log_keys, LOG_PUBLICS_MAX);
+	return c->log_key_count ? PLI_OK : err_set(err, PLI_CONFLICT, "public/log.pub holds no Ed25519 public key");
 }
 
 /* Every entry of it, against the signed heads that came along.  What only keys can open is left to pli journal verify and pli scrub. */
@@ -214,7 +217,8 @@ static enum pli_status journal_check(struct restore *r, struct db *db, struct er
 	if (st == PLI_OK)
 		st = db_snapshot(conn, err);
 	struct journal_verify_options options = {
-		.conn = conn, .journal_dir_fd = r->instance.folder_fd[FOLDER_JOURNAL], .origin = c.origin, .log_public_key = c.log_key,
+		.conn = conn, .journal_dir_fd = r->instance.folder_fd[FOLDER_JOURNAL], .origin = c.origin, .log_public_key = c.log_keys[0],
+		.log_key_count = c.log_key_count,
 		.root_pem = c.root_pem, .tsa_pem = c.tsa_pem, .keeper_size = r->size,
 	};
 	memcpy(options.keeper_root, r->root, sizeof(options.keeper_root));
