@@ -39,6 +39,8 @@ static void request(const struct keeper_frame *frame)
 	if (r.verb == KEEPER_MAIL_SIGN)
 		for (unsigned i = 0; i < r.count; i++)
 			touch(r.items[i].key, r.items[i].key_n);
+	if (r.verb == KEEPER_KEY_PREPARE || r.verb == KEEPER_KEY_COMMIT)
+		touch(r.text, r.text_n);
 	if (r.verb == KEEPER_SEAL)
 		touch(r.manifest, r.manifest_n);
 }
