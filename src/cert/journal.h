@@ -135,6 +135,7 @@ struct journal_verify_options {
 	const char *origin;
 	const uint8_t *log_public_key;	/* 32 bytes each */
 	unsigned log_key_count;		/* those of before too; 0: one */
+	const char *const *key_lists;	/* of key_change_verify; NULL: changes of keys are not looked at */
 	const char *root_pem, *tsa_pem;	/* evidence root and time-stamping certificates (pem_list.h), for the tokens */
 	uint64_t keeper_size;		/* of the keeper's own counter */
 	uint8_t keeper_root[32];

@@ -24,6 +24,7 @@
 #include "head_record.h"
 #include "journal_erase.h"
 #include "journal_own.h"
+#include "key_change.h"
 #include "token.h"
 
 #define HEAD_LAG_US (60 * SECOND_US)	/* an older head must stand in the database */
@@ -396,6 +397,18 @@ static enum pli_status check_all_named(struct verify *v, struct err *err)
 	return PLI_OK;
 }
 
+/* A change of a key: by the old key and the new one. */
+static enum pli_status check_change(struct verify *v, struct pool *pool, const struct entry *e, struct err *err)
+{
+	const char *d = e->d_json ? e->d_json : "{}";
+	struct err why = { 0 };
+
+	if (!v->o->key_lists || !str_eq(e->ev, "key.rotated") ||
+	    key_change_verify(pool, v->o->origin, d, strlen(d), v->o->key_lists, &why) == PLI_OK)
+		return PLI_OK;
+	return bad(v, v->seq + 1, err, why.text);
+}
+
 static enum pli_status check_entry(struct verify *v, struct pool *pool, const struct journal_row *r, struct err *err)
 {
 	struct entry_view view;
@@ -421,6 +434,8 @@ static enum pli_status check_entry(struct verify *v, struct pool *pool, const st
 	status = check_chain(v, &view.e, event, leaf, err);
 	if (status == PLI_OK && str_eq(event->name, "purged"))
 		status = check_purged(v, pool, &view.e, err);
+	if (status == PLI_OK)
+		status = check_change(v, pool, &view.e, err);
 	return status == PLI_OK ? check_sheet(v, pool, r, &view.e, err) : status;
 }
 

@@ -6,6 +6,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@
 #include "keyfile.h"
 #include "keygen.h"
 #include "keyring.h"
+#include "pem_list.h"
 
 #include "key_change.h"
 
@@ -509,4 +511,67 @@ enum pli_status key_change_overlaps(const struct keyring *ring, int64_t now_us, 
 			until_us_r[(*count_r)++] = until_us;
 	}
 	return status;
+}
+
+/* ---- for others ---- */
+
+static EVP_PKEY *public_of(const char *pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	EVP_PKEY *key = cert ? X509_get_pubkey(cert) : NULL;
+
+	BIO_free(bio);
+	bio = BIO_new_mem_buf(pem, -1);
+	if (!key)
+		key = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	X509_free(cert);
+	return key;
+}
+
+static bool signed_by(const char *pem, const struct buf *text, const char *base64)
+{
+	uint8_t signature[SIGNATURE_MAX + 3];
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	EVP_PKEY *key = public_of(pem);
+	size_t n = 0;
+	bool ok = ctx && key && strlen(base64) <= SIGNATURE_MAX / 3 * 4 && base64_decode(signature, &n, base64, strlen(base64)) &&
+		  EVP_DigestVerifyInit(ctx, NULL, EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256(), NULL, key) == 1 &&
+		  EVP_DigestVerify(ctx, signature, n, (const uint8_t *)text->p, text->n) == 1;
+
+	EVP_PKEY_free(key);
+	EVP_MD_CTX_free(ctx);
+	ERR_clear_error();
+	return ok;
+}
+
+enum pli_status key_change_verify(struct pool *pool, const char *origin, const char *d, size_t n, const char *const lists[KEY_NAMES],
+				  struct err *err)
+{
+	static const char *const parts[2][2] = { { "old", "old_sig" }, { "new", "new_sig" } };
+	const char *key = canon_member_str(pool, d, n, "key"), *hex[2], *signature[2];
+	AUTO_BUF text = { 0 };
+	enum key_name name;
+
+	if (!key || !key_name_parse(key, &name))
+		return err_set(err, PLI_CONFLICT, "it names no key");
+	for (int i = 0; i < 2; i++) {
+		hex[i] = canon_member_str(pool, d, n, parts[i][0]);
+		signature[i] = canon_member_str(pool, d, n, parts[i][1]);
+		if (!hex[i] || !signature[i])
+			return err_set(err, PLI_CONFLICT, "it is no change of a key");
+	}
+	if (name == KEY_WRAP || !lists[name])
+		return PLI_OK;
+	statement(&text, origin, name, hex[0], hex[1]);
+	for (int i = 0; i < 2; i++) {
+		const char *pem = pem_list_find(pool, lists[name], hex[i]);
+
+		if (!pem)
+			return err_set(err, PLI_CONFLICT, "public/ does not hold the %s %s key", i ? "new" : "old", key);
+		if (!signed_by(pem, &text, signature[i]))
+			return err_set(err, PLI_CONFLICT, "the %s %s key has not signed it", i ? "new" : "old", key);
+	}
+	return PLI_OK;
 }

@@ -19,6 +19,8 @@
 #include "key.h"
 #include "status.h"
 
+struct pool;
+
 #define KEY_OVERLAP_MAX_S (366u * 86400)
 #define KEY_OVERLAPS_MAX 8
 
@@ -42,6 +44,10 @@ MUST enum pli_status key_change_commit(const struct keyring *ring, enum key_name
 MUST enum pli_status key_change_settle(const struct keyring *ring, int64_t now_us, struct err *err);
 /* Fingerprint of the key in use; "" for a wrapping key that was never changed. */
 MUST enum pli_status key_change_current(const struct keyring *ring, enum key_name name, char hex_r[65], struct err *err);
+/* For those who have the public parts alone: d, an entry's, names keys of the lists (pem_list.h; one for each name, NULL: not asked), and both
+ * have signed.  Of a wrapping key nothing can be told.  PLI_CONFLICT. */
+MUST enum pli_status key_change_verify(struct pool *pool, const char *origin, const char *d, size_t n, const char *const lists[KEY_NAMES],
+				       struct err *err);
 /* Is there a prepared one? */
 bool key_change_pending(const struct keyring *ring, enum key_name name);
 

@@ -190,7 +190,9 @@ static enum pli_status pinned_log(struct verify *v, struct err *err)
 	for (unsigned i = 0; (one = pem_list_get(v->pool, given, i)); i++)
 		if (strcmp(one, v->log_pub) == 0)
 			return PLI_OK;
-	return pem_list_of_checkpoint(v->pool, given, (const char *)text->p, text->n) ? PLI_OK : status;
+	/* Beside it: the bundle's own must have signed as well. */
+	return pem_list_of_checkpoint(v->pool, v->log_pub, (const char *)text->p, text->n) &&
+	       pem_list_of_checkpoint(v->pool, given, (const char *)text->p, text->n) ? PLI_OK : status;
 }
 
 static enum pli_status check_certificates(struct verify *v, struct err *err)

@@ -13,6 +13,7 @@
 
 #include "journal.h"
 #include "keeper.h"
+#include "key.h"
 
 #include "directory.h"
 #include "signin_link.h"
@@ -373,9 +374,13 @@ static enum pli_status verify_snapshot(struct front *front, struct db_conn *conn
 		st = journal_wait(front->journal, journal_size(front->journal), HEAD_MS, err);
 	if (st != PLI_OK)
 		return st;
+	const char *const key_lists[KEY_NAMES] = {
+		[KEY_SEAL] = front->seal_pem, [KEY_OPERATOR] = front->operator_pem, [KEY_TSA] = front->tsa_pem, [KEY_LOG] = front->log_pub,
+	};
 	struct journal_verify_options options = {
 		.conn = conn, .journal_dir_fd = CHILD_FD_FRONT_JOURNAL, .origin = front->origin,
-		.log_public_key = front->log_keys[0], .log_key_count = front->log_key_count, .root_pem = front->root_pem, .tsa_pem = front->tsa_pem,
+		.log_public_key = front->log_keys[0], .log_key_count = front->log_key_count, .key_lists = key_lists,
+		 .root_pem = front->root_pem, .tsa_pem = front->tsa_pem,
 		.keeper_size = keeper.counter_size, .open_meta = open_meta,
 		.check_recipient_sheet = front->office ? check_sheet : NULL, .arg = &v,
 	};

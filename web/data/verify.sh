@@ -198,14 +198,17 @@ note_by() {
 		found=$((found + 1))
 	done <"$T/lines"
 }
+noted_by() {
+	note_by "$1" && [ $found -eq 1 ] &&
+		openssl pkeyutl -verify -pubin -inkey "$1" -rawin -in "$T/note" -sigfile "$T/sig64" >"$T/out" 2>&1
+}
 # Of several keys given, as a service publishes them after a change, one is enough; so is one that signs beside the bundle's.
 given_key() {
 	awk -v to="$T/given." '/^-----BEGIN /{ n++ } n { print >(to n) }' "$log_key"
 	n=0
 	while n=$((n + 1)) && one=$T/given.$n && [ -f "$one" ]; do
 		[ "$(openssl pkey -pubin -in "$one" -outform DER 2>/dev/null | sha256_der)" = "$key_digest" ] && return 0
-		note_by "$one" && [ $found -eq 1 ] &&
-			openssl pkeyutl -verify -pubin -inkey "$one" -rawin -in "$T/note" -sigfile "$T/sig64" >"$T/out" 2>&1 && return 0
+		noted_by log.pub && noted_by "$one" && return 0
 	done
 	return 1
 }
