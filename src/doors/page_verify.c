@@ -44,8 +44,11 @@ static const char *grouped(struct door_call *c, const char *hex)
 
 static void keys_put(struct door_call *c, struct view *v)
 {
+	char log_fingerprint[65];
+
+	doors_fingerprint(c->doors->log_pub, false, log_fingerprint);
 	view_str(v, "own_root", grouped(c, c->doors->root_fingerprint));
-	view_str(v, "own_log_key", grouped(c, c->doors->log_fingerprint));
+	view_str(v, "own_log_key", grouped(c, log_fingerprint));
 }
 
 static enum pli_status show(struct door_call *c, int code, struct view *v)

@@ -9,6 +9,7 @@
 #include "bundle.h"
 #include "bundle_facts.h"
 #include "keygen.h"
+#include "pem_list.h"
 #include "verify_report.h"
 
 #include "office_own.h"
@@ -121,7 +122,8 @@ enum pli_status examine_proof(struct office *office, struct pool *pool, const vo
 	r->token_us = report.token_us;
 	memcpy(r->root, report.root, sizeof(r->root));
 	memcpy(r->log_key, report.log_key, sizeof(r->log_key));
-	r->ours = is_key(office->parts.root_pem, r->root) && is_key(office->parts.log_pub, r->log_key);
+	/* By the log's key, or one that it had before. */
+	r->ours = is_key(office->parts.root_pem, r->root) && pem_list_find(pool, office->parts.log_pub, r->log_key);
 	if (report.facts) {
 		people_take(pool, report.facts, r);
 		content_take(pool, report.facts, r);
