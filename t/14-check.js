@@ -137,7 +137,7 @@ main(async () => {
 	const sound = look();
 	same([sound.status, sound.rows.filter((r) => r.level === 'wrong')], [0, []], 'a new instance, stopped');
 	const parts = [...new Set(sound.rows.map((r) => r.check))];
-	check(['settings', 'confinement', 'owners', 'keys', 'clock', 'storage', 'limits', 'certificate', 'evidence', 'mail', 'database', 'journal', 'letters'].every((p) => parts.includes(p)), 'every part has its say', parts);
+	check(['settings', 'confinement', 'owners', 'keys', 'clock', 'storage', 'limits', 'certificate', 'evidence', 'mail', 'database', 'journal', 'letters', 'backup', 'retention'].every((p) => parts.includes(p)), 'every part has its say', parts);
 	same(look('clock', 'keys').rows.map((r) => r.check).filter((p) => !['clock', 'keys'].includes(p)), [], 'those that are named, alone');
 	const typo = i.run(['check', i.dir, 'clokc']);
 	same(typo.status, 64, 'one that is none');

@@ -30,4 +30,8 @@ bool desk_writes(const struct door_call *c);
 /* The one main act of most pages: write a letter; nothing for who may not. */
 void desk_act_put(struct door_call *c, struct view *v);
 
+/* desk_hold.c: how long the letter is kept, whether it is held, whether the viewer may change that. */
+struct letter;
+MUST enum pli_status desk_retention_put(struct door_call *c, struct view *v, const struct letter *l, struct err *err);
+
 #endif

@@ -245,6 +245,9 @@ enum pli_status desk_letter(struct door_call *c, struct err *err)
 	if (st != PLI_OK)
 		return st;
 	sheet_put(c, v, l);
+	st = desk_retention_put(c, v, l, err);
+	if (st != PLI_OK)
+		return st;
 	open = letter_content_get(c->doors->office, &c->principal, c->pool, c->params[0], &content, err);
 	if (open == PLI_OK)
 		message_put(c, v, content);

@@ -85,6 +85,7 @@ enum pli_status page_statistics_csv(struct door_call *c, struct err *err);
 enum pli_status page_outbox(struct door_call *c, struct err *err);
 enum pli_status desk_list(struct door_call *c, struct err *err);
 enum pli_status desk_letter(struct door_call *c, struct err *err);
+enum pli_status desk_hold(struct door_call *c, struct err *err);
 enum pli_status desk_resend(struct door_call *c, struct err *err);
 enum pli_status desk_proof(struct door_call *c, struct err *err);
 enum pli_status desk_file(struct door_call *c, struct err *err);

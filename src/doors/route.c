@@ -96,6 +96,8 @@ static const struct route ROUTES[] = {
 	  .handle = desk_delete, .help = "Give the draft up" },
 	{ .method = HTTP_POST, .pattern = "/letters/{id}/resend", .who = ROUTE_SESSION, .types = ROUTE_FORM, .body_max = FORM_MAX,
 	  .handle = desk_resend, .sends = true, .help = "Notices again, to one or all; a lock undone" },
+	{ .method = HTTP_POST, .pattern = "/letters/{id}/hold", .who = ROUTE_SESSION, .types = ROUTE_FORM, .body_max = FORM_MAX,
+	  .handle = desk_hold, .help = "A legal hold placed or ended" },
 	{ .method = HTTP_GET, .pattern = "/letters/{id}/proof", .who = ROUTE_SESSION, .handle = desk_proof, .help = "The proof" },
 	{ .method = HTTP_GET, .pattern = "/letters/{id}/files/{n}", .who = ROUTE_SESSION, .handle = desk_file, .help = "One document" },
 	{ .method = HTTP_POST, .pattern = "/uploads", .who = ROUTE_SESSION, .types = ROUTE_TUS | ROUTE_EMPTY, .handle = desk_upload_post,

@@ -33,7 +33,6 @@ struct office {
 	struct deadline_clock clock;
 	struct retention_row *spans;	/* every entity's own: retention.c */
 	unsigned span_count;
-	struct retention_figures retained;
 	bool unsettled;			/* deleted rows may still lie in the database's log */
 	struct uuid filled_entity, filled_letter;	/* where search_fill stands; the housekeeping thread's own */
 };

@@ -24,7 +24,9 @@
 #define AT_ONCE 50
 
 static const char DUE_GET[] = "SELECT entity, letter FROM letter WHERE retention_due < $1 AND purged IS NULL AND held IS NULL LIMIT $2";
-static const char DUE_COUNT[] = "SELECT COUNT(*) FROM (SELECT 1 FROM letter WHERE retention_due < $1 AND purged IS NULL LIMIT 100000) late";
+static const char DUE_COUNT[] =
+	"SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM letter WHERE retention_due < $1 AND purged IS NULL LIMIT 100000) late), "
+	"(SELECT COUNT(*) FROM hold)";
 /* The row decides again, on the writer thread: a hold may have come first. */
 static const char PURGE_SET[] =
 	"UPDATE letter SET purged = $1, kid = '', letter_key = $2, password_hash = NULL, message = NULL, message_object = NULL, "
@@ -153,7 +155,6 @@ static enum pli_status purge_write(struct purge *p, db_write_fn *fn, struct err 
 	if (st != PLI_OK)
 		return st;
 	pthread_mutex_lock(&p->office->lock);
-	p->office->retained.purged += p->purged;
 	p->office->unsettled |= p->purged != 0;
 	pthread_mutex_unlock(&p->office->lock);
 	for (unsigned i = 0; i < p->count; i++)
@@ -166,19 +167,19 @@ static enum pli_status purge_write(struct purge *p, db_write_fn *fn, struct err 
 	return PLI_OK;
 }
 
-static void overdue_count(struct purge *p)
+enum pli_status retention_overdue(struct office *office, int64_t now_us, uint64_t *overdue_r, uint64_t *held_r, struct err *err)
 {
-	struct db_conn *conn = db_reader_take(p->office->parts.db);
+	struct db_conn *conn = db_reader_take(office->parts.db);
 	struct db_rows rows = { 0 };
+	enum pli_status st = db_query(conn, &rows, err, DUE_COUNT, "i", now_us - 3600 * SECOND_US);
 
-	/* What fell due while this ran is not late yet. */
-	if (db_query(conn, &rows, NULL, DUE_COUNT, "i", p->now_us - 3600 * SECOND_US) == PLI_OK && db_next(&rows, NULL) == PLI_OK) {
-		pthread_mutex_lock(&p->office->lock);
-		p->office->retained.overdue = (uint64_t)db_int(&rows, 0);
-		pthread_mutex_unlock(&p->office->lock);
+	if (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK) {
+		*overdue_r = (uint64_t)db_int(&rows, 0);
+		*held_r = (uint64_t)db_int(&rows, 1);
 	}
 	db_end(&rows);
-	db_reader_give(p->office->parts.db, conn);
+	db_reader_give(office->parts.db, conn);
+	return st;
 }
 
 enum pli_status purge_content(struct office *office, int64_t now_us, struct err *err)
@@ -194,8 +195,6 @@ enum pli_status purge_content(struct office *office, int64_t now_us, struct err 
 		if (st == PLI_OK && p->count)
 			st = purge_write(p, purge_fn, err);
 	} while (st == PLI_OK && p->purged == AT_ONCE && p->count == AT_ONCE);
-	if (st == PLI_OK)
-		overdue_count(p);
 	buf_free(&p->objects);
 	return st;
 }

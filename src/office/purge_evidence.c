@@ -101,7 +101,6 @@ enum pli_status purge_evidence(struct office *office, int64_t now_us, struct err
 		if (st != PLI_OK || !e->count)
 			break;
 		pthread_mutex_lock(&office->lock);
-		office->retained.erased += e->erased;
 		office->unsettled |= e->erased != 0;
 		pthread_mutex_unlock(&office->lock);
 	} while (e->erased == AT_ONCE);

@@ -231,9 +231,6 @@ static enum pli_status kek_end(void *arg, const struct directory_kek_over *kek, 
 		st = db_write(e.office->parts.db, ended_fn, &e, err);
 	if (st != PLI_OK)
 		return st;
-	pthread_mutex_lock(&e.office->lock);
-	e.office->retained.keys_destroyed++;
-	pthread_mutex_unlock(&e.office->lock);
 	log_info("retention.key", "key %s is destroyed", kek->kid);
 	return PLI_OK;
 }

@@ -181,10 +181,3 @@ enum pli_status retention_set(struct office *office, const struct journal_actor 
 		st = db_write(office->parts.db, set_fn, &s, err);
 	return st == PLI_OK ? retention_load(office, err) : st;
 }
-
-void retention_figures(struct office *office, struct retention_figures *figures_r)
-{
-	pthread_mutex_lock(&office->lock);
-	*figures_r = office->retained;
-	pthread_mutex_unlock(&office->lock);
-}

@@ -58,11 +58,7 @@ MUST enum pli_status retention_delete(struct office *office, const struct princi
 
 /* What time brings: content, then evidence of letters goes, KEKs of months that are over are destroyed.  Part of the housekeeping. */
 MUST enum pli_status retention_run(struct office *office, int64_t now_us, struct err *err);
-/* Since the start. */
-struct retention_figures {
-	uint64_t purged, erased, keys_destroyed;
-	uint64_t overdue;		/* contents that should be gone and are not */
-};
-void retention_figures(struct office *office, struct retention_figures *figures_r);
+/* How many contents should have gone an hour ago, and how many letters are held. */
+MUST enum pli_status retention_overdue(struct office *office, int64_t now_us, uint64_t *overdue_r, uint64_t *held_r, struct err *err);
 
 #endif

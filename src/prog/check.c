@@ -35,6 +35,8 @@ const struct check_row check_table[] = {
 	{ "database", "the database's own integrity, quickly", check_database },
 	{ "journal", "that database and keeper have the same journal under the same head", check_journal },
 	{ "letters", "whether a letter can be deposited now, and whether notices wait too long", check_letters },
+	{ "backup", "how old the newest backup is", check_backup },
+	{ "retention", "whether everything is gone whose time is over", check_retention },
 	{ NULL, NULL, NULL },
 };
 
@@ -106,7 +108,8 @@ static void run_parts(struct cli_call *call, struct check *c)
 {
 	for (const struct check_row *r = check_table; r->name; r++) {
 		struct err err = { 0 };
-		bool front = r->run == check_database || r->run == check_journal || r->run == check_letters;
+		bool front = r->run == check_database || r->run == check_journal || r->run == check_letters || r->run == check_backup ||
+			     r->run == check_retention;
 		if (!wanted(call, r->name))
 			continue;
 		c->part = r->name;

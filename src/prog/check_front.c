@@ -48,3 +48,13 @@ void check_letters(struct check *c)
 {
 	ask(c, "letters");
 }
+
+void check_backup(struct check *c)
+{
+	ask(c, "backup");
+}
+
+void check_retention(struct check *c)
+{
+	ask(c, "retention");
+}

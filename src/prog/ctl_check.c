@@ -16,6 +16,7 @@
 
 #include "notice.h"
 #include "office.h"
+#include "retention.h"
 
 #include "front.h"
 
@@ -156,12 +157,50 @@ static void check_letters(struct front *front, struct ctl_call *call)
 		finding(call, "good", NULL, "no notice waits for long");
 }
 
+/* ------------------------------------------------------------------ backup, retention */
+
+#define BACKUP_OLD_US (8 * DAY_US)
+
+static void check_backup(struct front *front, struct ctl_call *call)
+{
+	static const char hint[] = "pli backup DIR FILE, every day; pli backup --keys DIR FILE, elsewhere.";
+	struct err err = { 0 };
+	int64_t t_us = 0;
+	enum pli_status st = front_backup_time(front, &t_us, &err);
+
+	if (st == PLI_ABSENT)
+		finding(call, "weaker", hint, "no backup was ever made");
+	else if (st != PLI_OK)
+		finding(call, "wrong", err.hint, "%s", err.text);
+	else if (clock_now_us() - t_us > BACKUP_OLD_US)
+		finding(call, "weaker", hint, "the newest backup is %" PRId64 " days old", (clock_now_us() - t_us) / DAY_US);
+	else
+		finding(call, "good", NULL, "the newest backup is %" PRId64 " hours old", (clock_now_us() - t_us) / (3600 * SECOND_US));
+}
+
+static void check_retention(struct front *front, struct ctl_call *call)
+{
+	struct err err = { 0 };
+	uint64_t overdue, held;
+
+	if (front->verify_only)
+		return;
+	if (retention_overdue(front->office, clock_now_us(), &overdue, &held, &err) != PLI_OK)
+		finding(call, "wrong", err.hint, "%s", err.text);
+	else if (overdue)
+		finding(call, "wrong", "The log says why (retention, housekeeping).",
+			"the content of %" PRIu64 " letters should be gone for an hour and is not", overdue);
+	else
+		finding(call, "good", NULL, "no content is kept beyond its retention; %" PRIu64 " letters are held", held);
+}
+
 enum pli_status ctl_check(void *arg, struct ctl_call *call, struct err *err)
 {
 	static const struct {
 		const char *name;
 		void (*run)(struct front *front, struct ctl_call *call);
-	} parts[] = { { "database", check_database }, { "journal", check_journal }, { "letters", check_letters } };
+	} parts[] = { { "database", check_database }, { "journal", check_journal }, { "letters", check_letters },
+		    { "backup", check_backup }, { "retention", check_retention } };
 	const char *part = NULL;
 	enum pli_status st = json_read_str(call->args, "part", &part, err);
 

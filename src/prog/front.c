@@ -301,6 +301,29 @@ enum pli_status front_open(struct front *front, int keeper_fd, struct err *err)
 	return PLI_OK;
 }
 
+enum pli_status front_backup_time(const struct front *front, int64_t *t_us_r, struct err *err)
+{
+	static const char backup_get[] = "SELECT v FROM instance WHERE k = 'backup'";
+	struct db_conn *conn = db_reader_take(front->db);
+	struct db_rows rows = { 0 };
+	char text[64] = "";
+	size_t n = 0;
+	enum pli_status st = db_query(conn, &rows, err, backup_get, "");
+
+	if (st == PLI_OK)
+		st = db_next(&rows, err);
+	if (st == PLI_OK) {
+		const char *v = db_blob(&rows, 0, &n);
+
+		snprintf(text, sizeof(text), "%.*s", (int)n, v);
+		if (sscanf(text, "%" SCNd64, t_us_r) != 1)
+			st = err_set(err, PLI_CONFLICT, "the row of the newest backup is damaged");
+	}
+	db_end(&rows);
+	db_reader_give(front->db, conn);
+	return st;
+}
+
 void front_close(struct front *front)
 {
 	if (front->office)

@@ -64,6 +64,8 @@ MUST enum pli_status front_renew_anchors(struct front *front, struct err *err);
 MUST enum pli_status front_read_tls(struct pool *pool, struct front_tls *tls_r, struct err *err);
 /* Opens everything over the link to the keeper (taken).  The working directory is data/.  PLI_OK also when verify_only. */
 MUST enum pli_status front_open(struct front *front, int keeper_fd, struct err *err);
+/* When the newest backup was made; PLI_ABSENT: none. */
+MUST enum pli_status front_backup_time(const struct front *front, int64_t *t_us_r, struct err *err);
 void front_close(struct front *front);
 
 #endif

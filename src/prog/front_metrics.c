@@ -109,10 +109,13 @@ static void storage(struct openmetrics *m, struct front_metrics *fm)
 {
 	const struct settings *s = fm->front->settings;
 	uint64_t free_bytes;
+	int64_t backup_us;
 	struct err err;
 
 	if (db_space(fm->front->db, &free_bytes, &err) == PLI_OK)
 		gauge(m, "pli_storage_free_bytes", "What is left of file system or quota.", (int64_t)free_bytes);
+	if (front_backup_time(fm->front, &backup_us, &err) == PLI_OK)
+		gauge(m, "pli_backup_timestamp_seconds", "When the newest backup was made.", backup_us / SECOND_US);
 	openmetrics_family(m, "pli_storage_reserve_bytes", METRIC_GAUGE, "Below this much free space deposits or readings are refused.");
 	openmetrics_int(m, "step=\"deposit\"", (int64_t)s->reserve_deposit_bytes);
 	openmetrics_int(m, "step=\"read\"", (int64_t)s->reserve_read_bytes);
