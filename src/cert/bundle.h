@@ -3,7 +3,7 @@
  * Files, in this order: mimetype (stored, first) · receipt.txt receipt.xml receipt.p7s receipt.tst · manifest.json · sheet.json sheet.salt (the
  * sender's: sheet-NNN.json and sheet-NNN.salt, one pair per recipient in To, Cc, Bcc order) · journal/001.json
  * journal/001.tlog-proof … by number, all to one checkpoint · checkpoint.txt checkpoint.tst · root.pem seal.pem
- * operator.pem tsa.pem log.pub · VERIFY.md verify.sh · META-INF/ASiCManifest.xml · META-INF/signature.p7s.
+ * operator.pem tsa.pem log.pub · VERIFY.md verify.sh · META-INF/ASiCManifest.xml · META-INF/signature.p7s; then what later renewals added (renewal.h).
  * ASiCManifest lists every file but mimetype and META-INF/…, one reference a line; verifiers demand that it
  * equals, byte for byte, what they would write themselves, and that no unlisted file is there.
  *
@@ -116,6 +116,8 @@ MUST enum pli_status bundle_write_with(const struct bundle *b, const struct bund
  * (text: the first one); PLI_INPUT: a pinned key cannot be read.  verify_report.h has the same as data. */
 struct bundle_verify_options {
 	const char *root_pem, *log_pub_pem;
+	const char *tsa_root_pem;	/* roots of the authorities that renewed the proof, or NULL */
+	int64_t now_us;			/* 0: this machine's clock */
 	void (*say)(void *arg, bool ok, const char *line);
 	void *arg;
 	size_t unpacked_max_bytes;	/* 0: 512 MiB */

@@ -13,6 +13,7 @@
 #include "zip.h"
 #include "asic.h"
 #include "checkpoint.h"
+#include "renewal.h"
 #include "tree.h"
 
 #include "bundle_facts.h"
@@ -105,15 +106,29 @@ static unsigned count_pairs(const struct bundle_facts *f, name_fn *name, const c
 	return n;
 }
 
+/* As many as begin to be there: names_check says which part of one is missing. */
+static unsigned count_renewals(const struct bundle_facts *f)
+{
+	unsigned n = 0;
+
+	while (n < RENEWALS_MAX && find(f, renewal_name(f->pool, n + 1, "sha512")))
+		n++;
+	return n;
+}
+
 static enum pli_status names_check(const struct bundle_facts *f, struct err *err)
 {
-	const char **names = POOL_ARRAY(f->pool, const char *, f->file_count + COUNT(unlisted) + 1);
-	size_t n = 0;
+	static const char *const endings[] = { "sha512", "tst", "pem" };
+	const char **names = POOL_ARRAY(f->pool, const char *, f->file_count + COUNT(unlisted) + 3 * (size_t)f->renewal_count + 1);
+	size_t n = 0, own;
 
 	for (size_t i = 0; i < COUNT(unlisted); i++)
 		names[n++] = unlisted[i];
+	for (unsigned i = 0; i < 3 * f->renewal_count; i++)
+		names[n++] = renewal_name(f->pool, i / 3 + 1, endings[i % 3]);
+	own = n;
 	for (size_t i = 0; facts_listed(f, i); i++) {
-		if (n > f->file_count)
+		if (n > f->file_count + own)
 			break;
 		names[n++] = facts_listed(f, i);
 	}
@@ -141,6 +156,7 @@ enum pli_status facts_files(struct pool *pool, const struct zip_file *files, siz
 	for (size_t i = 1; i < count; i++)
 		if (strcmp(f.files[i - 1]->name, f.files[i]->name) == 0)
 			return err_set(err, PLI_CONFLICT, "files: %.60s stands twice", f.files[i]->name);
+	f.renewal_count = count_renewals(&f);
 	f.sender = !find(&f, "sheet.json");
 	f.sheet_count = f.sender ? count_pairs(&f, sheet_name, "salt") : 1;
 	f.entry_count = count_pairs(&f, entry_name, "tlog-proof");

@@ -38,6 +38,7 @@ struct bundle_facts {
 	const struct zip_file **files;	/* sorted by name */
 	size_t file_count;
 	bool sender;
+	unsigned renewal_count;	/* renewal-1.… to renewal-N.…, three files each (renewal.h) */
 	/* checkpoint */
 	const char *origin;
 	uint64_t tree_size;

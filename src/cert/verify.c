@@ -19,6 +19,7 @@
 #include "keygen.h"
 #include "pem_list.h"
 #include "receipt.h"
+#include "renewal.h"
 #include "seal.h"
 #include "token.h"
 #include "verify_report.h"
@@ -213,6 +214,19 @@ static enum pli_status check_certificates(struct verify *v, struct err *err)
 	return status;
 }
 
+/* A certificate that has ended proves nothing of what was signed while it was good, unless somebody whose own is still good has seen it then. */
+static enum pli_status check_renewal(struct verify *v, struct err *err)
+{
+	int64_t now_us = v->options->now_us ? v->options->now_us : clock_now_us(), good_us = 0;
+	enum pli_status status = renewal_walk(&v->facts, now_us, v->options->tsa_root_pem, &good_us, err);
+
+	if (status == PLI_OK)
+		status = renewal_good("root.pem", v->root_pem, good_us, err);
+	if (status == PLI_OK)
+		status = renewal_good("tsa.pem", v->tsa_pem, good_us, err);
+	return status;
+}
+
 /* ------------------------------------------------------------------------------ token, seal, checkpoint */
 
 static enum pli_status token_check(struct verify *v, const char *token, const char *over, int64_t *t_us_r, struct err *err)
@@ -344,7 +358,7 @@ static enum pli_status check_evidence(struct verify *v, struct err *err)
 /* ------------------------------------------------------------------------------------------------ order */
 
 enum step_id {
-	STEP_FILES, STEP_MANIFEST, STEP_CERTIFICATES, STEP_TIMESTAMP, STEP_SEAL, STEP_CERTIFIED, STEP_CHECKPOINT, STEP_CONTENT, STEP_ENTRIES,
+	STEP_FILES, STEP_MANIFEST, STEP_CERTIFICATES, STEP_RENEWAL, STEP_TIMESTAMP, STEP_SEAL, STEP_CERTIFIED, STEP_CHECKPOINT, STEP_CONTENT, STEP_ENTRIES,
 	STEP_CHAINS, STEP_BINDING, STEP_RECEIPT, STEP_EVIDENCE, STEPS
 };
 #define ON(step) (1u << STEP_##step)
@@ -364,6 +378,10 @@ static const struct step {
 		"&& echo \"$f: ok\" || echo \"$f: CHANGED\"; done" },
 	[STEP_CERTIFICATES] = { "certificates", "certificates: well formed, made for their purpose", check_certificates, ON(FILES),
 		"openssl verify -CAfile root.pem -attime @S@ seal.pem operator.pem tsa.pem && openssl x509 -in root.pem -noout -fingerprint -sha256" },
+	[STEP_RENEWAL] = { "renewal", "renewal: certificates good, or renewed while they were", check_renewal, ON(FILES),
+		"for f in root.pem tsa.pem; do openssl x509 -in $f -noout -subject -enddate; done; "
+		"for f in $(find . -name 'renewal-*.sha512'); do f=${f%.sha512}; sha512sum -c --quiet $f.sha512 && openssl ts -verify -in $f.tst -token_in "
+		"-data $f.sha512 -CAfile $f.pem -untrusted $f.pem; done" },
 	[STEP_TIMESTAMP] = { "timestamp", "timestamp: tokens over checkpoint and receipt by tsa.pem, under root.pem", check_timestamp, ON(FILES),
 		"openssl ts -verify -in checkpoint.tst -token_in -data checkpoint.txt -CAfile root.pem -untrusted tsa.pem -attime @T@ && "
 		"openssl ts -verify -in receipt.tst -token_in -data receipt.p7s -CAfile root.pem -untrusted tsa.pem -attime @S@" },
@@ -462,6 +480,10 @@ static void examine(struct pool *pool, const void *zip, size_t n, const struct b
 	fingerprint(v->root_pem, r->root);
 	fingerprint(v->log_pub, r->log_key);
 	r->token_us = v->facts.token_us;
+	r->renewal_count = r->checks[STEP_FILES].result == VERIFY_HOLDS ? v->facts.renewal_count : 0;
+	r->tsa_root_given = options->tsa_root_pem != NULL;
+	for (unsigned i = 0; i < r->renewal_count; i++)
+		renewal_root(&v->facts, i + 1, r->renewal_roots[i]);
 	r->verified = !r->failed;
 	r->facts = r->verified ? &v->facts : NULL;
 }
@@ -496,6 +518,8 @@ enum pli_status bundle_verify(const void *zip, size_t n, const struct bundle_ver
 	if (options->say) {
 		say_key(pool, options, "root", r.root, r.root_given);
 		say_key(pool, options, "log key", r.log_key, r.log_key_given);
+		for (unsigned i = 0; i < r.renewal_count; i++)
+			say_key(pool, options, pool_fmt(pool, "renewal %u: authority under root", i + 1), r.renewal_roots[i], r.tsa_root_given);
 		options->say(options->arg, true, pool_fmt(pool, "time: all of this was there on %s (token of the service)",
 							  clock_rfc3339(t, r.token_us)));
 	}

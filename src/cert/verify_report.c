@@ -100,6 +100,10 @@ void verify_report_json(const struct verify_report *r, struct buf *out)
 	jsonw_bool(&w, "root_given", r->root_given);
 	jsonw_str(&w, "log_key", r->log_key[0] ? r->log_key : NULL);
 	jsonw_bool(&w, "log_key_given", r->log_key_given);
+	jsonw_array(&w, "renewals");
+	for (unsigned i = 0; i < r->renewal_count; i++)
+		jsonw_str(&w, NULL, r->renewal_roots[i]);
+	jsonw_array_end(&w);
 	if (r->token_us)
 		jsonw_time(&w, "time", r->token_us);
 	if (r->facts)

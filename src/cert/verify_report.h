@@ -33,6 +33,9 @@ struct verify_report {
 	/* Where the bundle could be read so far; else "" and 0. */
 	char root[65], log_key[65];	/* SHA-256 of the DER */
 	bool root_given, log_key_given;	/* compared with pinned ones */
+	unsigned renewal_count;
+	char renewal_roots[99][65];	/* SHA-256 of the root that each one's authority is under */
+	bool tsa_root_given;
 	int64_t token_us;		/* of the service's token, when it holds */
 	/* Complete when verified, else NULL. */
 	const struct bundle_facts *facts;

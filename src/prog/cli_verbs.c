@@ -119,7 +119,13 @@ static const struct args_option options_proof_get[] = {
 };
 static const struct args_option options_proof_verify[] = {
 	{ "--root", "F", "evidence root that must have signed, PEM", false, 0 },
-	{ "--log-key", "F", "key of the journal that must have signed, PEM", false, 0 }, JSON, END,
+	{ "--log-key", "F", "key of the journal that must have signed, PEM", false, 0 },
+	{ "--tsa-root", "F", "roots of which one must stand above each authority that renewed the proof, PEM", false, 0 }, JSON, END,
+};
+static const struct args_option options_proof_renew[] = {
+	{ "--tsa", "URL", "the time-stamping authority (RFC 3161 over HTTP)", false, 0 },
+	{ "--tsa-root", "F", "its root certificate, or several, PEM", false, 0 },
+	{ "--ca", "F", "for https: authority to trust, PEM", false, 0 }, END,
 };
 
 static const struct args_option options_proof_attack[] = {
@@ -230,10 +236,14 @@ const struct cli_verb cli_verbs[] = {
 	  options_stats, 0, 0, verb_stats },
 	{ "proof get", "proof get ID [--recipient A] [-o FILE]", "fetch a proof bundle", NULL, options_proof_get, 1, 1,
 	  verb_proof_get },
-	{ "proof verify", "proof verify FILE [--root FILE] [--log-key FILE] [--json]", "check a proof bundle, offline",
+	{ "proof verify", "proof verify FILE [--root FILE] [--log-key FILE] [--tsa-root FILE] [--json]", "check a proof bundle, offline",
 	  "One line per check that could be made; at last VERIFIED and the fingerprints of the keys, to compare with those published\n"
 	  "elsewhere (or give the keys themselves), or what failed.",
 	  options_proof_verify, 1, 1, verb_proof_verify },
+	{ "proof renew", "proof renew FILE... --tsa URL --tsa-root FILE [--ca FILE]", "make a proof outlive its certificates",
+	  "Asks a time-stamping authority for a token over SHA-512 digests of everything in the proof, and puts list, token and certificates\n"
+	  "into it.  To be repeated before that authority's certificate ends, or when a digest weakens; each file is replaced whole.",
+	  options_proof_renew, 1, 100000, verb_proof_renew },
 	{ "proof attack", "proof attack FILE [--keep DIR] [--json]", "forge a proof in a hundred ways and see each noticed",
 	  "What somebody could do who has the proof, this program and keys of his own, but none of the service's: bytes, files, their order,\n"
 	  "words, signers, keys.  One line per forgery with what noticed it.  Exit status 0: all were; 65: one was not.",

@@ -43,6 +43,7 @@ int verb_stats(struct cli_call *call);
 int verb_proof_get(struct cli_call *call);
 int verb_proof_verify(struct cli_call *call);
 int verb_proof_attack(struct cli_call *call);
+int verb_proof_renew(struct cli_call *call);
 
 int verb_man(struct cli_call *call);
 int verb_completion(struct cli_call *call);

@@ -1,12 +1,14 @@
 #!/bin/sh
 # Verifies a Pli proof bundle, unzipped, without Pli: needs a POSIX shell and tools, and openssl 3 or newer.
 #
-#   sh verify.sh [FOLDER] [--root FILE] [--log-key FILE]
+#   sh verify.sh [FOLDER] [--root FILE] [--log-key FILE] [--tsa-root FILE]
 #
 # FOLDER    the unzipped bundle (without it: where this script lies)
 # --root    the service's root certificate, --log-key the public key of its journal, both obtained elsewhere
 #           (VERIFY.md says where).  Without them the copies inside are used and their digests are printed:
 #           compare these with a source you trust, or the result only shows that the bundle agrees with itself.
+#
+# --tsa-root  the roots (PEM) of the time-stamping authorities that renewed the proof, where it was renewed
 #
 # One line a check.  VERIFIED as the last line and status 0: all checks passed.  Otherwise the last line begins with
 # FAIL and names the check, status 1 (64: wrong arguments, 69: a tool is missing).
@@ -17,23 +19,24 @@ LC_ALL=C; export LC_ALL
 unset CDPATH IFS
 OPENSSL_CONF=/dev/null; export OPENSSL_CONF
 
-usage() { echo "usage: sh verify.sh [FOLDER] [--root FILE] [--log-key FILE]" >&2; exit 64; }
+usage() { echo "usage: sh verify.sh [FOLDER] [--root FILE] [--log-key FILE] [--tsa-root FILE]" >&2; exit 64; }
 fail() { printf 'FAIL %s\n' "$*"; exit 1; }
 pass() { printf 'ok   %s\n' "$*"; }
 absolute() { case $1 in /*) printf '%s' "$1" ;; *) printf '%s/%s' "$PWD" "$1" ;; esac; }
 
-folder='' root='' log_key=''
+folder='' root='' log_key='' tsa_root=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--root) [ $# -gt 1 ] || usage; root=$(absolute "$2"); shift ;;
 	--log-key) [ $# -gt 1 ] || usage; log_key=$(absolute "$2"); shift ;;
+	--tsa-root) [ $# -gt 1 ] || usage; tsa_root=$(absolute "$2"); shift ;;
 	-*) usage ;;
 	*) [ -z "$folder" ] || usage; folder=$(absolute "$1") ;;
 	esac
 	shift
 done
 [ -n "$folder" ] || case $0 in */*) folder=$(absolute "${0%/*}") ;; *) folder=$PWD ;; esac
-for tool in openssl awk sed grep find sort cmp od tr dd tail wc cat xargs; do
+for tool in openssl awk sed grep find sort cmp od tr dd tail wc cat xargs date; do
 	command -v $tool >/dev/null || { echo "FAIL tools: $tool is not here"; exit 69; }
 done
 T=$(absolute "${TMPDIR:-/tmp}")/pli-verify.$$
@@ -99,7 +102,10 @@ printf '.\n./META-INF\n./journal\n' | cmp -s - "$T/folders" || fail "files: the 
 [ -s $manifest ] || fail "files: $manifest is missing"
 find . -type f -print | sed 's|^\./||' >"$T/have"
 sed -n 's|^<DataObjectReference URI="\([A-Za-z0-9._/-]*\)">.*$|\1|p' $manifest >"$T/listed"
-{ cat "$T/listed"; printf '%s\n' mimetype $manifest $signature; } >"$T/must"
+renewals=0
+while [ -e "renewal-$((renewals + 1)).sha512" ] && [ $renewals -lt 99 ]; do renewals=$((renewals + 1)); done
+renewal_names() { awk -v n="$1" 'BEGIN { for (i = 1; i <= n; i++) printf "renewal-%d.sha512\nrenewal-%d.tst\nrenewal-%d.pem\n", i, i, i }'; }
+{ cat "$T/listed"; printf '%s\n' mimetype $manifest $signature; renewal_names $renewals; } >"$T/must"
 awk 'NR == FNR { have[$0]++; next } !have[$0] { print; exit }' "$T/have" "$T/must" >"$T/missing"
 awk 'NR == FNR { must[$0]++; next } --must[$0] < 0 { print; exit }' "$T/must" "$T/have" >"$T/extra"
 [ ! -s "$T/missing" ] || fail "files: $(sed -n 1p "$T/missing") is missing"
@@ -219,11 +225,11 @@ fi
 pass "certificates: well formed, made for their purpose"
 
 # ---------------------------------------------------------------------------------------------- timestamp
-# token NAME FILE: NAME is a token over FILE by tsa.pem; sets token_time and token_s.
-token() {
+# clock NAME STAGE: time of the token NAME, to token_time and token_s.
+clock() {
 	at=$(openssl asn1parse -inform DER -in "$1" 2>/dev/null |
 		awk '/:id-smime-ct-TSTInfo/ { seen = 1 } seen && /OCTET STRING/ { sub(/:.*/, ""); print $1; exit }')
-	case $at in ''|*[!0-9]*) fail "timestamp: $1 is not a token" ;; esac
+	case $at in ''|*[!0-9]*) fail "$2: $1 is not a token" ;; esac
 	token_time=$(openssl asn1parse -inform DER -in "$1" -strparse "$at" 2>/dev/null | awk '
 		/GENERALIZEDTIME/ {
 			sub(/.*:/, "")
@@ -233,13 +239,63 @@ token() {
 			exit
 		}')
 	token_s=$(echo "$token_time" | awk "$AWK_CODES"' milliseconds($0) != "" { printf "%.0f\n", int(milliseconds($0) / 1000) }')
-	case $token_s in ''|*[!0-9]*) fail "timestamp: $1 has no time" ;; esac
+	case $token_s in ''|*[!0-9]*) fail "$2: $1 has no time" ;; esac
+}
+# token NAME FILE: NAME is a token over FILE by tsa.pem; sets token_time and token_s.
+token() {
+	clock "$1" timestamp
 	openssl ts -verify -in "$1" -token_in -data "$2" -CAfile root.pem -untrusted tsa.pem \
 		-attime "$token_s" >"$T/out" 2>&1 && grep -q '^Verification: OK' "$T/out" ||
 		fail "timestamp: $1 is not a valid token over $2"
 	openssl pkcs7 -inform DER -in "$1" -print_certs >"$T/out" 2>/dev/null && ! grep -q BEGIN "$T/out" ||
 		fail "timestamp: $1 brings certificates of its own"
 }
+# Renewals, newest first: the newest authority must be good now, each one before at the time of the one after it, and the proof's own
+# certificates at the time of the first.
+renewal_token() {	# NUMBER TIME
+	openssl ts -verify -in "renewal-$1.tst" -token_in -data "renewal-$1.sha512" -CAfile "$T/tsa-root.pem" \
+		-untrusted "renewal-$1.pem" -attime "$2" >"$T/out" 2>&1 && grep -q '^Verification: OK' "$T/out"
+}
+strong_digest() {
+	openssl ts -reply -in "$1" -token_in -token_out -text 2>/dev/null | grep -qi '^Hash Algorithm: sha\(256\|384\|512\)$'
+}
+last_cert() { awk '/^-----BEGIN/ { text = "" } { text = text $0 "\n" } END { printf "%s", text }' "$1"; }
+ends() { openssl x509 -in "$1" -noout -enddate 2>/dev/null | sed 's/^notAfter=//'; }
+good_s=$(date +%s)
+[ -z "$tsa_root" ] || openssl x509 -in "$tsa_root" -noout 2>/dev/null ||
+	fail "renewal: the roots of time-stamping authorities that were given cannot be read"
+: >"$T/tsa-roots"
+n=$renewals
+while [ $n -gt 0 ]; do
+	{ echo mimetype; cat "$T/names"; printf '%s\n' $manifest $signature; renewal_names $((n - 1)); } |
+		xargs openssl dgst -sha512 -r | sed 's/ \*/  /' >"$T/renewal"
+	cmp -s "$T/renewal" renewal-$n.sha512 || fail "renewal: $(awk '
+		NR == FNR { line[FNR] = $0; next }
+		(line[FNR] "") != ($0 "") { print $2 " is not the file that"; exit }' renewal-$n.sha512 "$T/renewal") renewal-$n.sha512 lists"
+	last_cert renewal-$n.pem >"$T/tsa-root.pem"
+	digest=$(openssl x509 -in "$T/tsa-root.pem" -outform DER 2>/dev/null | sha256_der)
+	if [ -n "$tsa_root" ]; then
+		# each certificate of the file given, on a line
+		awk '/^-----BEGIN/ { text = "" } { text = text $0 } /^-----END/ { print text }' "$tsa_root" >"$T/given"
+		grep -qxF -e "$(awk '{ text = text $0 } END { print text }' "$T/tsa-root.pem")" "$T/given" ||
+			fail "renewal: renewal-$n: its authority is not under a root that was given"
+	fi
+	clock renewal-$n.tst renewal
+	[ "$token_s" -le $((good_s + 300)) ] || fail "renewal: renewal-$n: it is later than what rests on it"
+	strong_digest renewal-$n.tst || fail "renewal: renewal-$n: its token has a weak digest or no time"
+	renewal_token $n "$token_s" || fail "renewal: renewal-$n: its token does not hold over its list"
+	renewal_token $n "$good_s" ||
+		fail "renewal: renewal-$n: the certificate of its authority ended on $(ends renewal-$n.pem); the proof had to be renewed again before"
+	echo "renewal $n: $token_time, authority under root sha256 $digest" >>"$T/tsa-roots"
+	good_s=$token_s
+	n=$((n - 1))
+done
+for name in root tsa; do
+	openssl verify -attime "$good_s" -CAfile root.pem -purpose any $name.pem >"$T/out" 2>&1 ||
+		fail "renewal: the certificate $name.pem ended on $(ends $name.pem); this proof had to be renewed before (pli proof renew)"
+done
+pass "renewal: certificates good, or renewed while they were"
+
 # The receipt may be certified long after the checkpoint, and by newer keys: its signers are judged at the time of its own token.
 token receipt.tst receipt.p7s
 signed_s=$token_s
@@ -734,5 +790,7 @@ compare='TO BE COMPARED with a copy from elsewhere'
 pass "root: sha256 $root_digest, $given"
 [ -n "$log_key" ] && given='the one given' || given=$compare
 pass "log key: sha256 $key_digest, $given"
+[ -n "$tsa_root" ] && given='one of those given' || given=$compare
+while read -r line; do pass "$line, $given"; done <"$T/tsa-roots"
 pass "time: all of this was there on $token_time (token of the service)"
 echo VERIFIED
