@@ -115,7 +115,7 @@ enum pli_status examine_proof(struct office *office, struct pool *pool, const vo
 
 	if (!turn_take(office))
 		return err_set(err, PLI_BUSY, "Other proofs are being examined; try again in a moment.");
-	*r = (struct examine){ .is_proof = n > 4 && memcmp(p, "PK\3\4", 4) == 0 };
+	*r = (struct examine){ .is_proof = n > 5 && (memcmp(p, "PK\3\4", 4) == 0 || memcmp(p, "%PDF-", 5) == 0) };
 	verify_examine(pool, p, n, &options, &report);
 	checks_take(pool, &report, r);
 	r->verified = report.verified;
