@@ -406,7 +406,7 @@ static void entity_write(struct buf *out, const char *type, const char *s)
 
 static void boundary_make(char out[40], const struct mime_mail *mail)
 {
-	AUTO_BUF all = { 0 };
+	AUTO_BUF all = { .secret = 1 };		/* the text holds a link */
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 
 	buf_blob(&all, mail->message_id, strlen(mail->message_id));
