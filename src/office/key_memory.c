@@ -58,7 +58,8 @@ static size_t aad_of(const struct key_memory_place *place, uint8_t out[META_AAD_
 {
 	size_t n = meta_aad(out, LETTER_KEY_PLACE(place->entity, place->letter));
 
-	memcpy(out + n, place->wrapped, place->wrapped_n);
+	if (place->wrapped_n)
+		memcpy(out + n, place->wrapped, place->wrapped_n);
 	return n + place->wrapped_n;
 }
 

@@ -55,8 +55,10 @@ void http1_response_begin(struct http1_conn *c)
 	/* A client that waits for 100 Continue may send its body or not: only closing is clear. */
 	if (res->close || c->env->stopping || c->body_left > DRAIN_KEEP_BYTES || (c->body_left && c->expects))
 		c->last = true;
-	http1_write_head(c, res, exchange_out_length(c->x));
 	n = exchange_out(c->x, &p);
+	/* Room for both at once: what grows is copied and wiped. */
+	(void)buf_reserve(&c->out, res->head.n + 256 + (n < RECORD_BYTES ? n : RECORD_BYTES));
+	http1_write_head(c, res, exchange_out_length(c->x));
 	room = c->out.n < RECORD_BYTES ? RECORD_BYTES - c->out.n : 0;
 	if (n > room)
 		n = room;
