@@ -94,9 +94,11 @@ enum pli_status landing_shut(struct door_call *c, const struct delivery_landing 
 		view_str(v, "heading", locale_text(c->locale, "locked.title"));
 		answer_page(c, 423, &tpl_pages_message_html, v, locale_text(c->locale, "locked.title"));
 	} else if (str_eq(err->type, "letter-refused") || str_eq(err->type, "letter-unclaimed")) {
-		landing_decided_put(c, v, landing, str_eq(err->type, "letter-refused"));
+		bool refused = str_eq(err->type, "letter-refused");
+
+		landing_decided_put(c, v, landing, refused);
 		answer_page(c, 410, &tpl_pages_message_html, v,
-			    locale_text(c->locale, str_eq(err->type, "letter-refused") ? "registered.refused_title" : "registered.unclaimed_title"));
+			    locale_text(c->locale, refused ? "registered.refused_title" : "registered.unclaimed_title"));
 	} else {
 		bool retired = str_eq(err->type, "link-replaced");
 		const char *heading = locale_text(c->locale, retired ? "retired.title" : "expired.title");

@@ -210,8 +210,9 @@ static void message_write(struct journal_lines *l, struct line *line)
 		} else if (str_eq(line->row->event, "entity.class")) {
 			const char *word = json_string_value(json_object_get(d, "class"));
 
-			args[1] = locale_text(l->locale, !word || str_eq(word, "simple") ? "class.simple" :
-							 str_eq(word, "fr-lre") ? "class.hidden" : "class.registered");
+			bool hidden = word && str_eq(word, "fr-lre"), registered = word && str_eq(word, "registered");
+
+			args[1] = locale_text(l->locale, hidden ? "class.hidden" : registered ? "class.registered" : "class.simple");
 		}
 	}
 	locale_add(&line->message, l->locale, key, args, 2);
