@@ -34,7 +34,11 @@ main(async () => {
 	// What the entity is set to holds where the sender says nothing.
 	same(await deposit({}), ['simple', ''], 'at first: simple');
 	check(i.run(['entity', 'class', i.dir, 'New York', 'certified']).status !== 0, 'a class that is none is refused');
+	const once = () => i.json('POST', '/api/v1/letters', token, { to: ['a@example.org'], subject: 'Once' }, { 'Idempotency-Key': 'once' });
+	const first = await once();
 	i.verb('entity', 'class', i.dir, 'New York', 'fr-lre');
+	const again = await once();
+	same([again.status, again.text], [201, first.text], 'a request repeated under its key is the same letter, whatever the entity is set to meanwhile');
 	same(await deposit({}), ['registered', 'fr-lre'], 'the entity\'s');
 	same(await deposit({ class: 'simple' }), ['simple', ''], 'the sender\'s word is stronger');
 	same(await deposit({ class: 'registered' }), ['registered', ''], 'registered alone has no profile');

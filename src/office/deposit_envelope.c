@@ -287,9 +287,13 @@ void deposit_content(const struct deposit_work *w, struct buf *out)
 		buf_u64(out, p->size);
 		buf_add(out, p->sha256, 32);
 	}
-	/* What a simple letter's key was made from stays as it was. */
-	if (is_registered(w))
-		buf_blob(out, l->profile ? l->profile : l->class_, strlen(l->profile ? l->profile : l->class_));
+	/* As asked: what the entity is set to may change between a request and its repeat. */
+	if ((w->deposit->class_ && *w->deposit->class_) || (w->deposit->profile && *w->deposit->profile)) {
+		const char *class_ = w->deposit->class_ ? w->deposit->class_ : "", *profile = w->deposit->profile ? w->deposit->profile : "";
+
+		buf_blob(out, class_, strlen(class_));
+		buf_blob(out, profile, strlen(profile));
+	}
 	buf_u32(out, w->upload_count);
 	buf_add(out, w->uploads, w->upload_count * sizeof(struct uuid));
 }
