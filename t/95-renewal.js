@@ -162,8 +162,18 @@ main(async () => {
 		fails('without ' + name, 2041, without(name), 'files: ' + name + ' is missing');
 	fails('a list of its own for another file', 2041, set('renewal-2.sha512', Buffer.from(of('renewal-2.sha512').toString().replace(/^(.)/, (c) => c === '0' ? '1' : '0'))), 'renewal: mimetype is not the file that renewal-2.sha512 lists');
 	fails('the first list as the second', 2041, set('renewal-2.sha512', of('renewal-1.sha512')), 'renewal: renewal-1.sha512 is not the file that renewal-2.sha512 lists', [], 'renewal: ');
-	fails('the first token as the second', 2041, set('renewal-2.tst', of('renewal-1.tst')), 'renewal: renewal-2: its token does not hold over its list');
-	fails('another authority\'s certificates', 2041, set('renewal-2.pem', Buffer.from(fs.readFileSync(file('c.pem'), 'latin1') + fs.readFileSync(file('c-root.pem'), 'latin1'))), 'renewal: renewal-2: its token does not hold over its list');
+	fails('the first token as the second', 2041, set('renewal-2.tst', of('renewal-1.tst')), 'renewal: renewal-2: its token', [], 'renewal: renewal-2: its token');
+	fails('another authority\'s certificates', 2041, set('renewal-2.pem', Buffer.from(fs.readFileSync(file('c.pem'), 'latin1') + fs.readFileSync(file('c-root.pem'), 'latin1'))), 'renewal: renewal-2: its token', [], 'renewal: renewal-2: its token');
+	// What no signature covers has one form only.
+	fails('certificates twice', 2041, set('renewal-2.pem', Buffer.concat([of('renewal-2.pem'), of('renewal-2.pem')])), 'renewal: renewal-2: its certificates are not one chain, plainly written');
+	fails('a word between certificates', 2041, set('renewal-2.pem', Buffer.from('x\n' + of('renewal-2.pem'))), 'renewal: renewal-2: its certificates are not one chain, plainly written');
+	fails('something behind the token', 2041, set('renewal-2.tst', Buffer.concat([of('renewal-2.tst'), Buffer.from('x')])), 'renewal: renewal-2: its token', [], 'renewal: renewal-2: its token');
+	for (let k = 0; k < 60; k++) {
+		const name = k % 2 ? 'renewal-2.tst' : 'renewal-2.pem', data = Buffer.from(of(name));
+		data[Math.floor((k + 0.5) * data.length / 60)] ^= 1 << (k % 8);
+		const p = program(2041, set(name, data));
+		check(p.status === 65, `byte ${k} of ${name} is noticed`, p.stdout);
+	}
 	fails('a changed first token', 2041, set('renewal-1.tst', of('renewal-2.tst')), 'renewal: renewal-1.tst is not the file that renewal-2.sha512 lists');
 	fails('a changed receipt', 2041, set('receipt.txt', Buffer.concat([of('receipt.txt'), Buffer.from(' ')])), 'manifest: receipt.txt is not the file that was sealed');
 

@@ -69,6 +69,70 @@ void renewal_token_root(const char *chain_pem, char hex_r[65])
 	certs_free(certs);
 }
 
+/* The text is what these certificates are written as, each issued by the next, the last by itself: there is no second way to write it. */
+static bool chain_exact(STACK_OF(X509) *certs, const char *pem)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	int count = sk_X509_num(certs);
+	bool ok = bio && count > 0;
+	char *text;
+	long n;
+
+	for (int i = 0; ok && i < count; i++) {
+		X509 *by = sk_X509_value(certs, i + 1 < count ? i + 1 : i);
+
+		ok = X509_verify(sk_X509_value(certs, i), X509_get0_pubkey(by)) == 1 && PEM_write_bio_X509(bio, sk_X509_value(certs, i));
+	}
+	n = ok ? BIO_get_mem_data(bio, &text) : 0;
+	ok = n > 0 && (size_t)n == strlen(pem) && memcmp(text, pem, (size_t)n) == 0;
+	BIO_free(bio);
+	ERR_clear_error();
+	return ok;
+}
+
+/* What no signature covers is left out of a token that is kept, and refused in one that is shown: certificates, lists, further attributes. */
+static void token_strip(PKCS7 *token)
+{
+	PKCS7_SIGNER_INFO *si = sk_PKCS7_SIGNER_INFO_value(PKCS7_get_signer_info(token), 0);
+
+	sk_X509_pop_free(token->d.sign->cert, X509_free);
+	token->d.sign->cert = NULL;
+	sk_X509_CRL_pop_free(token->d.sign->crl, X509_CRL_free);
+	token->d.sign->crl = NULL;
+	if (si) {
+		sk_X509_ATTRIBUTE_pop_free(si->unauth_attr, X509_ATTRIBUTE_free);
+		si->unauth_attr = NULL;
+	}
+}
+
+static bool name_same(X509_NAME *a, X509_NAME *b)
+{
+	uint8_t *p = NULL, *q = NULL;
+	int n = i2d_X509_NAME(a, &p), m = i2d_X509_NAME(b, &q);
+	bool same = n > 0 && n == m && memcmp(p, q, (size_t)n) == 0;
+
+	OPENSSL_free(p);
+	OPENSSL_free(q);
+	return same;
+}
+
+static bool token_exact(PKCS7 *token, const void *der, size_t n, X509 *signer)
+{
+	PKCS7_SIGNER_INFO *si = sk_PKCS7_SIGNER_INFO_value(PKCS7_get_signer_info(token), 0);
+	uint8_t *again = NULL;
+	int again_n;
+	bool ok;
+
+	if (sk_PKCS7_SIGNER_INFO_num(PKCS7_get_signer_info(token)) != 1 || !si->issuer_and_serial ||
+	    !name_same(si->issuer_and_serial->issuer, X509_get_issuer_name(signer)))
+		return false;
+	token_strip(token);
+	again_n = i2d_PKCS7(token, &again);
+	ok = again_n > 0 && (size_t)again_n == n && memcmp(again, der, n) == 0;
+	OPENSSL_free(again);
+	return ok;
+}
+
 /* ---------------------------------------------------------------------------------------------- checking */
 
 static PKCS7 *token_read(const void *der, size_t n, TS_TST_INFO **info_r)
@@ -186,8 +250,16 @@ enum pli_status renewal_token_check(const void *der, size_t der_n, const void *d
 	TS_TST_INFO *info;
 	PKCS7 *token = token_read(der, der_n, &info);
 	STACK_OF(X509) *certs = certs_read(chain_pem);
-	enum pli_status st = token ? check(token, info, data, n, certs, roots_pem, at_us, time_us_r, err)
-				   : err_set(err, PLI_CONFLICT, "its token is malformed");
+	enum pli_status st = PLI_OK;
+
+	if (!token)
+		st = err_set(err, PLI_CONFLICT, "its token is malformed");
+	else if (!chain_exact(certs, chain_pem))
+		st = err_set(err, PLI_CONFLICT, "its certificates are not one chain, plainly written");
+	else if (!token_exact(token, der, der_n, sk_X509_value(certs, 0)))
+		st = err_set(err, PLI_CONFLICT, "its token holds more than a token");
+	if (st == PLI_OK)
+		st = check(token, info, data, n, certs, roots_pem, at_us, time_us_r, err);
 
 	certs_free(certs);
 	TS_TST_INFO_free(info);
@@ -280,6 +352,7 @@ static enum pli_status answer_take(TS_RESP *resp, uint64_t nonce, STACK_OF(X509)
 		return err_set(err, PLI_CONFLICT, "the time-stamping authority answered another request");
 	if (!chain_write(token, roots, now_us, pem_out))
 		return err_set(err, PLI_CONFLICT, "the time-stamping authority is not under a root that was given");
+	token_strip(token);
 	n = i2d_PKCS7(token, &der);
 	if (n <= 0)
 		return err_set(err, PLI_BUG, "the token cannot be written");

@@ -250,6 +250,12 @@ token() {
 	openssl pkcs7 -inform DER -in "$1" -print_certs >"$T/out" 2>/dev/null && ! grep -q BEGIN "$T/out" ||
 		fail "timestamp: $1 brings certificates of its own"
 }
+# openssl does not mind bytes behind the signature.
+alone() {
+	der=$(openssl asn1parse -inform DER -in "$1" 2>/dev/null |
+		sed -n '1s/^ *0:d=0 *hl= *\([0-9]*\) *l= *\([0-9]*\) .*/\1 \2/p' | awk '{ print $1 + $2 }')
+	[ "$(wc -c <"$1")" -eq "${der:-0}" ]
+}
 # Renewals, newest first: the newest authority must be good now, each one before at the time of the one after it, and the proof's own
 # certificates at the time of the first.
 renewal_token() {	# NUMBER TIME
@@ -273,6 +279,11 @@ while [ $n -gt 0 ]; do
 		NR == FNR { line[FNR] = $0; next }
 		(line[FNR] "") != ($0 "") { print $2 " is not the file that"; exit }' renewal-$n.sha512 "$T/renewal") renewal-$n.sha512 lists"
 	last_cert renewal-$n.pem >"$T/tsa-root.pem"
+	openssl crl2pkcs7 -nocrl -certfile renewal-$n.pem 2>/dev/null | openssl pkcs7 -print_certs 2>/dev/null |
+		sed -n '/^-----BEGIN/,/^-----END/p' | cmp -s - renewal-$n.pem && [ -s renewal-$n.pem ] ||
+		fail "renewal: renewal-$n: its certificates are not one chain, plainly written"
+	openssl pkcs7 -inform DER -in renewal-$n.tst -print_certs >"$T/out" 2>/dev/null && ! grep -q BEGIN "$T/out" && alone renewal-$n.tst ||
+		fail "renewal: renewal-$n: its token holds more than a token"
 	digest=$(openssl x509 -in "$T/tsa-root.pem" -outform DER 2>/dev/null | sha256_der)
 	if [ -n "$tsa_root" ]; then
 		# each certificate of the file given, on a line
@@ -283,6 +294,11 @@ while [ $n -gt 0 ]; do
 	clock renewal-$n.tst renewal
 	[ "$token_s" -le $((good_s + 300)) ] || fail "renewal: renewal-$n: it is later than what rests on it"
 	strong_digest renewal-$n.tst || fail "renewal: renewal-$n: its token has a weak digest or no time"
+	openssl verify -check_ss_sig -attime "$token_s" -purpose any -CAfile "$T/tsa-root.pem" "$T/tsa-root.pem" >"$T/out" 2>&1 ||
+		fail "renewal: renewal-$n: its certificates are not one chain, plainly written"
+	[ "$(openssl verify -show_chain -attime "$token_s" -purpose any -CAfile "$T/tsa-root.pem" -untrusted renewal-$n.pem renewal-$n.pem \
+		2>/dev/null | grep -c '^depth=')" = "$(grep -c BEGIN renewal-$n.pem)" ] ||
+		fail "renewal: renewal-$n: its certificates are not one chain, plainly written"
 	renewal_token $n "$token_s" || fail "renewal: renewal-$n: its token does not hold over its list"
 	renewal_token $n "$good_s" ||
 		fail "renewal: renewal-$n: the certificate of its authority ended on $(ends renewal-$n.pem); the proof had to be renewed again before"
@@ -308,12 +324,6 @@ pass "timestamp: tokens over checkpoint and receipt by tsa.pem, under root.pem"
 signatures() {
 	openssl cms -verify -cades -binary -inform DER -in "$1" -content "$2" -CAfile root.pem -purpose any \
 		-attime "$signed_s" -signer "$T/signers.pem" -out /dev/null >"$T/out" 2>&1
-}
-# openssl does not mind bytes behind the signature.
-alone() {
-	der=$(openssl asn1parse -inform DER -in "$1" 2>/dev/null |
-		sed -n '1s/^ *0:d=0 *hl= *\([0-9]*\) *l= *\([0-9]*\) .*/\1 \2/p' | awk '{ print $1 + $2 }')
-	[ "$(wc -c <"$1")" -eq "${der:-0}" ]
 }
 inside() { openssl pkcs7 -inform DER -in "$1" -print_certs 2>/dev/null | sed -n '/^-----BEGIN/,/^-----END/p'; }
 signatures $signature $manifest || fail "seal: the signature over $manifest does not hold"
