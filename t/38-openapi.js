@@ -135,6 +135,8 @@ main(async () => {
 	await ask('GET', written);
 	const given = await post('/api/v1/drafts', {});
 	await ask('DELETE', '/api/v1/drafts/' + given.json.id);
+	await ask('GET', one + '/message');
+	await ask('GET', `/api/v1/letters/${draft.json.id}/files/1`);
 	const over = await post('/api/v1/letters', { to: ['over@example.org'], subject: 'Over' });
 	same((await ask('DELETE', '/api/v1/letters/' + over.json.id)).status, 409, 'no content goes before its time');
 	i.sqlWrite(`UPDATE letter SET content_until = 1 WHERE lower(hex(letter)) = '${over.json.id.replace(/-/g, '')}'`);

@@ -88,6 +88,19 @@ enum pli_status api_letter_get(struct door_call *c, struct err *err)
 	return PLI_OK;
 }
 
+enum pli_status api_letter_message(struct door_call *c, struct err *err)
+{
+	struct letter_content *content;
+	enum pli_status st = letter_content_get(c->doors->office, &c->principal, c->pool, c->params[0], &content, err);
+
+	if (st != PLI_OK)
+		return st;
+	buf_add(&c->x->res.body, content->message, content->message_n);
+	c->x->res.status = 200;
+	answer_download(c, "text/markdown; charset=utf-8", "message.md");
+	return PLI_OK;
+}
+
 enum pli_status api_letter_delete(struct door_call *c, struct err *err)
 {
 	enum pli_status st = retention_delete(c->doors->office, &c->principal, &c->actor, c->params[0], err);

@@ -11,6 +11,7 @@ struct ostream;
 enum pli_status api_letter_post(struct door_call *c, struct err *err);
 enum pli_status api_letter_list(struct door_call *c, struct err *err);
 enum pli_status api_letter_get(struct door_call *c, struct err *err);
+enum pli_status api_letter_message(struct door_call *c, struct err *err);
 enum pli_status api_letter_delete(struct door_call *c, struct err *err);
 enum pli_status api_letter_resend(struct door_call *c, struct err *err);
 enum pli_status api_letter_proof(struct door_call *c, struct err *err);

@@ -65,6 +65,13 @@ static const struct args_option options_restore[] = {
 	{ "--accept-loss", NULL, "go on although the keeper has signed entries that the backup lacks", false, 0 },
 	{ "--verify", NULL, "read and prove the whole journal before the directory gets its name", false, 0 }, JSON, END,
 };
+static const struct args_option options_archive_export[] = {
+	{ "--letter", "ID", "only this letter, may be repeated (else all that you may see)", true, 0 }, SERVER, JSON, END,
+};
+static const struct args_option options_archive_verify[] = {
+	{ "--root", "F", "evidence root that must have signed, PEM", false, 0 },
+	{ "--log-key", "F", "key of the journal that must have signed, PEM", false, 0 }, END,
+};
 static const struct args_option options_scrub[] = {
 	{ "--rate", "MIB", "read at most so many MiB a second (50); 0: as fast as it goes", false, 0 }, JSON, END,
 };
@@ -248,6 +255,12 @@ const struct cli_verb cli_verbs[] = {
 	  "What somebody could do who has the proof, this program and keys of his own, but none of the service's: bytes, files, their order,\n"
 	  "words, signers, keys.  One line per forgery with what noticed it.  Exit status 0: all were; 65: one was not.",
 	  options_proof_attack, 1, 1, verb_proof_attack },
+	{ "archive export", "archive export FILE [--letter ID]...", "put letters with documents and proofs into one file",
+	  "For an archive, an auditor or a court: a tar archive with a folder for each letter.  Documents are in it where you may read them and\n"
+	  "they are still kept; with an auditor's token it is evidence alone.", options_archive_export, 1, 1, verb_archive_export },
+	{ "archive verify", "archive verify FILE [--root FILE] [--log-key FILE]", "check such a file, offline",
+	  "Every proof, and every document against the proofs.  Exit status 0: all of it verifies; 65: the lines say what does not.",
+	  options_archive_verify, 1, 1, verb_archive_verify },
 	{ "man", "man [pli|pli.conf]", "print a manual page, in the form that man reads",
 	  "pli man > pli.1; pli man pli.conf > pli.conf.5.  `make install` puts them in their place.", options_none, 0, 1, verb_man },
 	{ "completion", "completion bash|zsh|fish", "print what a shell needs to complete the verbs and their options",
