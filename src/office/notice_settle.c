@@ -228,8 +228,8 @@ static enum pli_status document_settle(struct settle *settle, struct db_tx *tx, 
 	actor.account = &owner;
 	return journal_add(settle->office->parts.journal, tx,
 			   &(struct journal_event){ .ev = ev, .actor = &actor, .entity = &stamp->entity, .letter = &stamp->letter,
-						    .shown_json = shown, .meta_key = key, .owner = &owner, .numbered = str_eq(state, "sent") ? letter_stamp : NULL,
-						    .arg = (void *)stamp },
+						    .shown_json = shown, .meta_key = key, .owner = &owner,
+						    .numbered = str_eq(state, "sent") ? letter_stamp : NULL, .arg = (void *)stamp },
 			   err);
 }
 
