@@ -13,7 +13,7 @@ function plain(text) {
 	return text.replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, 'ID').replace(/\b[0-9a-f]{64}\b/g, 'HASH')
 		.replace(/\/l\/[a-z2-7]+/g, '/l/TOKEN').replace(/\b[0-9a-f]{32}\b/g, 'HEX')
 		.replace(/\b\d{1,2}(er)? (janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre) \d{4} à \d\d:\d\d/g, 'DATE')
-		.replace(/\d+/g, 'N');
+		.replace(/(localhost\/j\/1 )\d+ [A-Za-z0-9+\/]{43}=( [A-Za-z0-9+\/]{91}=)?/g, '$1HEAD').replace(/\d+/g, 'N');
 }
 
 function shape(value, key) {

@@ -2,11 +2,98 @@
 // Goal: the journal's tree is readable over HTTPS as C2SP tlog-tiles, and what is read there gives the signed root: by a reader that
 // shares no code with the program, and by `pli journal verify --url`, which also names a log that was set back, forked or damaged.
 'use strict';
-const crypto = require('crypto');
+const { execFile } = require('child_process');
 const fs = require('fs');
+const https = require('https');
 const path = require('path');
-const { Instance, check, same, until, main, TMP } = require('./lib/pli.js');
+const { Instance, check, same, until, main, TMP, PLI } = require('./lib/pli.js');
 const tlog = require('./lib/tlog.js');
+
+// The log as somebody else might serve it, with that key; note and tiles may be changed on the way.
+async function liar(i, true_log, oldState) {
+	const key = tlog.newKey(), origin = 'localhost/liar', keyFile = path.join(TMP, 'liar.key'), state = path.join(TMP, 'liar.state');
+	const options = { key: fs.readFileSync(path.join(i.dir, 'tls/key.pem')), cert: fs.readFileSync(path.join(i.dir, 'tls/cert.pem')) };
+	fs.writeFileSync(keyFile, tlog.vkey(origin, 1, key.raw));
+	let leaves, note, change = (p, b) => b;
+	const server = https.createServer(options, (req, res) => {
+		const m = /^\/some\/log\/(checkpoint|tile\/(\d)\/((?:x\d{3}\/)*\d{3})(?:\.p\/(\d+))?)$/.exec(req.url);
+		let body = null;
+		if (m && m[1] === 'checkpoint') {
+			body = Buffer.from(note);
+		} else if (m) {
+			let level = leaves;
+			for (let l = 0; l < Number(m[2]); l++)
+				level = Array.from({ length: Math.floor(level.length / 256) }, (_, k) => tlog.root(level.slice(k * 256, k * 256 + 256)));
+			const n = Number(m[3].replace(/[x/]/g, '')), hashes = level.slice(n * 256, n * 256 + Number(m[4] || 256));
+			body = hashes.length === Number(m[4] || 256) ? Buffer.concat(hashes) : null;
+		}
+		body = body && change(m[1], Buffer.from(body));
+		res.writeHead(body ? 200 : 404, { 'Content-Length': body ? body.length : 0 });
+		res.end(body || '');
+	});
+	await new Promise((done) => server.listen(0, '127.0.0.1', done));
+	const show = (l, size = l.length) => { leaves = l; note = tlog.signNote(origin, size, tlog.root(l.slice(0, size)), key); };
+	const watch = async (...more) => new Promise((done) => execFile(PLI, ['journal', 'verify', '--url', `https://localhost:${server.address().port}/some/log/`, '--ca',
+		path.join(i.dir, 'tls/ca.pem'), '--log-key', keyFile, ...more], (e, stdout, stderr) => done({ status: e ? e.code : 0, all: stdout + stderr })));
+	const all = true_log.leaves, flip = (b, at) => { b[at] ^= 1; return b; };
+	const seen = async (size) => {
+		fs.rmSync(state, { force: true });
+		show(all.slice(0, size));
+		check((await watch('--state', state)).status === 0, `a log of ${size} is seen`);
+	};
+	const caught = async (what, words) => {
+		const before = fs.existsSync(state) ? fs.readFileSync(state, 'utf8') : null;
+		const m = await watch('--state', state);
+		check(m.status === 65 && m.all.includes(words), what, m);
+		same(fs.existsSync(state) ? fs.readFileSync(state, 'utf8') : null, before, what + ': what was seen is not overwritten');
+		change = (p, b) => b;
+	};
+
+	// Growth from every kind of size to every other.
+	for (const [a, b] of [[0, 1], [1, 2], [1, 256], [255, 257], [256, 512], [256, 256], [300, 700], [512, 513], [700, 701], [511, all.length]]) {
+		await seen(a);
+		show(all.slice(0, b));
+		const m = await watch('--state', state);
+		check(m.status === 0 && m.all.includes(`verified ${b} entries`), `from ${a} to ${b}`, m);
+	}
+
+	await seen(400);
+	show(all.slice(0, 399));
+	await caught('set back by one', 'the log was set back: it has 399 entries, and had 400');
+	show([...all.slice(0, 399), tlog.sha256()]);
+	await caught('forked at the same size', 'signed two trees of 400 entries');
+	for (const at of [0, 200, 255, 256, 300, 399]) {
+		show([...all.slice(0, at), tlog.sha256(Buffer.from('x')), ...all.slice(at + 1, 600)]);
+		await caught(`rewritten at ${at} and gone on`, 'the log was rewritten');
+	}
+	show(all.slice(1, 601));
+	await caught('the first entry taken out', 'the log was rewritten');
+	show(all.slice(0, 600));
+	change = (p, b) => p === 'checkpoint' ? Buffer.from(b.toString().replace('\n600\n', '\n599\n')) : b;
+	await caught('a head that is not signed so', 'signature of the checkpoint does not hold');
+	change = (p, b) => p === 'checkpoint' ? Buffer.from('nothing') : b;
+	await caught('no head at all', 'no checkpoint');
+	for (const [tile, at] of [['tile/0/001', 32 * 200], ['tile/0/002.p/88', 0], ['tile/0/002.p/88', 32 * 87]]) {
+		change = (p, b) => p === tile ? flip(b, at) : b;
+		await caught(`a bit of ${tile} at ${at}`, 'a tile differs');
+	}
+	change = (p, b) => p === 'tile/0/001' ? flip(b, 0) : b;
+	await caught('a bit of what was seen', 'tile/0/001 is not what was seen');
+	change = (p, b) => p.startsWith('tile/1') ? flip(b, 33) : b;
+	await caught('a bit of the upper tile', 'tile/1/000.p/2 differs from what the tiles below it give');
+	change = (p, b) => p === 'tile/0/001' ? null : b;
+	await caught('a tile left out', 'tile/0/001 is not served');
+	change = (p, b) => p === 'tile/0/001' ? b.subarray(1) : b;
+	await caught('a tile cut', 'tile/0/001 has 8191 bytes');
+	change = (p, b) => p === 'tile/0/001' ? Buffer.concat([b, b]) : b;
+	await caught('a tile too long', 'longer than it may be');
+	check((await watch('--state', state)).status === 0, 'and the true log verifies');
+	fs.writeFileSync(state, fs.readFileSync(state, 'utf8').replace(/\n600\n/, '\n601\n'));
+	await caught('a state that somebody has changed', 'damaged');
+	fs.writeFileSync(state, oldState);
+	await caught('a state of another log', 'what was seen is of the log');
+	server.close();
+}
 
 main(async () => {
 	const i = new Instance().make();
@@ -78,4 +165,37 @@ main(async () => {
 	same((await i.request('POST', '/log/checkpoint', { body: 'x' })).status, 405, 'nothing is written there');
 	for (const p of ['checkpoint', 'tile/0/000.p/9'])
 		check(!/r0@|sender@|"ev"/.test((await i.request('GET', '/log/' + p)).body.toString('latin1')), `${p} holds nothing of letters`);
+
+	// `pli journal verify --url`: a monitor with a state of its own.
+	const state = path.join(TMP, 'state'), pub = path.join(i.dir, 'public/log.pub'), ca = path.join(i.dir, 'tls/ca.pem'), line = path.join(TMP, 'log.key');
+	fs.writeFileSync(line, vkey);
+	const watch = (...more) => {
+		const r = i.run(['journal', 'verify', '--url', i.url, '--ca', ca, ...(more.includes('--log-key') ? [] : ['--log-key', pub]), ...more]);
+		return { ...r, all: r.stdout + r.stderr };
+	};
+	let m = watch('--state', state);
+	check(m.status === 0 && m.stdout.includes(`verified ${later.size} entries, root ${later.root.toString('hex')}`), 'a first look', m.all);
+	check(fs.readFileSync(state, 'utf8').startsWith('pli-log-state@v1\n'), 'what was seen is kept');
+	m = watch('--state', state, '--json');
+	same(JSON.parse(m.stdout), { verified: true, size: later.size, root: later.root.toString('hex') }, 'again, as JSON');
+	for (const count of [1, 3, 250, 2]) {
+		await letter(count);
+		await settled();
+		m = watch('--state', state);
+		check(m.status === 0 && /history: the first \d+ entries are those/.test(m.stdout) && m.stdout.includes(`verified ${size()} entries`), `a look after ${count} more recipients`, m.all);
+	}
+	check(watch('--log-key', line).status === 0, 'with the key as one line, and without a state');
+	check(watch('--url', i.url).status !== 0, 'an option twice is refused');
+	const foreign = tlog.newKey();
+	fs.writeFileSync(path.join(TMP, 'foreign.key'), tlog.vkey('localhost/j/1', 1, foreign.raw));
+	m = watch('--log-key', path.join(TMP, 'foreign.key'));
+	check(m.status === 65 && /not signed by the log's key/.test(m.stderr), 'another key: not this log', m.all);
+	fs.writeFileSync(path.join(TMP, 'w.pub'), tlog.vkey('w.example', 4, foreign.raw) + '\n');
+	m = watch('--witness', path.join(TMP, 'w.pub'));
+	check(m.status === 65 && /none of the witnesses/.test(m.stderr), 'a witness is wanted and none has signed', m.all);
+	same(i.run(['journal', 'verify', '--url', i.url, '--ca', ca]).status !== 0, true, 'without a key: refused');
+
+	// A server of the test's own, which serves the same log, then lies in every way that there is.
+	const whole = await read();
+	await liar(i, whole, fs.readFileSync(state, 'utf8'));
 });

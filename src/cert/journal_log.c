@@ -13,6 +13,50 @@ const char *journal_origin(const struct journal *journal)
 	return journal->origin;
 }
 
+static const char COVERING[] = "SELECT size, checkpoint FROM head WHERE size >= $1 ORDER BY size LIMIT 1";
+
+/* True: the head is one that does not stand in the database yet. */
+static bool covering_in_memory(struct journal *j, uint64_t size, uint64_t *size_r, struct buf *out)
+{
+	const struct journal_saved_head *h = NULL;
+
+	pthread_mutex_lock(&j->lock);
+	if (size > j->heads_stored)
+		for (h = j->heads; h && h->size < size; h = h->next)
+			;
+	if (h) {
+		*size_r = h->size;
+		buf_add(out, h->data, h->checkpoint_n);
+	}
+	pthread_mutex_unlock(&j->lock);
+	return h != NULL;
+}
+
+enum pli_status journal_covering_note(struct journal *journal, struct db *db, uint64_t size, uint64_t *size_r, struct buf *out,
+				      struct err *err)
+{
+	struct db_rows rows = { 0 };
+	struct db_conn *conn;
+	enum pli_status status;
+	size_t n;
+
+	if (covering_in_memory(journal, size, size_r, out))
+		return PLI_OK;
+	conn = db_reader_take(db);
+	status = db_query(conn, &rows, err, COVERING, "i", (int64_t)size);
+	if (status == PLI_OK)
+		status = db_next(&rows, err);
+	if (status == PLI_OK) {
+		const void *p = db_blob(&rows, 1, &n);
+
+		*size_r = (uint64_t)db_int(&rows, 0);
+		buf_add(out, p, n);
+	}
+	db_end(&rows);
+	db_reader_give(db, conn);
+	return status;
+}
+
 static enum pli_status leaves_of(void *arg, uint64_t first, unsigned count, uint8_t (*leaves_r)[32], struct err *err)
 {
 	return journal_leaves(arg, first, count, leaves_r, err);

@@ -8,11 +8,17 @@
 #include "status.h"
 
 struct buf;
+struct db;
 struct db_conn;
 struct journal;
 
 /* The log's name, as given to journal_open. */
 const char *journal_origin(const struct journal *journal);
+
+/* Appends the checkpoint, as the log wrote it, of the first head that covers `size` entries, and gives that head's size: always the same once
+ * there is one.  PLI_ABSENT: there is none yet. */
+MUST enum pli_status journal_covering_note(struct journal *journal, struct db *db, uint64_t size, uint64_t *size_r, struct buf *out,
+					   struct err *err);
 
 /* Appends the first width hashes (1 … 256) of tile n at that level of tiles.  PLI_ABSENT when the tree under the newest signed head that
  * stands in the database has not so many. */

@@ -12,6 +12,7 @@
 #include "web.h"
 
 #include "http.h"
+#include "head_line.h"
 #include "mime.h"
 
 #include "notice.h"
@@ -72,10 +73,13 @@ static enum pli_status account_render(struct doors *doors, struct pool *pool, co
 enum pli_status doors_notice_render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail_out,
 				     size_t *content_at_r, struct err *err)
 {
-	static const struct mime_header HEADERS[] = {
+	const struct mime_header headers[] = {
 		{ "Auto-Submitted", "auto-generated" },
 		{ "X-Auto-Response-Suppress", "All" },
+		/* Last: it may be left out. */
+		{ HEAD_LINE_HEADER, view->head ? pool_fmt(pool, "%s %s", view->head, view->head_signature) : "" },
 	};
+	size_t header_count = sizeof(headers) / sizeof(*headers) - !(view->head && view->head[0]);
 	struct doors *doors = arg;
 	struct door_call words = { .doors = doors, .pool = pool, .lang = view->lang, .locale = locale_get(view->lang) };
 	struct view *v = view_new(pool);
@@ -85,8 +89,8 @@ enum pli_status doors_notice_render(void *arg, struct pool *pool, const struct n
 		.to = { view->recipient_name, view->recipient_address },
 		.date_us = view->created_us,
 		.message_id = view->message_id,
-		.headers = HEADERS,
-		.header_count = sizeof(HEADERS) / sizeof(*HEADERS),
+		.headers = headers,
+		.header_count = header_count,
 	};
 
 	clock_local(view->created_us, doors->settings->timezone, &parts);
@@ -99,6 +103,7 @@ enum pli_status doors_notice_render(void *arg, struct pool *pool, const struct n
 	view_str(v, "link", view->link);
 	view_str(v, "link_text", view->link);
 	view_str(v, "host", doors->host);
+	view_str(v, "head", view->head);
 	view_bool(v, "has_password", view->has_password);
 	view_bool(v, "registered", view->registered);
 	view_str(v, "registered_kind", registered_kind(doors->settings, words.locale));

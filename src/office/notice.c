@@ -23,6 +23,7 @@
 #include "link.h"
 #include "notice_own.h"
 #include "office_own.h"
+#include "public_log.h"
 #include "verp.h"
 
 #include "notice.h"
@@ -34,7 +35,7 @@ static const char LEASES_CLEAR[] = "UPDATE notice SET lease = NULL WHERE lease I
 /* gate: the deposit's entry must lie under a durable head. */
 static const char DUE_GET[] =
 	"SELECT x.entity, x.notice, x.letter, x.n, x.kind, x.send, x.created, r.recipient, r.kind, r.token, r.sealed, "
-	"l.account, l.expires, l.password, l.kid, l.recipients, l.sealed, l.class, l.profile, r.window_end, r.decision FROM notice x "
+	"l.account, l.expires, l.password, l.kid, l.recipients, l.sealed, l.class, l.profile, r.window_end, r.decision, x.gate FROM notice x "
 	"LEFT JOIN recipient r ON r.entity = x.entity AND r.letter = x.letter AND r.n = x.n "
 	"LEFT JOIN letter l ON l.entity = x.entity AND l.letter = x.letter "
 	"WHERE x.due <= $1 AND (x.lease IS NULL OR x.lease < $1) AND x.gate <= $2 ORDER BY x.due, x.notice LIMIT $3";
@@ -55,6 +56,7 @@ struct due {
 	bool damaged;			/* its letter's or recipient's row is not there, or not whole */
 	const char *kind, *kid;
 	int64_t created_us;
+	uint64_t gate;			/* size of the journal that must be signed before it leaves */
 	struct sealed token, recipient, letter;
 	struct letter content;		/* as far as a notice shows it */
 	struct letter_recipient to;
@@ -128,6 +130,7 @@ static enum pli_status due_copy(struct db_rows *rows, struct pool *pool, struct 
 	d->content.profile = pool_str(pool, db_text(rows, 18));
 	d->to.window_us = db_is_null(rows, 19) ? 0 : db_int(rows, 19);
 	d->to.decision = pool_str(pool, db_text(rows, 20));
+	d->gate = (uint64_t)db_int(rows, 21);
 	d->damaged = !db_uuid(rows, 7, &d->facts.recipient) || !db_uuid(rows, 11, &d->facts.owner) || !d->token.p || !d->recipient.p ||
 		     !d->letter.p || !d->kid || !d->content.password || !d->content.class_;
 	return PLI_OK;
@@ -265,7 +268,7 @@ static const struct notice_facts *facts_keep(struct pool *pool, const struct due
 }
 
 static enum pli_status job_render(struct office *office, struct pool *pool, const struct due *d, const uint8_t token[LINK_BYTES],
-				  notice_render *render, void *arg, struct notice_job *job, struct err *err)
+				  struct public_log_words *words, notice_render *render, void *arg, struct notice_job *job, struct err *err)
 {
 	const struct settings *settings = office->parts.settings;
 	const struct letter *letter = &d->content;
@@ -291,6 +294,9 @@ static enum pli_status job_render(struct office *office, struct pool *pool, cons
 		.registered = str_eq(letter->class_, "registered"), .hides_sender = letter_hides_sender(letter, r),
 		.until_us = r->window_us, .days = deadline_days(settings, letter->profile),
 	};
+	public_log_words(office, pool, d->gate, words);
+	view.head = words->head;
+	view.head_signature = words->signature;
 	if (view.hides_sender)
 		view.sender_name = view.entity_name = "";
 	mem_wipe(link, sizeof link);
@@ -310,6 +316,7 @@ static enum pli_status letters_lease(struct office *office, struct pool *pool, n
 	unsigned *which = POOL_ARRAY(pool, unsigned, most), good = 0;
 	struct keywrap_item *items;
 	struct lease lease = { .due = due, .until_us = clock_now_us() + LEASE_US };
+	struct public_log_words words = { 0 };
 	enum pli_status st = due_query(office, pool, most, due, &count, err);
 
 	*count_r = 0;
@@ -328,7 +335,7 @@ static enum pli_status letters_lease(struct office *office, struct pool *pool, n
 
 		if (items[k].out_n != LINK_BYTES)
 			continue;
-		st = job_render(office, pool, d, items[k].out, render, arg, &jobs_r[*count_r], err);
+		st = job_render(office, pool, d, items[k].out, &words, render, arg, &jobs_r[*count_r], err);
 		if (st == PLI_OK)
 			(*count_r)++;
 		else if (passed_over(d, st))

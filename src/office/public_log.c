@@ -3,6 +3,7 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "pool.h"
 
 #include "db.h"
 
@@ -110,6 +111,32 @@ enum pli_status public_log_checkpoint(struct office *office, struct buf *out, st
 		st = note_write(conn, choose(&office->log, &newest, &cosigned), out, err);
 	db_reader_give(office->parts.db, conn);
 	return st;
+}
+
+void public_log_words(struct office *office, struct pool *pool, uint64_t size, struct public_log_words *words)
+{
+	AUTO_BUF note = { 0 };
+	struct checkpoint c;
+	const char *line, *base64;
+	uint64_t to;
+	size_t n;
+
+	if (words->head && words->head[0] && size >= words->from && size <= words->to)
+		return;
+	*words = (struct public_log_words){ .head = "", .signature = "" };
+	if (journal_covering_note(office->parts.journal, office->parts.db, size, &to, &note, NULL) != PLI_OK ||
+	    checkpoint_parse(note.p ? note.p : "", note.n, &c, NULL) != PLI_OK)
+		return;
+	words->from = size;
+	words->to = to;
+	line = checkpoint_line(note.p, note.n, &c, 0, &n);
+	base64 = memrchr(line, ' ', n);
+	words->signature = pool_strn(pool, base64 + 1, n - 1 - (size_t)(base64 + 1 - line));
+	/* Its three lines, without the last line's end. */
+	for (size_t i = 0; i < c.signed_bytes; i++)
+		if (note.p[i] == '\n')
+			note.p[i] = ' ';
+	words->head = pool_strn(pool, note.p, c.signed_bytes - 1);
 }
 
 enum pli_status public_log_head(struct db_conn *conn, uint64_t last_seq, uint64_t *size_r, struct err *err)

@@ -10,6 +10,7 @@
 struct buf;
 struct db_conn;
 struct office;
+struct pool;
 
 /* What is shown as the newest head: with witnesses the newest one that they have signed, as long as it is not old, so that the reader gets
  * their signatures; it only ever grows.  In the office. */
@@ -28,6 +29,14 @@ MUST enum pli_status public_log_checkpoint(struct office *office, struct buf *ou
 MUST enum pli_status public_log_tile(struct office *office, const char *path, struct buf *out, struct err *err);
 /* The log's verifier key (NAME+ID+KEY), as witnesses and monitors are given it. */
 MUST enum pli_status public_log_key(struct office *office, struct buf *out, struct err *err);
+
+/* The first head over `size` entries for those who keep it, in words: "ORIGIN SIZE ROOT", and the log's signature in base64.  In pool; ""
+ * while there is none.  Always the same for one size. */
+struct public_log_words {
+	const char *head, *signature;
+	uint64_t from, to;		/* sizes for which they are these: may be given again for the next */
+};
+void public_log_words(struct office *office, struct pool *pool, uint64_t size, struct public_log_words *words);
 
 /* The head to be put into a proof whose newest entry is last_seq: the newest that witnesses have signed, when it covers that and is not
  * older than an hour before the newest of all; else the newest. */

@@ -31,6 +31,14 @@ static const struct args_option options_init[] = {
 	END,
 };
 static const struct args_option options_none[] = { END };
+static const struct args_option options_journal_verify[] = {
+	{ "--url", "URL", "instead of DIR: the log of that server, by its hash tiles alone", false, 0 },
+	{ "--log-key", "F", "with --url: the log's published key (log.pub, or one line NAME+ID+KEY)", false, 0 },
+	{ "--state", "F", "with --url: what was seen last time; kept there for the next time", false, 0 },
+	{ "--witness", "F", "with --url: keys of witnesses, one a line, of which one must have signed the head", false, 0 },
+	{ "--mail", "PATH", "a mail or a folder of mails: each must bear witness of this very log; may be repeated", true, 0 },
+	{ "--ca", "F", "with --url: certificate authority to trust, PEM", false, 0 }, JSON, END,
+};
 static const struct args_option options_serve[] = {
 	{ "--role", "all|witness", "the role that the instance was made for; another is an error", false, 0 }, END,
 };
@@ -195,10 +203,12 @@ const struct cli_verb cli_verbs[] = {
 	  options_json, 2, 2, verb_letter_release },
 	{ "letter delete", "letter delete DIR ID", "delete a letter's content before its links expire",
 	  "Refused, and journaled, while the letter is under retention or held.  Sheet and proofs stay.", options_json, 2, 2, verb_letter_delete },
-	{ "journal verify", "journal verify DIR", "read the whole journal and prove it, or name the first bad number",
+	{ "journal verify", "journal verify DIR [--mail PATH]... | journal verify --url URL --log-key F [--state F] [--witness F] [--mail PATH]...", "read the whole journal and prove it, or name the first bad number",
 	  "Exit status 0: all of it verifies, size and root are printed.  65: the text says from which number on it does not.\n"
-	  "Works while the server runs, and on instances that the server refuses to serve.",
-	  options_json, 1, 1, verb_journal_verify },
+	  "Works while the server runs, and on instances that the server refuses to serve.\n"
+	  "With --url it is a monitor: everything is recomputed from what the server publishes, and with --state a log that was\n"
+	  "set back or rewritten since is found out.  With --mail old notices, each of which names a head, are held against it.",
+	  options_journal_verify, 0, 1, verb_journal_verify },
 	{ "key list", "key list DIR", "list the instance's keys, where they lie and until when they hold",
 	  "current: in use; former: gone, its public part is kept for what it signed.  plain: a file as it is; protected: under the\n"
 	  "pass phrase; token: in the PKCS#11 token.  The SHA-256 is that of the certificate or public key.", options_json, 1, 1,

@@ -163,7 +163,7 @@ int verb_letter_unlock(struct cli_call *call)
 	return verb_request_done(call, "letter unlock", &r, "letter", "unlocked");
 }
 
-int verb_journal_verify(struct cli_call *call)
+int verb_journal_verify_dir(struct cli_call *call)
 {
 	struct json_read *result = NULL;
 	struct verb_request r;

@@ -12,6 +12,8 @@
 #include "pool.h"
 #include "text.h"
 
+#include "head_line.h"
+
 #include "dkim.h"
 
 #define LINE_CHARS 72
@@ -20,6 +22,7 @@
 static const char *const signed_names[] = {
 	"From", "To", "Cc", "Reply-To", "Sender", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type",
 	"Content-Transfer-Encoding", "Auto-Submitted", "In-Reply-To", "References", "List-Unsubscribe", "List-Unsubscribe-Post",
+	HEAD_LINE_HEADER,
 };
 
 struct header {
