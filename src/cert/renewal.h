@@ -21,8 +21,8 @@ struct pool;
 
 #define RENEWALS_MAX 99
 
-/* How many there are among the files. */
-const char *renewal_name(struct pool *pool, unsigned n, const char *ending);	/* "renewal-1.sha512" */
+/* Name of a file of renewal n: renewal_name(pool, 1, "sha512") is "renewal-1.sha512". */
+const char *renewal_name(struct pool *pool, unsigned n, const char *ending);
 /* What renewal-n.sha512 must say. */
 void renewal_list(const struct bundle_facts *facts, unsigned n, struct buf *out);
 

@@ -2,6 +2,9 @@
 #ifndef PLI_VERIFY_FORM_H
 #define PLI_VERIFY_FORM_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "buf.h"
 #include "form.h"
 #include "status.h"
