@@ -214,6 +214,7 @@ install: all $(B)/share/.made
 	for f in README.md ARCHITECTURE.md CHANGELOG.md LICENSE doc/api.md doc/formats.md doc/keys.md doc/operating.md doc/retention.md doc/backup.md doc/proof.md; do \
 		[ ! -e $$f ] || install -m 644 $$f $(DATA)/doc/pli/; done
 	install -m 644 third_party/llhttp/LICENSE-MIT $(DATA)/doc/pli/LICENSE-llhttp
+	install -m 644 third_party/gentium/OFL.txt $(DATA)/doc/pli/LICENSE-gentium
 
 clean:
 	rm -rf $(B)

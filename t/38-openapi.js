@@ -119,6 +119,8 @@ main(async () => {
 	await post(one + '/resend', { recipients: ['nobody@example.org'] });
 	await ask('GET', one + '/proof');
 	await ask('GET', one + '/proof?recipient=nobody@example.org');
+	await ask('GET', one + '/proof.pdf?kind=deposit&lang=en');
+	await ask('GET', one + '/proof.pdf?kind=nothing');
 	const draft = await post('/api/v1/drafts', { to: ['half'], subject: 'Draft', message: 'So far' });
 	same(draft.status, 201, 'a draft');
 	await post('/api/v1/drafts', { colour: 'red' });

@@ -93,7 +93,8 @@ struct bundle {
 	size_t checkpoint_n;
 	const void *token;
 	size_t token_n;
-	const char *root_pem, *seal_pem, *operator_pem, *tsa_pem, *log_pub;	/* texts; log_pub: PEM SubjectPublicKeyInfo of the Ed25519 key, as openssl wants it */
+	/* Texts; log_pub: PEM SubjectPublicKeyInfo of the Ed25519 key, as openssl wants it. */
+	const char *root_pem, *seal_pem, *operator_pem, *tsa_pem, *log_pub;
 	const char *lang;		/* of VERIFY.md; receipt.txt keys are English */
 };
 /* Who signs: receipt.txt twice, with a token over both signatures; the manifest once. */

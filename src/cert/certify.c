@@ -16,15 +16,18 @@ struct rule {
 	const char *key;
 	bool many;		/* any number of them, none included */
 };
-static const struct rule rules[] = {
+static const struct rule receipt_rules[] = {
 	{ "Pli-Receipt", false }, { "Kind", false }, { "Number", false }, { "Letter", false }, { "Origin", false }, { "Date", false },
 	{ "Horodatage", false }, { "Sender-Name", false }, { "Sender-Address", false }, { "Sender-Entity", false },
 	{ "Sender-SIREN", false }, { "Sender-Method", false }, { "Sender-Level", false }, { "Recipient", true }, { "Subject", false },
 	{ "Class", false }, { "Mode", false }, { "Password", false }, { "Message", false }, { "Part", true }, { "Entry", true },
 	{ "Checkpoint-Size", false }, { "Checkpoint-Root", false }, { "Checkpoint-Time", false }, { "Not-Established", true },
-	{ "Non-etabli", true },
+	{ "Non-etabli", true }, { NULL, false },
 };
-#define RULES (sizeof(rules) / sizeof(rules[0]))
+static const struct rule pdf_rules[] = {
+	{ "Pli-Pdf", false }, { "Digest", false }, { "Entry", true }, { "Checkpoint-Size", false }, { "Checkpoint-Root", false },
+	{ NULL, false },
+};
 
 struct reading {
 	struct certify_text *text;
@@ -72,7 +75,9 @@ static bool value_read(struct reading *r, const char *key, const char *p, const 
 {
 	struct certify_text *t = r->text;
 
-	if (str_eq(key, "Pli-Receipt"))
+	if (str_eq(key, "Digest"))
+		return end - p == 64 && hex_decode(t->digest, 32, p, 64);
+	if (str_eq(key, "Pli-Receipt") || str_eq(key, "Pli-Pdf"))
 		return end - p == 1 && *p == '1';
 	if (str_eq(key, "Entry"))
 		return entry_line(r, p, end);
@@ -90,28 +95,27 @@ static bool key_is(const char *p, const char *eol, const char *key)
 	return (size_t)(eol - p) > n && memcmp(p, key, n) == 0 && p[n] == ':';
 }
 
-static enum pli_status line_read(struct reading *r, size_t *rule, const char *p, const char *eol, struct err *err)
+static enum pli_status line_read(struct reading *r, const struct rule **rule, const char *p, const char *eol, struct err *err)
 {
 	const char *value;
 
-	while (*rule < RULES && rules[*rule].many && !key_is(p, eol, rules[*rule].key))
+	while ((*rule)->many && !key_is(p, eol, (*rule)->key))
 		++*rule;
-	if (*rule == RULES || !key_is(p, eol, rules[*rule].key))
+	if (!(*rule)->key || !key_is(p, eol, (*rule)->key))
 		return err_set(err, PLI_INPUT, "receipt: line %u is not one of a receipt", r->line);
-	value = p + strlen(rules[*rule].key) + 1;
+	value = p + strlen((*rule)->key) + 1;
 	value += value < eol;	/* the space */
-	if (!text_is_line(p, (size_t)(eol - p)) || !value_read(r, rules[*rule].key, value, eol))
+	if (!text_is_line(p, (size_t)(eol - p)) || !value_read(r, (*rule)->key, value, eol))
 		return err_set(err, PLI_INPUT, "receipt: line %u cannot be certified", r->line);
-	if (!rules[*rule].many)
+	if (!(*rule)->many)
 		++*rule;
 	return PLI_OK;
 }
 
-static enum pli_status receipt_read(struct pool *pool, const char *p, size_t n, struct certify_text *t, struct err *err)
+static enum pli_status lines_read(struct pool *pool, const struct rule *rule, const char *p, size_t n, struct certify_text *t, struct err *err)
 {
 	const char *end = p + n, *eol;
 	struct reading r = { .text = t };
-	size_t rule = 0;
 
 	for (const char *at = p; (at = memmem(at, (size_t)(end - at), "\nEntry: ", 8)); at++)
 		r.cap++;
@@ -130,10 +134,10 @@ static enum pli_status receipt_read(struct pool *pool, const char *p, size_t n, 
 		if (status != PLI_OK)
 			return status;
 	}
-	while (rule < RULES && rules[rule].many)
+	while (rule->many)
 		rule++;
-	if (rule < RULES)
-		return err_set(err, PLI_INPUT, "receipt: no line %s", rules[rule].key);
+	if (rule->key)
+		return err_set(err, PLI_INPUT, "receipt: no line %s", rule->key);
 	if (t->entries[t->entry_count - 1].seq >= t->tree_size)
 		return err_set(err, PLI_INPUT, "receipt: an entry lies outside its checkpoint");
 	return PLI_OK;
@@ -141,13 +145,16 @@ static enum pli_status receipt_read(struct pool *pool, const char *p, size_t n, 
 
 enum pli_status certify_parse(struct pool *pool, const void *p, size_t n, struct certify_text *text_r, struct err *err)
 {
-	static const char receipt[] = "Pli-Receipt:";
+	static const char receipt[] = "Pli-Receipt:", pdf[] = "Pli-Pdf:";
 	struct certify_text t = { .kind = CERTIFY_MANIFEST };
 	enum pli_status status;
 
 	if (n > sizeof(receipt) && memcmp(p, receipt, sizeof(receipt) - 1) == 0) {
 		t.kind = CERTIFY_RECEIPT;
-		status = receipt_read(pool, p, n, &t, err);
+		status = lines_read(pool, receipt_rules, p, n, &t, err);
+	} else if (n > sizeof(pdf) && memcmp(p, pdf, sizeof(pdf) - 1) == 0) {
+		t.kind = CERTIFY_PDF;
+		status = lines_read(pool, pdf_rules, p, n, &t, err);
 	} else {
 		struct asic_manifest manifest;
 

@@ -14,6 +14,7 @@
 #include "keeper_link.h"
 #include "keeper_signers.h"
 #include "keyring.h"
+#include "pades.h"
 #include "seal.h"
 #include "signatures.h"
 #include "token.h"
@@ -319,6 +320,14 @@ static enum pli_status text_sign(struct keeper_heads *h, const struct job *job, 
 {
 	enum pli_status status;
 
+	if (text->kind == CERTIFY_PDF) {
+		status = pades_make(keeper_signers_seal(h->signers), keeper_signers_tsa(h->signers), text->digest, clock_now_us(), p7s, err);
+		if (status == PLI_OK) {
+			signatures_add(h->signatures, SIGNATURE_SEAL, 1);
+			signatures_add(h->signatures, SIGNATURE_TOKEN, 1);
+		}
+		return status;
+	}
 	if (text->kind == CERTIFY_MANIFEST) {
 		status = seal_make(keeper_signers_seal(h->signers), job->data, job->count, p7s, err);
 		if (status == PLI_OK)

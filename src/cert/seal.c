@@ -67,6 +67,16 @@ void sealer_free(struct sealer *sealer)
 	mem_free(sealer);
 }
 
+X509 *sealer_cert(const struct sealer *sealer)
+{
+	return sealer->cert;
+}
+
+EVP_PKEY *sealer_key(const struct sealer *sealer)
+{
+	return sealer->key;
+}
+
 static bool signer_add(CMS_ContentInfo *cms, const struct sealer *sealer)
 {
 	return !sealer || CMS_add1_signer(cms, sealer->cert, sealer->key, EVP_sha256(), SIGN_FLAGS);

@@ -20,6 +20,9 @@ MUST enum pli_status sealer_new(const char *cert_pem, const char *key_pem, struc
 /* The same with a key that is there already (or NULL: none could be read); a reference is taken. */
 MUST enum pli_status sealer_new_key(const char *cert_pem, EVP_PKEY *key, struct sealer **sealer_r, struct err *err);
 void sealer_free(struct sealer *sealer);
+/* For signatures of another form (pades.h); borrowed. */
+struct x509_st *sealer_cert(const struct sealer *sealer);
+struct evp_pkey_st *sealer_key(const struct sealer *sealer);
 MUST enum pli_status seal_make(struct sealer *sealer, const void *data, size_t n, struct buf *p7s_out, struct err *err);
 
 /* One SignedData with two signers, each as above: what both the service and its certification operator answer for. */

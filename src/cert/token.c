@@ -23,6 +23,7 @@
 
 struct token_maker {
 	TS_RESP_CTX *ctx;
+	X509 *cert;
 	X509_ALGOR *sha256;
 	int64_t t_us;		/* of the token being made */
 	/* The newest token and the answer that it came in.  The next one is made of it: only what is stamped, time, serial and
@@ -102,7 +103,7 @@ enum pli_status token_maker_new_key(const char *cert_pem, EVP_PKEY *key, struct 
 	bool ok = key && cert && X509_check_private_key(cert, key) == 1 && maker_fill(maker, cert, key);
 
 	/* The context holds references of its own. */
-	X509_free(cert);
+	maker->cert = cert;
 	if (!ok) {
 		ERR_clear_error();
 		token_maker_free(maker);
@@ -112,12 +113,18 @@ enum pli_status token_maker_new_key(const char *cert_pem, EVP_PKEY *key, struct 
 	return PLI_OK;
 }
 
+X509 *token_maker_cert(const struct token_maker *maker)
+{
+	return maker->cert;
+}
+
 void token_maker_free(struct token_maker *maker)
 {
 	if (!maker)
 		return;
 	TS_RESP_free(maker->last);
 	TS_RESP_CTX_free(maker->ctx);
+	X509_free(maker->cert);
 	X509_ALGOR_free(maker->sha256);
 	mem_free(maker);
 }

@@ -25,6 +25,7 @@ MUST enum pli_status token_maker_new(const char *cert_pem, const char *key_pem, 
 /* The same with a key that is there already (or NULL: none could be read); a reference is taken. */
 MUST enum pli_status token_maker_new_key(const char *cert_pem, EVP_PKEY *key, struct token_maker **maker_r, struct err *err);
 void token_maker_free(struct token_maker *maker);
+struct x509_st *token_maker_cert(const struct token_maker *maker);	/* borrowed */
 /* Appends the DER token over SHA-256(data) at t_us (cut to milliseconds). */
 MUST enum pli_status token_make(struct token_maker *maker, const void *data, size_t n, int64_t t_us, struct buf *out, struct err *err);
 

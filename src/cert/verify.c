@@ -11,12 +11,14 @@
 #include "clock.h"
 #include "pool.h"
 #include "text.h"
+#include "pdf_read.h"
 #include "zip.h"
 #include "asic.h"
 #include "bundle_facts.h"
 #include "checkpoint.h"
 #include "evidence.h"
 #include "keygen.h"
+#include "pades.h"
 #include "pem_list.h"
 #include "receipt.h"
 #include "renewal.h"
@@ -37,6 +39,7 @@ struct verify {
 	int64_t signed_us;		/* time of receipt.tst: signers' certificates must be good then */
 	const char *root_pem, *seal_pem, *operator_pem, *tsa_pem, *log_pub;
 	bool head_read;			/* facts_checkpoint went well */
+	struct pdf_seal *pdf;		/* of a proof in PDF, from which the bundle was taken; else NULL */
 };
 
 static const char *text_of(struct verify *v, const char *name)
@@ -57,13 +60,44 @@ static bool mimetype_first(const uint8_t *p, size_t n)
 	       p[29] == 0 && memcmp(p + 30, name, sizeof(name) - 1) == 0;
 }
 
+/* A proof in PDF: the bundle is what is attached to it. */
+static enum pli_status document_open(struct verify *v, size_t most, struct err *err)
+{
+	AUTO_BUF bundle = { 0 };
+	enum pli_status status;
+
+	v->pdf = POOL_NEW(v->pool, struct pdf_seal);
+	status = pdf_seal_read(v->zip, v->zip_n, v->pdf, err);
+	if (status == PLI_OK)
+		status = pdf_attached(v->zip, v->zip_n, most, &bundle, err);
+	if (status != PLI_OK)
+		return status;
+	v->zip = pool_dup(v->pool, bundle.p, bundle.n);
+	v->zip_n = bundle.n;
+	return PLI_OK;
+}
+
+static enum pli_status check_document(struct verify *v, struct err *err)
+{
+	int64_t t_us;
+
+	if (pades_verify(v->pdf, v->root_pem, v->tsa_pem, &t_us, err) != PLI_OK)
+		return facts_failed(err, "document", NULL);
+	if (t_us < v->signed_us - BUNDLE_CLOCK_SLACK_US)
+		return err_set(err, PLI_CONFLICT, "document: its seal is older than the proof that is attached");
+	return PLI_OK;
+}
+
 static enum pli_status check_files(struct verify *v, struct err *err)
 {
 	struct zip_file *files;
 	const struct zip_file *mimetype;
 	size_t count;
 	size_t most = v->options->unpacked_max_bytes ? v->options->unpacked_max_bytes : UNPACKED_MAX_BYTES;
-	enum pli_status status = zip_read_open(v->pool, v->zip, v->zip_n, most, &files, &count, err);
+	enum pli_status status = pdf_is(v->zip, v->zip_n) ? document_open(v, most, err) : PLI_OK;
+
+	if (status == PLI_OK)
+		status = zip_read_open(v->pool, v->zip, v->zip_n, most, &files, &count, err);
 
 	if (status != PLI_OK)
 		return facts_failed(err, "files", NULL);
@@ -359,7 +393,7 @@ static enum pli_status check_evidence(struct verify *v, struct err *err)
 
 enum step_id {
 	STEP_FILES, STEP_MANIFEST, STEP_CERTIFICATES, STEP_RENEWAL, STEP_TIMESTAMP, STEP_SEAL, STEP_CERTIFIED, STEP_CHECKPOINT, STEP_CONTENT, STEP_ENTRIES,
-	STEP_CHAINS, STEP_BINDING, STEP_RECEIPT, STEP_EVIDENCE, STEPS
+	STEP_CHAINS, STEP_BINDING, STEP_RECEIPT, STEP_EVIDENCE, STEP_DOCUMENT, STEPS
 };
 #define ON(step) (1u << STEP_##step)
 
@@ -410,6 +444,9 @@ static const struct step {
 		"sh verify.sh ." },
 	[STEP_EVIDENCE] = { "evidence", "evidence: receipt.xml says the same", check_evidence, ON(RECEIPT),
 		"sh verify.sh . && cat receipt.xml" },
+	/* Only of a proof in PDF. */
+	[STEP_DOCUMENT] = { "document", "document: the whole PDF is sealed under root.pem, and stamped", check_document, ON(FILES) | ON(TIMESTAMP),
+		"pdfsig ../proof.pdf && pdfdetach -save 1 -o proof.asice ../proof.pdf" },
 };
 _Static_assert(STEPS <= VERIFY_CHECKS_MAX, "a report holds every check");
 
@@ -471,11 +508,12 @@ static void examine(struct pool *pool, const void *zip, size_t n, const struct b
 	struct verify *v = POOL_NEW(pool, struct verify);
 
 	*v = (struct verify){ .options = options, .pool = pool, .zip = zip, .zip_n = n };
-	*r = (struct verify_report){ .count = STEPS, .root_given = options->root_pem != NULL,
+	*r = (struct verify_report){ .root_given = options->root_pem != NULL,
 				     .log_key_given = options->log_pub_pem != NULL };
-	for (unsigned i = 0; i < STEPS && !(to_first_fault && r->failed); i++)
+	r->count = pdf_is(zip, n) ? STEPS : STEP_DOCUMENT;
+	for (unsigned i = 0; i < r->count && !(to_first_fault && r->failed); i++)
 		step_make(v, r, (enum step_id)i);
-	for (unsigned i = 0; i < STEPS; i++)
+	for (unsigned i = 0; i < r->count; i++)
 		r->checks[i].command = command_of(v, steps[i].command);
 	fingerprint(v->root_pem, r->root);
 	fingerprint(v->log_pub, r->log_key);

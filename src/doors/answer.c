@@ -5,6 +5,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "locale.h"
+#include "month.h"
 #include "pool.h"
 #include "settings.h"
 #include "template.h"
@@ -164,11 +165,6 @@ void answer_page(struct door_call *c, int code, const struct template *t, struct
 	http_header(res, "Content-Language", c->lang);
 }
 
-static const char *const MONTHS_FR[] = { "janvier", "février", "mars", "avril", "mai", "juin", "juillet",
-					 "août", "septembre", "octobre", "novembre", "décembre" };
-static const char *const MONTHS_EN[] = { "January", "February", "March", "April", "May", "June", "July",
-					 "August", "September", "October", "November", "December" };
-
 const char *answer_date_text(const struct door_call *c, int64_t t_us)
 {
 	const char *zone = c->doors->settings->timezone;
@@ -176,9 +172,9 @@ const char *answer_date_text(const struct door_call *c, int64_t t_us)
 
 	clock_local(t_us, zone, &p);
 	if (str_eq(c->lang, "fr"))
-		return pool_fmt(c->pool, "%d%s %s %d à %02d:%02d (%s)", p.day, p.day == 1 ? "er" : "", MONTHS_FR[p.month - 1],
+		return pool_fmt(c->pool, "%d%s %s %d à %02d:%02d (%s)", p.day, p.day == 1 ? "er" : "", month_name(c->lang, p.month),
 				p.year, p.hour, p.minute, zone);
-	return pool_fmt(c->pool, "%d %s %d at %02d:%02d (%s)", p.day, MONTHS_EN[p.month - 1], p.year, p.hour, p.minute, zone);
+	return pool_fmt(c->pool, "%d %s %d at %02d:%02d (%s)", p.day, month_name(c->lang, p.month), p.year, p.hour, p.minute, zone);
 }
 
 const char *answer_day_text(const struct door_call *c, int64_t t_us)
@@ -187,8 +183,8 @@ const char *answer_day_text(const struct door_call *c, int64_t t_us)
 
 	clock_local(t_us, c->doors->settings->timezone, &p);
 	if (str_eq(c->lang, "fr"))
-		return pool_fmt(c->pool, "%d%s %s %d", p.day, p.day == 1 ? "er" : "", MONTHS_FR[p.month - 1], p.year);
-	return pool_fmt(c->pool, "%d %s %d", p.day, MONTHS_EN[p.month - 1], p.year);
+		return pool_fmt(c->pool, "%d%s %s %d", p.day, p.day == 1 ? "er" : "", month_name(c->lang, p.month), p.year);
+	return pool_fmt(c->pool, "%d %s %d", p.day, month_name(c->lang, p.month), p.year);
 }
 
 void answer_date(const struct door_call *c, struct view *v, const char *name, const char *iso_name, int64_t t_us)

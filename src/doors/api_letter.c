@@ -157,6 +157,28 @@ enum pli_status api_letter_proof(struct door_call *c, struct err *err)
 	return PLI_OK;
 }
 
+enum pli_status api_letter_receipt(struct door_call *c, struct err *err)
+{
+	static const char *const NAMES[] = { "kind", "recipient", "lang", NULL };
+	const char *kind, *lang;
+	struct form q;
+	enum pli_status st = query_read(c, NAMES, &q, err);
+
+	if (st != PLI_OK)
+		return st;
+	kind = form_get(&q, "kind");
+	lang = form_get(&q, "lang");
+	if (!kind)
+		kind = "deposit";
+	st = letter_receipt(c->doors->office, &c->principal, c->pool, c->params[0], kind, form_get(&q, "recipient"), lang ? lang : c->lang,
+			    &c->x->res.body, err);
+	if (st != PLI_OK)
+		return st;
+	c->x->res.status = 200;
+	answer_download(c, "application/pdf", pool_fmt(c->pool, "pli-%.8s-%s.pdf", c->params[0], kind));
+	return PLI_OK;
+}
+
 enum pli_status api_journal(struct door_call *c, struct err *err)
 {
 	static const char *const NAMES[] = { "letter", "type", "state", "user", "from", "to", "q", "cursor", "limit", NULL };

@@ -94,8 +94,17 @@ static void reading_put(struct door_call *c, struct view *v, const struct letter
 		view_str(item, "files", desk_text(c, "sheet.files_of", pool_fmt(c->pool, "%u", complete), pool_fmt(c->pool, "%u", l->part_count), NULL));
 }
 
+/* The kind of proof there is of what a recipient has decided, or NULL. */
+static const char *decided_kind(const struct letter_recipient *r)
+{
+	if (!r->decision)
+		return NULL;
+	return str_eq(r->decision, "accepted") ? "acceptance" : str_eq(r->decision, "refused") ? "refusal" : "unclaimed";
+}
+
 static void row_put(struct door_call *c, struct view *v, const struct letter_recipient *r, bool may_resend)
 {
+	const char *kind = decided_kind(r);
 	struct view *item = view_item(v, "rows");
 	char iso[25];
 
@@ -118,6 +127,13 @@ static void row_put(struct door_call *c, struct view *v, const struct letter_rec
 	view_bool(item, "locked", r->locked && !r->read_us);
 	decision_put(c, item, r);
 	view_bool(item, "resend", may_resend && !is_closed(r));
+	if (kind) {
+		AUTO_BUF words = { 0 };
+
+		locale_add(&words, c->locale, pool_fmt(c->pool, "sheet.pdf_%s", kind), &r->address, 1);
+		view_str(item, "decided_kind", kind);
+		view_strn(item, "decided_proof", words.p, words.n);
+	}
 }
 
 /* ---- what is inside ---- */
@@ -275,6 +291,22 @@ enum pli_status desk_proof(struct door_call *c, struct err *err)
 		return st;
 	c->x->res.status = 200;
 	answer_download(c, "application/vnd.etsi.asic-e+zip", pool_fmt(c->pool, "pli-%.8s.asice", c->params[0]));
+	return PLI_OK;
+}
+
+enum pli_status desk_receipt(struct door_call *c, struct err *err)
+{
+	const char *kind = door_query(c, "kind");
+	enum pli_status st;
+
+	if (!kind)
+		kind = "deposit";
+	st = letter_receipt(c->doors->office, &c->principal, c->pool, c->params[0], kind, door_query(c, "recipient"), c->lang,
+			    &c->x->res.body, err);
+	if (st != PLI_OK)
+		return st;
+	c->x->res.status = 200;
+	answer_download(c, "application/pdf", pool_fmt(c->pool, "pli-%.8s-%s.pdf", c->params[0], kind));
 	return PLI_OK;
 }
 

@@ -170,6 +170,21 @@ enum pli_status page_zip(struct door_call *c, struct err *err)
 	return PLI_OK;
 }
 
+enum pli_status page_receipt(struct door_call *c, struct err *err)
+{
+	struct delivery_view *dv;
+	enum pli_status st = enter(c, &dv, err);
+
+	if (st != PLI_OK || !dv)
+		return st;
+	st = delivery_receipt_pdf(c->doors->office, c->pool, dv, c->lang, &c->x->res.body, err);
+	if (st != PLI_OK)
+		return st;
+	c->x->res.status = 200;
+	answer_download(c, "application/pdf", pool_fmt(c->pool, "pli-%llu.pdf", (unsigned long long)dv->letter->number));
+	return PLI_OK;
+}
+
 enum pli_status page_proof(struct door_call *c, struct err *err)
 {
 	struct delivery_view *dv;

@@ -81,6 +81,9 @@ void delivery_sent(struct office *office, const struct delivery_view *view, unsi
 /* The recipient's own proof bundle: as of now, or (receipt) as of his first opening, made when first asked for and kept, so that it always has
  * the same bytes. */
 MUST enum pli_status delivery_proof(struct office *office, struct pool *pool, const struct delivery_view *view, struct buf *out, struct err *err);
+/* The acknowledgement of his opening, as a sealed PDF; kept once made. */
+MUST enum pli_status delivery_receipt_pdf(struct office *office, struct pool *pool, const struct delivery_view *view, const char *lang,
+					  struct buf *out, struct err *err);
 MUST enum pli_status delivery_receipt(struct office *office, struct pool *pool, const struct delivery_view *view, struct buf *out, struct err *err);
 
 #endif

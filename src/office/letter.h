@@ -117,4 +117,9 @@ MUST enum pli_status letter_sheet_check(struct office *office, struct db_conn *c
 MUST enum pli_status letter_proof(struct office *office, const struct principal *who, struct pool *pool, const char *id,
 				  const char *recipient_address, struct buf *out, struct err *err);
 
+/* A proof for people: the sealed PDF of a kind (receipt_kind.h), in French or English, of the letter or of one recipient; made when first
+ * asked for, then kept.  PLI_INVALID (kind; recipient needed), PLI_ABSENT when that has not happened. */
+MUST enum pli_status letter_receipt(struct office *office, const struct principal *who, struct pool *pool, const char *id, const char *kind,
+				    const char *recipient_address, const char *lang, struct buf *out, struct err *err);
+
 #endif

@@ -11,6 +11,7 @@
 #include "bundle.h"
 #include "journal.h"
 #include "pem_list.h"
+#include "receipt_kind.h"
 #include "token.h"
 
 #include "address_book.h"
@@ -35,8 +36,9 @@ static const char RECEIPT_ADD[] =
 struct gather {
 	struct pool *pool;
 	const struct uuid *recipient;	/* NULL: the sender's */
-	bool to_handover;		/* stop after the first `handover` */
-	bool over;
+	const struct receipt_kind *until;	/* stop after the first event of this kind */
+	bool found, over;
+	unsigned missing;		/* recipients whose first entry has not come yet: a sender's proof needs them all */
 	uint64_t newest;		/* size of the newest head: what came after it is for a later proof */
 	struct bundle_entry *entries;
 	unsigned count, cap;
@@ -74,8 +76,11 @@ static enum pli_status gather_row(void *arg, const struct journal_row *row, stru
 		g->own_t_us = row->t_us;
 		g->own_stamp_us = row->stamp_us;
 	}
-	if (g->to_handover && str_eq(row->event, "handover"))
-		g->over = true;
+	if (!g->recipient && str_eq(row->event, "consigned") && g->missing)
+		g->missing--;
+	if (g->until && !g->recipient == !row->has_recipient && receipt_kind_is(g->until, !g->recipient, row->event))
+		g->found = true;
+	g->over = g->found && (g->recipient || !g->missing);
 	return PLI_OK;
 }
 
@@ -137,7 +142,7 @@ static enum pli_status tree_choose(struct office *office, struct db_conn *conn, 
 	int64_t size = (int64_t)g->newest;
 	enum pli_status st = PLI_OK;
 
-	if (g->to_handover)
+	if (g->until)
 		st = one_int(conn, HEAD_COVERING, g->last_seq, &size, err);
 
 	if (st != PLI_OK)
@@ -215,10 +220,11 @@ static void letter_fill(struct pool *pool, const struct letter *l, struct bundle
 }
 
 static enum pli_status bundle_gather(struct office *office, struct db_conn *conn, struct pool *pool, const struct uuid *entity,
-				     const struct uuid *letter_id, unsigned n, bool to_handover, struct bundle *b, struct err *err)
+				     const struct uuid *letter_id, unsigned n, const struct receipt_kind *until, struct bundle *b,
+				     struct err *err)
 {
 	struct letter *l;
-	struct gather g = { .pool = pool, .to_handover = to_handover };
+	struct gather g = { .pool = pool, .until = until };
 	int64_t newest;
 	enum pli_status st = letter_load(office, conn, pool, entity, letter_id, &l, NULL, err);
 
@@ -227,6 +233,7 @@ static enum pli_status bundle_gather(struct office *office, struct db_conn *conn
 	if (st != PLI_OK)
 		return st;
 	g.newest = (uint64_t)newest;
+	g.missing = l->recipient_count;
 	for (unsigned i = 0; n && i < l->recipient_count; i++)
 		if (l->recipients[i].n == n)
 			g.recipient = &l->recipients[i].recipient;
@@ -236,6 +243,8 @@ static enum pli_status bundle_gather(struct office *office, struct db_conn *conn
 			  gather_row, &g, err);
 	if (st == PLI_OK && g.count == 0)
 		st = err_set(err, PLI_IO, "The journal has no entry of this letter.");
+	if (st == PLI_OK && until && !g.found)
+		st = err_field(err, PLI_ABSENT, "no-such-event", "kind", "This has not happened: there is no proof of it.");
 	if (st == PLI_OK)
 		st = people_fill(office, conn, pool, l, n, b, err);
 	if (st == PLI_OK)
@@ -249,7 +258,7 @@ static enum pli_status bundle_gather(struct office *office, struct db_conn *conn
 }
 
 enum pli_status proof_make(struct office *office, struct pool *pool, const struct uuid *entity, const struct uuid *letter, unsigned n,
-			   bool to_handover, struct buf *out, struct err *err)
+			   const struct receipt_kind *until, struct buf *out, struct err *err)
 {
 	struct bundle b;
 	struct db_conn *conn;
@@ -260,13 +269,13 @@ enum pli_status proof_make(struct office *office, struct pool *pool, const struc
 	conn = db_reader_take(office->parts.db);
 	st = db_snapshot(conn, err);
 	if (st == PLI_OK)
-		st = bundle_gather(office, conn, pool, entity, letter, n, to_handover, &b, err);
+		st = bundle_gather(office, conn, pool, entity, letter, n, until, &b, err);
 	db_reader_give(office->parts.db, conn);
 	return st == PLI_OK ? bundle_write(&b, office->parts.keeper, out, err) : st;
 }
 
-enum pli_status letter_proof(struct office *office, const struct principal *who, struct pool *pool, const char *id,
-			     const char *recipient_address, struct buf *out, struct err *err)
+enum pli_status proof_target(struct office *office, const struct principal *who, struct pool *pool, const char *id,
+			     const char *recipient_address, struct letter **letter_r, unsigned *n_r, struct err *err)
 {
 	struct letter *l;
 	unsigned n = 0;
@@ -284,14 +293,26 @@ enum pli_status letter_proof(struct office *office, const struct principal *who,
 			n = l->recipients[i].n;
 	if (recipient_address && !n)
 		return err_field(err, PLI_ABSENT, "unknown-recipient", "recipient", "This letter has no such recipient.");
-	return proof_make(office, pool, &l->entity, &l->letter, n, false, out, err);
+	*letter_r = l;
+	*n_r = n;
+	return PLI_OK;
+}
+
+enum pli_status letter_proof(struct office *office, const struct principal *who, struct pool *pool, const char *id,
+			     const char *recipient_address, struct buf *out, struct err *err)
+{
+	struct letter *l;
+	unsigned n;
+	enum pli_status st = proof_target(office, who, pool, id, recipient_address, &l, &n, err);
+
+	return st == PLI_OK ? proof_make(office, pool, &l->entity, &l->letter, n, NULL, out, err) : st;
 }
 
 enum pli_status delivery_proof(struct office *office, struct pool *pool, const struct delivery_view *view, struct buf *out, struct err *err)
 {
 	const struct letter *l = view->letter;
 
-	return proof_make(office, pool, &l->entity, &l->letter, l->recipients[view->me].n, false, out, err);
+	return proof_make(office, pool, &l->entity, &l->letter, l->recipients[view->me].n, NULL, out, err);
 }
 
 static enum pli_status receipt_get(struct office *office, const struct delivery_view *view, struct buf *out, struct err *err)
@@ -340,7 +361,7 @@ enum pli_status delivery_receipt(struct office *office, struct pool *pool, const
 		return st;
 	st = office_room(office, OFFICE_RESERVE_READ, err);	/* what is made is kept */
 	if (st == PLI_OK)
-		st = proof_make(office, pool, &l->entity, &l->letter, keep.n, true, &made, err);
+		st = proof_make(office, pool, &l->entity, &l->letter, keep.n, receipt_kind_find("receipt"), &made, err);
 	if (st == PLI_OK)
 		st = meta_seal(view->letter_key, RECEIPT_PLACE(&l->entity, &l->letter, keep.n), made.p, made.n, &sealed, err);
 	if (st == PLI_OK)

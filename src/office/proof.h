@@ -2,17 +2,22 @@
 #ifndef PLI_PROOF_H
 #define PLI_PROOF_H
 
-#include <stdbool.h>
-
 #include "status.h"
 
 struct buf;
 struct office;
+struct letter;
 struct pool;
+struct principal;
+struct receipt_kind;
 struct uuid;
 
-/* Waits at most 2 s for a head over everything committed before the call.  to_handover: nothing after the recipient's first opening. */
+/* Waits at most 2 s for a head over everything committed before the call.  until: nothing after the event that this kind is about, under
+ * the first head that covers it; PLI_ABSENT when it has not happened.  NULL: all, under the newest. */
 MUST enum pli_status proof_make(struct office *office, struct pool *pool, const struct uuid *entity, const struct uuid *letter, unsigned n,
-				bool to_handover, struct buf *out, struct err *err);
+				const struct receipt_kind *until, struct buf *out, struct err *err);
+/* Whose proof is asked for, and that he may have it: n = 0, the sender's, or a recipient by address. */
+MUST enum pli_status proof_target(struct office *office, const struct principal *who, struct pool *pool, const char *id,
+				  const char *recipient_address, struct letter **letter_r, unsigned *n_r, struct err *err);
 
 #endif

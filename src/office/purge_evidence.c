@@ -26,6 +26,7 @@ static const char LINKS_END[] = "DELETE FROM link WHERE entity = $1 AND letter =
 static const char PARTS_END[] = "DELETE FROM part WHERE entity = $1 AND letter = $2";
 static const char RECIPIENTS_END[] = "DELETE FROM recipient WHERE entity = $1 AND letter = $2";
 static const char ANSWERS_END[] = "DELETE FROM idempotency WHERE entity = $1 AND letter = $2";
+static const char PROOFS_END[] = "DELETE FROM receipt_pdf WHERE entity = $1 AND letter = $2";
 static const char LETTER_END[] = "DELETE FROM letter WHERE entity = $1 AND letter = $2";
 static const char SEARCH_END[] = "DELETE FROM search WHERE entity = $1 AND number = $2";
 
@@ -40,7 +41,8 @@ struct erasure {
 
 static enum pli_status letter_erase(struct erasure *e, struct db_tx *tx, const struct uuid *entity, const struct uuid *letter, struct err *err)
 {
-	static const char *const ends[] = { BOUNCES_END, NOTICES_END, VISITS_END, LINKS_END, PARTS_END, RECIPIENTS_END, ANSWERS_END, LETTER_END };
+	static const char *const ends[] = { BOUNCES_END, NOTICES_END, VISITS_END, LINKS_END, PARTS_END, RECIPIENTS_END, ANSWERS_END, PROOFS_END,
+					    LETTER_END };
 	struct db_rows rows = { 0 };
 	int64_t number = 0;
 	enum pli_status st = db_query(tx->conn, &rows, err, STILL_DUE, "uui", entity, letter, e->now_us);

@@ -130,12 +130,15 @@ static const struct args_option options_stats[] = {
 };
 static const struct args_option options_proof_get[] = {
 	{ "--recipient", "A", "the bundle of this recipient (else the sender's)", false, 0 },
-	{ "--output", "F", "where to (proof-ID.asice); - is standard output", false, 'o' }, SERVER, END,
+	{ "--pdf", "K", "a sealed PDF instead: deposit, available, sending, failure, acceptance, refusal, unclaimed or receipt", false, 0 },
+	{ "--lang", "L", "of the PDF: fr or en", false, 0 },
+	{ "--output", "F", "where to (proof-ID.asice or .pdf); - is standard output", false, 'o' }, SERVER, END,
 };
 static const struct args_option options_proof_verify[] = {
 	{ "--root", "F", "evidence root that must have signed, PEM", false, 0 },
 	{ "--log-key", "F", "key of the journal that must have signed, PEM", false, 0 },
-	{ "--tsa-root", "F", "roots of which one must stand above each authority that renewed the proof, PEM", false, 0 }, JSON, END,
+	{ "--tsa-root", "F", "roots of which one must stand above each authority that renewed the proof, PEM", false, 0 },
+	{ "--paper", NULL, "FILE is text: what a reader of bar codes gave for a printed proof", false, 0 }, JSON, END,
 };
 static const struct args_option options_proof_renew[] = {
 	{ "--tsa", "URL", "the time-stamping authority (RFC 3161 over HTTP)", false, 0 },
@@ -251,9 +254,10 @@ const struct cli_verb cli_verbs[] = {
 	  "sent: letters handed over; delivered, read: recipients notified in the period, and of them those who have opened; median: how\n"
 	  "long they took; failures: notices given up; bytes: what letters held.",
 	  options_stats, 0, 0, verb_stats },
-	{ "proof get", "proof get ID [--recipient A] [-o FILE]", "fetch a proof bundle", NULL, options_proof_get, 1, 1,
+	{ "proof get", "proof get ID [--recipient A] [--pdf K] [-o FILE]", "fetch a proof bundle, or a proof as PDF", NULL, options_proof_get, 1, 1,
 	  verb_proof_get },
-	{ "proof verify", "proof verify FILE [--root FILE] [--log-key FILE] [--tsa-root FILE] [--json]", "check a proof bundle, offline",
+	{ "proof verify", "proof verify FILE [--root FILE] [--log-key FILE] [--tsa-root FILE] [--paper] [--json]",
+	  "check a proof, offline: bundle, PDF or paper",
 	  "One line per check that could be made; at last VERIFIED and the fingerprints of the keys, to compare with those published\n"
 	  "elsewhere (or give the keys themselves), or what failed.",
 	  options_proof_verify, 1, 1, verb_proof_verify },

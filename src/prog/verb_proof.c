@@ -7,11 +7,13 @@
 #include "text.h"
 
 #include "bundle.h"
+#include "paper.h"
 #include "verify_report.h"
 
 #include "args.h"
 #include "cli.h"
 #include "client.h"
+#include "proof_paper.h"
 #include "sysexit.h"
 #include "verb_file.h"
 
@@ -28,16 +30,35 @@ static enum pli_status keep(struct cli_call *call, const struct buf *bundle, str
 		return fwrite(bundle->p, 1, bundle->n, stdout) == bundle->n ? PLI_OK
 			: err_set(err, PLI_IO, "standard output cannot be written");
 	if (!name)
-		name = pool_fmt(call->pool, "proof-%s.asice", args_word(call->args, 0));
+		name = pool_fmt(call->pool, args_value(call->args, "--pdf") ? "proof-%s.pdf" : "proof-%s.asice", args_word(call->args, 0));
 	st = verb_file_write(call->pool, name, bundle, err);
 	if (st == PLI_OK)
 		fprintf(stderr, "pli: %s\n", name);
 	return st;
 }
 
+static const char *path(struct cli_call *call, struct client *client)
+{
+	static const char *const names[] = { "recipient", "kind", "lang" };
+	static const char *const options[] = { "--recipient", "--pdf", "--lang" };
+	const char *path = pool_fmt(call->pool, "/api/v1/letters/%s/proof%s", client_escape(client, args_word(call->args, 0)),
+				    args_value(call->args, "--pdf") ? ".pdf" : "");
+	char mark = '?';
+
+	for (int i = 0; i < 3; i++) {
+		const char *value = args_value(call->args, options[i]);
+
+		if (!value)
+			continue;
+		path = pool_fmt(call->pool, "%s%c%s=%s", path, mark, names[i], client_escape(client, value));
+		mark = '&';
+	}
+	return path;
+}
+
 int verb_proof_get(struct cli_call *call)
 {
-	const char *recipient = args_value(call->args, "--recipient"), *id = args_word(call->args, 0);
+	const char *id = args_word(call->args, 0);
 	struct client_request request = { .method = "GET" };
 	struct client_response response = { 0 };
 	struct client *client;
@@ -49,10 +70,7 @@ int verb_proof_get(struct cli_call *call)
 			(void)err_set(&err, PLI_INPUT, "'%.60s' is no letter's id", id);
 		return sysexit_say(&err);
 	}
-	request.path = recipient
-		? pool_fmt(call->pool, "/api/v1/letters/%s/proof?recipient=%s", client_escape(client, id),
-			   client_escape(client, recipient))
-		: pool_fmt(call->pool, "/api/v1/letters/%s/proof", client_escape(client, id));
+	request.path = path(call, client);
 	st = client_send(client, &request, &response, &err);
 	if (st == PLI_OK)
 		st = keep(call, &response.body, &err);
@@ -98,6 +116,27 @@ static enum pli_status verify_json(struct cli_call *call, const char *bundle, si
 	return report.verified ? PLI_OK : report.err.status;
 }
 
+/* The text of the bar codes on a printed proof; the key is all that is needed besides. */
+static int verify_paper(struct cli_call *call)
+{
+	const char *key = NULL;
+	struct err err = { 0 };
+	char *text = NULL;
+	size_t n = 0;
+	enum pli_status st = verb_file_read(call->pool, args_word(call->args, 0), PAPER_TEXT_MAX, &text, &n, &err);
+
+	if (st == PLI_OK)
+		st = read_pinned(call->pool, args_value(call->args, "--log-key"), &key, &err);
+	if (st == PLI_OK && !key)
+		st = err_set(&err, PLI_INPUT, "a paper brings no keys along: give the journal's with --log-key");
+	if (st == PLI_OK)
+		st = proof_paper_say(call->pool, text, n, key, &err);
+	if (st != PLI_OK)
+		return sysexit_say(&err);
+	printf("VERIFIED\n");
+	return EX_OK;
+}
+
 int verb_proof_verify(struct cli_call *call)
 {
 	struct bundle_verify_options options = { .say = say_check };
@@ -105,7 +144,11 @@ int verb_proof_verify(struct cli_call *call)
 	struct err err = { 0 };
 	char *bundle = NULL;
 	size_t n = 0;
-	enum pli_status st = verb_file_read(call->pool, args_word(call->args, 0), BUNDLE_MAX_BYTES, &bundle, &n, &err);
+	enum pli_status st;
+
+	if (args_flag(call->args, "--paper"))
+		return verify_paper(call);
+	st = verb_file_read(call->pool, args_word(call->args, 0), BUNDLE_MAX_BYTES, &bundle, &n, &err);
 
 	if (st == PLI_OK)
 		st = read_pinned(call->pool, args_value(call->args, "--root"), &options.root_pem, &err);

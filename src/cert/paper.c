@@ -1,0 +1,545 @@
+/* Writing and verifying the paper code; see paper.h. */
+#include <inttypes.h>
+#include <string.h>
+
+#include <openssl/sha.h>
+
+#include "buf.h"
+#include "pool.h"
+#include "text.h"
+#include "uuid.h"
+#include "zip.h"
+#include "canon.h"
+#include "checkpoint.h"
+#include "paper_pack.h"
+#include "tree.h"
+
+#include "paper.h"
+
+#define VERSION 1
+#define ENTRIES_MAX 4
+#define HASHES_MAX 255
+#define SHORT_MAX 65535
+/* Bytes of the whole in one code: with its address a symbol of at most 109 modules at level M, which 150 dpi can show on 70 mm. */
+#define SLICE 640
+#define WHOLE_MAX (SLICE * PAPER_PARTS_MAX)
+/* A longer list of documents stands in the attached proof only. */
+#define CONTENT_MAX 900
+#define ID_BYTES 4
+
+static const unsigned block_digits[] = { 0, 3, 5, 8, 10, 13, 15, 17 };
+
+/* ---- digits ---- */
+
+static void digits_write(const uint8_t *p, size_t n, struct buf *out)
+{
+	while (n) {
+		size_t take = n < 7 ? n : 7;
+		uint64_t v = 0;
+
+		for (size_t i = 0; i < take; i++)
+			v = v << 8 | p[i];
+		buf_fmt(out, "%0*" PRIu64, (int)block_digits[take], v);
+		p += take;
+		n -= take;
+	}
+}
+
+static bool block_read(const char *digits, unsigned count, unsigned bytes, struct buf *out)
+{
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		v = v * 10 + (uint64_t)(digits[i] - '0');
+	if (v >> (8 * bytes))
+		return false;
+	for (unsigned i = bytes; i-- > 0;)
+		buf_u8(out, (uint8_t)(v >> (8 * i)));
+	return true;
+}
+
+static bool digits_read(const char *p, size_t n, struct buf *out)
+{
+	for (; n >= 17; p += 17, n -= 17)
+		if (!block_read(p, 17, 7, out))
+			return false;
+	for (unsigned bytes = 1; n && bytes < 7; bytes++)
+		if (block_digits[bytes] == n)
+			return block_read(p, (unsigned)n, bytes, out);
+	return n == 0;
+}
+
+/* ---- writing ---- */
+
+struct writing {
+	struct pool *pool;
+	const struct bundle_facts *f;
+	struct buf hashes;
+	unsigned hash_count;
+};
+
+static enum pli_status too_large(struct err *err)
+{
+	return err_set(err, PLI_LIMIT, "paper: this proof does not fit on paper");
+}
+
+/* Number of the hash, put there when it is new; -1: no room. */
+static int hash_number(struct writing *w, const uint8_t hash[32])
+{
+	for (unsigned i = 0; i < w->hash_count; i++)
+		if (memcmp(w->hashes.p + 32 * (size_t)i, hash, 32) == 0)
+			return (int)i;
+	if (w->hash_count == HASHES_MAX)
+		return -1;
+	buf_add(&w->hashes, hash, 32);
+	return (int)w->hash_count++;
+}
+
+static void short_form(const char *text, size_t n, struct buf *out)
+{
+	AUTO_BUF packed = { 0 };
+
+	paper_pack(text, n, &packed);
+	buf_u16(out, (uint16_t)packed.n);
+	buf_add(out, packed.p, packed.n);
+}
+
+/* The path stands in the bundle as text: after the second line, up to the empty one. */
+static enum pli_status path_write(struct writing *w, unsigned entry, struct buf *out, struct err *err)
+{
+	const struct zip_file *proof = facts_file(w->f, pool_fmt(w->pool, "journal/%03u.tlog-proof", entry + 1));
+	const char *p = (const char *)proof->p, *end = p + proof->n, *eol;
+	uint8_t numbers[TREE_PATH_MAX], hash[33];
+	unsigned count = 0;
+
+	for (int line = 0; (eol = memchr(p, '\n', (size_t)(end - p))) && eol > p; p = eol + 1, line++) {
+		size_t n;
+		int number;
+
+		if (line < 2)
+			continue;
+		if (count == TREE_PATH_MAX || eol - p != 44 || !base64_decode(hash, &n, p, 44) || n != 32)
+			return err_set(err, PLI_CONFLICT, "paper: the proof of an entry cannot be read");
+		number = hash_number(w, hash);
+		if (number < 0)
+			return too_large(err);
+		numbers[count++] = (uint8_t)number;
+	}
+	buf_u8(out, (uint8_t)count);
+	buf_add(out, numbers, count);
+	return PLI_OK;
+}
+
+static enum pli_status entry_write_short(struct writing *w, const struct facts_entry *e, struct buf *out, struct err *err)
+{
+	unsigned i = (unsigned)(e - w->f->entries);
+	const struct zip_file *json = facts_file(w->f, pool_fmt(w->pool, "journal/%03u.json", i + 1));
+
+	short_form((const char *)json->p, json->n, out);
+	return path_write(w, i, out, err);
+}
+
+/* The entry that binds the only recipient's sheet; NULL when the proof is about several. */
+static const struct facts_entry *consigned(const struct bundle_facts *f)
+{
+	for (unsigned i = 0; f->sheet_count == 1 && i < f->entry_count; i++)
+		if (str_eq(f->entries[i].v.e.ev, "consigned"))
+			return &f->entries[i];
+	return NULL;
+}
+
+/* The log's own signature among the lines of checkpoint.txt. */
+static enum pli_status signature_find(const struct bundle_facts *f, struct pool *pool, uint8_t signature_r[64], struct err *err)
+{
+	const struct zip_file *note = facts_file(f, "checkpoint.txt"), *pub = facts_file(f, "log.pub");
+	const char *text = pool_strn(pool, (const char *)note->p, note->n), *start = pool_fmt(pool, "\n— %s ", f->origin);
+	uint8_t key[32], id[4], bytes[72];
+	enum pli_status status = checkpoint_public_key((const char *)pub->p, pub->n, key, err);
+
+	if (status != PLI_OK)
+		return status;
+	checkpoint_key_id(f->origin, key, id);
+	for (const char *p = text; (p = strstr(p, start)); p++) {
+		const char *b64 = p + strlen(start);
+		size_t n;
+
+		if (strcspn(b64, "\n") == 92 && base64_decode(bytes, &n, b64, 92) && n == 68 && memcmp(bytes, id, 4) == 0) {
+			memcpy(signature_r, bytes + 4, 64);
+			return PLI_OK;
+		}
+	}
+	return err_set(err, PLI_CONFLICT, "paper: the checkpoint has no signature of the log");
+}
+
+static void people_write(const struct bundle_facts *f, bool one, struct buf *out)
+{
+	const char *stem = f->sender ? "sheet-001" : "sheet";
+	const struct zip_file *salt, *sheet;
+	uint8_t bytes[32];
+
+	buf_u8(out, one);
+	if (!one)
+		return;
+	salt = facts_file(f, pool_fmt(f->pool, "%s.salt", stem));
+	sheet = facts_file(f, pool_fmt(f->pool, "%s.json", stem));
+	(void)hex_decode(bytes, 32, (const char *)salt->p, salt->n);	/* checked with the sheets */
+	buf_add(out, bytes, 32);
+	short_form((const char *)sheet->p, sheet->n, out);
+}
+
+static void content_write(const struct bundle_facts *f, struct buf *out)
+{
+	const struct zip_file *manifest = facts_file(f, "manifest.json");
+	AUTO_BUF packed = { 0 };
+
+	paper_pack((const char *)manifest->p, manifest->n, &packed);
+	buf_u8(out, packed.n <= CONTENT_MAX);
+	if (packed.n > CONTENT_MAX)
+		return;
+	buf_u16(out, (uint16_t)packed.n);
+	buf_add(out, packed.p, packed.n);
+}
+
+static void slices_write(struct pool *pool, const struct buf *whole, const char *base_url, struct paper_codes *codes)
+{
+	unsigned count = (unsigned)((whole->n + SLICE - 1) / SLICE);
+	size_t each = (whole->n + count - 1) / count;	/* codes of one size */
+	uint8_t digest[32];
+
+	SHA256((const uint8_t *)whole->p, whole->n, digest);
+	codes->count = count;
+	for (unsigned i = 0; i < count; i++) {
+		size_t at = i * each, n = whole->n - at < each ? whole->n - at : each;
+		AUTO_BUF part = { 0 }, text = { 0 };
+
+		buf_add(&part, digest, ID_BYTES);
+		buf_add(&part, whole->p + at, n);
+		buf_fmt(&text, "%s/verify#p=%u.%u.", base_url, i + 1, count);
+		digits_write((const uint8_t *)part.p, part.n, &text);
+		codes->texts[i] = pool_strn(pool, text.p, text.n);
+	}
+}
+
+static enum pli_status whole_write(struct writing *w, const struct facts_entry *event, struct buf *whole, struct err *err)
+{
+	const struct bundle_facts *f = w->f;
+	const struct facts_entry *first = consigned(f);
+	AUTO_BUF entries = { 0 };
+	uint8_t signature[64];
+	enum pli_status status = signature_find(f, w->pool, signature, err);
+	bool two = first && first != event;
+
+	if (status == PLI_OK && two)
+		status = entry_write_short(w, first, &entries, err);
+	if (status == PLI_OK)
+		status = entry_write_short(w, event, &entries, err);
+	if (status != PLI_OK)
+		return status;
+	buf_u8(whole, VERSION);
+	buf_u64(whole, f->tree_size);
+	buf_add(whole, f->tree_root, 32);
+	buf_add(whole, signature, 64);
+	buf_u8(whole, (uint8_t)w->hash_count);
+	buf_add(whole, w->hashes.p, w->hashes.n);
+	buf_u8(whole, two ? 2 : 1);
+	buf_add(whole, entries.p, entries.n);
+	people_write(f, first != NULL, whole);
+	content_write(f, whole);
+	return whole->n <= WHOLE_MAX ? PLI_OK : too_large(err);
+}
+
+enum pli_status paper_write(struct pool *pool, const struct bundle_facts *facts, const struct facts_entry *event, const char *base_url,
+			    struct paper_codes *codes_r, struct err *err)
+{
+	struct writing w = { .pool = pool, .f = facts };
+	AUTO_BUF whole = { 0 };
+	enum pli_status status = whole_write(&w, event, &whole, err);
+
+	if (status == PLI_OK)
+		slices_write(pool, &whole, base_url, codes_r);
+	buf_free(&w.hashes);
+	return status;
+}
+
+/* ---- reading: the parts ---- */
+
+struct part {
+	const char *digits;
+	size_t n;
+};
+
+static enum pli_status parts_find(const char *text, size_t n, struct part parts[PAPER_PARTS_MAX], unsigned *count_r, struct err *err)
+{
+	const char *end = text + n;
+
+	*count_r = 0;
+	for (const char *p = text; (p = memmem(p, (size_t)(end - p), "p=", 2)); p += 2) {
+		unsigned i, count;
+		struct part part = { p + 6, 0 };
+
+		if (end - p < 7 || p[2] < '1' || p[2] > '9' || p[3] != '.' || p[4] < '1' || p[4] > '9' || p[5] != '.')
+			continue;
+		i = (unsigned)(p[2] - '0');
+		count = (unsigned)(p[4] - '0');
+		while (part.digits + part.n < end && part.digits[part.n] >= '0' && part.digits[part.n] <= '9')
+			part.n++;
+		if (!part.n || i > count || (*count_r && *count_r != count))
+			return err_set(err, PLI_INPUT, "paper: codes of different papers, or cut");
+		*count_r = count;
+		if (parts[i - 1].n && (parts[i - 1].n != part.n || memcmp(parts[i - 1].digits, part.digits, part.n) != 0))
+			return err_set(err, PLI_INPUT, "paper: code %u of %u is there twice and differs", i, count);
+		parts[i - 1] = part;
+	}
+	if (!*count_r)
+		return err_set(err, PLI_INPUT, "paper: no code of a proof is in this text");
+	for (unsigned i = 0; i < *count_r; i++)
+		if (!parts[i].n)
+			return err_set(err, PLI_INPUT, "paper: code %u of %u is missing", i + 1, *count_r);
+	return PLI_OK;
+}
+
+static enum pli_status whole_read(const char *text, size_t n, struct buf *whole, struct err *err)
+{
+	struct part parts[PAPER_PARTS_MAX] = { 0 };
+	uint8_t id[ID_BYTES] = { 0 }, digest[32];
+	unsigned count = 0;
+	enum pli_status status = n <= PAPER_TEXT_MAX ? parts_find(text, n, parts, &count, err)
+						     : err_set(err, PLI_INPUT, "paper: more than %d bytes of text", PAPER_TEXT_MAX);
+
+	if (status != PLI_OK)
+		return status;
+	for (unsigned i = 0; i < count; i++) {
+		AUTO_BUF part = { 0 };
+
+		if (!digits_read(parts[i].digits, parts[i].n, &part) || part.n <= ID_BYTES)
+			return err_set(err, PLI_INPUT, "paper: code %u of %u was not read whole", i + 1, count);
+		if (i && memcmp(part.p, id, ID_BYTES) != 0)
+			return err_set(err, PLI_INPUT, "paper: codes of different papers");
+		memcpy(id, part.p, ID_BYTES);
+		buf_add(whole, part.p + ID_BYTES, part.n - ID_BYTES);
+	}
+	SHA256((const uint8_t *)whole->p, whole->n, digest);
+	return memcmp(digest, id, ID_BYTES) == 0 ? PLI_OK : err_set(err, PLI_INPUT, "paper: a code was misread, or changed");
+}
+
+/* ---- reading: what they say ---- */
+
+struct reading {
+	struct pool *pool;
+	struct paper_facts *paper;
+	struct cursor c;
+	const uint8_t *signature, *hashes;
+	unsigned hash_count;
+	struct facts_entry entries[ENTRIES_MAX];
+	unsigned entry_count;
+};
+
+static enum pli_status malformed(struct err *err)
+{
+	return err_set(err, PLI_INPUT, "paper: the code is malformed");
+}
+
+static enum pli_status long_form(struct reading *r, size_t max, const char **text_r, size_t *n_r, struct err *err)
+{
+	size_t n = cursor_u16(&r->c);
+	const uint8_t *p = cursor_bytes(&r->c, n);
+	AUTO_BUF text = { 0 };
+	enum pli_status status = p ? paper_unpack(p, n, max, &text, err) : malformed(err);
+
+	if (status != PLI_OK)
+		return status;
+	*text_r = pool_strn(r->pool, text.p ? text.p : "", text.n);
+	*n_r = text.n;
+	return PLI_OK;
+}
+
+static enum pli_status entry_read(struct reading *r, struct err *err)
+{
+	struct bundle_facts *f = &r->paper->facts;
+	struct facts_entry *e = &r->entries[r->entry_count];
+	uint8_t path[TREE_PATH_MAX][32];
+	unsigned count;
+	const char *json;
+	size_t n;
+	enum pli_status status = long_form(r, ENTRY_MAX_BYTES, &json, &n, err);
+
+	if (status != PLI_OK)
+		return status;
+	count = cursor_u8(&r->c);
+	if (count > TREE_PATH_MAX)
+		return malformed(err);
+	for (unsigned i = 0; i < count; i++) {
+		unsigned number = cursor_u8(&r->c);
+
+		if (number >= r->hash_count)
+			return malformed(err);
+		memcpy(path[i], r->hashes + 32 * (size_t)number, 32);
+	}
+	if (r->c.bad)
+		return malformed(err);
+	status = entry_parse(r->pool, json, n, &e->v, err);
+	if (status != PLI_OK)
+		return facts_failed(err, "paper", "entry");
+	entry_leaf(json, n, e->leaf);
+	if (!tree_inclusion_holds(e->leaf, e->v.e.seq, f->tree_size, path[0], count, f->tree_root))
+		return err_set(err, PLI_CONFLICT, "paper: entry %" PRIu64 " is not in the tree of the signed head", e->v.e.seq + 1);
+	r->entry_count++;
+	return PLI_OK;
+}
+
+static enum pli_status head_read(struct reading *r, struct err *err)
+{
+	struct bundle_facts *f = &r->paper->facts;
+	const uint8_t *root;
+
+	if (cursor_u8(&r->c) != VERSION)
+		return err_set(err, PLI_INPUT, "paper: a code of another version");
+	f->tree_size = cursor_u64(&r->c);
+	root = cursor_bytes(&r->c, 32);
+	r->signature = cursor_bytes(&r->c, 64);
+	r->hash_count = cursor_u8(&r->c);
+	r->hashes = cursor_bytes(&r->c, 32 * (size_t)r->hash_count);
+	if (!root || !r->signature || !r->hashes || !f->tree_size)
+		return malformed(err);
+	memcpy(f->tree_root, root, 32);
+	return PLI_OK;
+}
+
+static enum pli_status entries_read(struct reading *r, struct err *err)
+{
+	struct bundle_facts *f = &r->paper->facts;
+	unsigned count = cursor_u8(&r->c);
+	enum pli_status status = count && count <= ENTRIES_MAX ? PLI_OK : malformed(err);
+
+	while (status == PLI_OK && r->entry_count < count)
+		status = entry_read(r, err);
+	if (status != PLI_OK)
+		return status;
+	f->entries = pool_dup(r->pool, r->entries, sizeof(r->entries));
+	f->entry_count = r->entry_count;
+	for (unsigned i = 0; i < f->entry_count; i++) {
+		struct entry_view *v = &f->entries[i].v, *first = &f->entries[0].v;
+
+		/* The parsed entry points into its own view, which has moved. */
+		v->e.letter = v->e.letter ? &v->letter : NULL;
+		v->e.entity = v->e.entity ? &v->entity : NULL;
+		v->e.recipient = v->e.recipient ? &v->recipient : NULL;
+		v->e.subject = v->e.subject ? &v->subject : NULL;
+		if (!v->e.letter || !uuid_same(v->e.letter, first->e.letter) || !str_eq(v->e.log, first->e.log))
+			return err_set(err, PLI_CONFLICT, "paper: its entries are not of one letter");
+		if (v->e.recipient && first->e.recipient && !uuid_same(v->e.recipient, first->e.recipient))
+			return err_set(err, PLI_CONFLICT, "paper: its entries are not of one recipient");
+		if (i && v->e.t_us < f->entries[i - 1].v.e.t_us && v->e.seq > f->entries[i - 1].v.e.seq)
+			return err_set(err, PLI_CONFLICT, "paper: its entries are not in the order of their times");
+	}
+	f->origin = f->entries[0].v.e.log;
+	f->deposit = &f->entries[0];
+	r->paper->event = &f->entries[f->entry_count - 1];
+	return PLI_OK;
+}
+
+static enum pli_status signature_check(struct reading *r, const char *log_pub_pem, struct err *err)
+{
+	struct bundle_facts *f = &r->paper->facts;
+	uint8_t key[32], line[68];
+	char root[45], signature[93];
+	struct checkpoint c;
+	AUTO_BUF note = { 0 };
+	enum pli_status status = checkpoint_public_key(log_pub_pem, strlen(log_pub_pem), key, err);
+
+	if (status != PLI_OK)
+		return facts_failed(err, "paper", "the log's key");
+	checkpoint_key_id(f->origin, key, line);
+	memcpy(line + 4, r->signature, 64);
+	buf_fmt(&note, "%s\n%" PRIu64 "\n%s\n\n— %s %s\n", f->origin, f->tree_size, base64_encode(root, f->tree_root, 32), f->origin,
+		base64_encode(signature, line, sizeof(line)));
+	if (checkpoint_verify(note.p, note.n, f->origin, key, &c, err) != PLI_OK)
+		return err_set(err, PLI_CONFLICT, "paper: the head of the journal is not signed by this key");
+	return PLI_OK;
+}
+
+/* Sheet and list of contents, each with what the entries bind. */
+static enum pli_status bound_read(struct reading *r, struct err *err)
+{
+	struct paper_facts *paper = r->paper;
+	struct bundle_facts *f = &paper->facts;
+	struct zip_file *files = paper->files;
+	const struct facts_entry *binds = &f->entries[0];
+	const uint8_t *salt = NULL;
+	const char *text, *value;
+	char hex[65];
+	size_t n;
+	enum pli_status status = PLI_OK;
+
+	for (unsigned i = 0; i < f->entry_count; i++)
+		if (str_eq(f->entries[i].v.e.ev, "consigned"))
+			binds = &f->entries[i];
+	paper->sheet = cursor_u8(&r->c) == 1;
+	if (paper->sheet) {
+		salt = cursor_bytes(&r->c, 32);
+		status = salt ? long_form(r, SHORT_MAX, &text, &n, err) : malformed(err);
+		if (status != PLI_OK)
+			return status;
+		files[1] = (struct zip_file){ .name = "sheet.json", .p = (const uint8_t *)text, .n = n };
+		files[2] = (struct zip_file){ .name = "sheet.salt", .p = pool_dup(r->pool, hex_encode(hex, salt, 32), 64), .n = 64 };
+	}
+	paper->content = cursor_u8(&r->c) == 1;
+	if (paper->content) {
+		status = long_form(r, SHORT_MAX, &text, &n, err);
+		if (status != PLI_OK)
+			return status;
+		files[0] = (struct zip_file){ .name = "manifest.json", .p = (const uint8_t *)text, .n = n };
+	}
+	if (r->c.bad || r->c.n)
+		return malformed(err);
+	f->files = POOL_ARRAY(r->pool, const struct zip_file *, 3);
+	for (int i = 0; i < 3; i++)
+		if (files[i].name)
+			f->files[f->file_count++] = &files[i];
+	if (paper->content)
+		status = facts_content(f, err);
+	if (status != PLI_OK)
+		return status;
+	if (!binds->v.e.h_json || !canon_member(binds->v.e.h_json, strlen(binds->v.e.h_json), "manifest", &value, &n) || n != 66) {
+		if (paper->content || paper->sheet)
+			return err_set(err, PLI_CONFLICT, "paper: no entry binds what it shows");
+		return PLI_OK;
+	}
+	{
+		uint8_t manifest[32];
+
+		if (!hex_decode(manifest, 32, value + 1, 64) || (paper->content && memcmp(manifest, f->manifest, 32) != 0))
+			return err_set(err, PLI_CONFLICT, "paper: the entry binds another list of contents");
+		memcpy(f->manifest, manifest, 32);
+	}
+	if (!paper->sheet)
+		return PLI_OK;
+	f->sheet_count = 1;
+	f->sheets = POOL_NEW(r->pool, struct facts_sheet);
+	status = facts_sheets(f, err);
+	if (status == PLI_OK)
+		status = facts_bindings(f, err);
+	if (status == PLI_OK && !f->sheets[0].bound)
+		status = err_set(err, PLI_CONFLICT, "paper: no entry binds the people that it names");
+	return status;
+}
+
+enum pli_status paper_verify(struct pool *pool, const char *text, size_t n, const char *log_pub_pem, struct paper_facts *paper_r,
+			     struct err *err)
+{
+	AUTO_BUF whole = { 0 };
+	struct reading r = { .pool = pool, .paper = paper_r };
+	enum pli_status status = whole_read(text, n, &whole, err);
+
+	if (status != PLI_OK)
+		return status;
+	memset(paper_r, 0, sizeof(*paper_r));
+	paper_r->facts.pool = pool;
+	cursor_init(&r.c, pool_dup(pool, whole.p, whole.n), whole.n);
+	status = head_read(&r, err);
+	if (status == PLI_OK)
+		status = entries_read(&r, err);
+	if (status == PLI_OK)
+		status = signature_check(&r, log_pub_pem, err);
+	return status == PLI_OK ? bound_read(&r, err) : status;
+}
