@@ -16,9 +16,9 @@ struct signatures;
 
 /* Opens keys (log.key, tsa.pem, tsa.key, counter) and tree; starts the thread.  Descriptors and link are borrowed.  An older or damaged
  * tree is no fault here: the service runs and refuses.  fatal(arg) is called from the thread when the disk is broken. */
-MUST enum pli_status keeper_heads_new(const struct keyring *ring, int journal_dir_fd, const char *origin, struct keeper_link *link, struct signatures *signatures,
-				      void (*fatal)(void *arg, const struct err *err), void *arg, struct keeper_heads **heads_r,
-				      struct err *err);
+MUST enum pli_status keeper_heads_new(const struct keyring *ring, int journal_dir_fd, const char *origin, struct keeper_link *link,
+				      struct signatures *signatures, void (*fatal)(void *arg, const struct err *err), void *arg,
+				      struct keeper_heads **heads_r, struct err *err);
 /* Finishes what is queued, then stops. */
 void keeper_heads_free(struct keeper_heads *heads);
 

@@ -430,7 +430,7 @@ static enum pli_status rewrap_one(struct kek_store *s, const char *kid, struct e
 {
 	AUTO_BUF file = { 0 }, key = { .secret = 1 }, aad = { 0 }, again = { 0 };
 	enum pli_status status = keyfile_read(s->dir_fd, kid, &file, err);
-	bool former;
+	bool former = false;
 
 	if (status == PLI_ABSENT)	/* destroyed meanwhile */
 		return PLI_OK;
