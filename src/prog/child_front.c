@@ -69,6 +69,7 @@ struct child_front {
 	bool has_housekeeper;
 	pthread_mutex_t lock;
 	pthread_cond_t stop_cond;
+	bool keys_due;			/* with lock: front_settle_keys should run soon */
 	bool stop;
 };
 
@@ -148,13 +149,16 @@ static void *housekeeping_thread(void *arg)
 
 	pthread_mutex_lock(&f->lock);
 	while (!f->stop) {
+		f->keys_due = false;
 		pthread_mutex_unlock(&f->lock);
+		if (front_settle_keys(&f->front, &err) != PLI_OK)
+			log_warn("front.keys", "%s", err.text);
 		if (office_housekeeping(f->front.office, clock_now_us(), &err) != PLI_OK)
 			log_warn("housekeeping", "%s", err.text);
 		clock_gettime(CLOCK_MONOTONIC, &next);
 		next.tv_sec += HOUSEKEEPING_S;
 		pthread_mutex_lock(&f->lock);
-		while (!f->stop && pthread_cond_timedwait(&f->stop_cond, &f->lock, &next) != ETIMEDOUT)
+		while (!f->stop && !f->keys_due && pthread_cond_timedwait(&f->stop_cond, &f->lock, &next) != ETIMEDOUT)
 			;
 	}
 	pthread_mutex_unlock(&f->lock);
@@ -368,6 +372,13 @@ static void take_link(struct child_front *f, struct control_message *m)
 		keeper_relink(f->front.keeper, m->fd);
 		if (f->front.journal)
 			journal_keeper_back(f->front.journal);
+		/* It may have been taken away in the middle of a change of keys. */
+		if (f->has_housekeeper) {
+			pthread_mutex_lock(&f->lock);
+			f->keys_due = true;
+			pthread_cond_signal(&f->stop_cond);
+			pthread_mutex_unlock(&f->lock);
+		}
 	} else if (m->type == CONTROL_LINK_COURIER && m->fd >= 0 && f->dispatch) {
 		dispatch_link(f->dispatch, m->fd);
 	} else if (m->type == CONTROL_LINK_MAIL && m->fd >= 0 && f->mail) {

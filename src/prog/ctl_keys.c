@@ -153,22 +153,6 @@ static enum pli_status enter(struct front *front, const struct change *c, struct
 	return st;
 }
 
-/* An entry of its own, whose head the new key signs: from here on it is in use for everybody to see. */
-static enum pli_status say_taken(struct front *front, const struct change *c, struct err *err)
-{
-	struct event e = { .front = front, .ev = "key.taken" };
-	AUTO_BUF d = { 0 };
-	struct jsonw w;
-
-	jsonw_init(&w, &d, true);
-	jsonw_object(&w, NULL);
-	jsonw_str(&w, "key", key_name(c->name));
-	jsonw_strn(&w, "new", c->new.p, c->new.n);
-	jsonw_object_end(&w);
-	e.d_json = d.p;
-	return db_write(front->db, write_event, &e, err);
-}
-
 enum pli_status ctl_key_commit(void *arg, struct ctl_call *call, struct err *err)
 {
 	struct front *front = arg;
@@ -187,7 +171,7 @@ enum pli_status ctl_key_commit(void *arg, struct ctl_call *call, struct err *err
 	if (st == PLI_OK)
 		st = front_renew_anchors(front, err);
 	if (st == PLI_OK)
-		st = say_taken(front, &c, err);
+		st = front_key_taken(front, &operator_actor, key_name(c.name), f.new, err);
 	change_free(&c);
 	return st;
 }

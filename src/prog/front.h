@@ -13,6 +13,7 @@
 struct db;
 struct directory;
 struct journal;
+struct journal_actor;
 struct keeper;
 struct keywrap;
 struct object_store;
@@ -60,6 +61,11 @@ MUST enum pli_status front_read(struct front *front, bool tls, struct err *err);
 /* After a change of keys: reads the trust anchors again, puts those that the keeper uses first, and gives them to all.  What was before
  * stays in memory for whoever still reads it. */
 MUST enum pli_status front_renew_anchors(struct front *front, struct err *err);
+/* The entry `key.taken`: the first whose head the new key makes. */
+MUST enum pli_status front_key_taken(struct front *front, const struct journal_actor *actor, const char *key, const char *fingerprint,
+				     struct err *err);
+/* Finishes front's part of a change of keys that was broken off: at the start, when the keeper is back, and now and then.  Blocks. */
+MUST enum pli_status front_settle_keys(struct front *front, struct err *err);
 /* Reads tls/, at the start and at each reload. */
 MUST enum pli_status front_read_tls(struct pool *pool, struct front_tls *tls_r, struct err *err);
 /* Opens everything over the link to the keeper (taken).  The working directory is data/.  PLI_OK also when verify_only. */
