@@ -11,6 +11,7 @@
 #ifndef PLI_RENEWAL_H
 #define PLI_RENEWAL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "status.h"
