@@ -79,7 +79,7 @@ main(async () => {
 			for (const word of [`a@${way.name}.example`, `b@${way.name}.example`, `c@${way.name}.example`, `Plan pour ${way.name}`, 'Plan n° 3.pdf', 'Sender Name'])
 				check(text.includes(word), `${way.name}: the last look shows "${word}"`);
 			same(await page.textContent('.message strong'), 'plan', `${way.name}: the message as it will be read`);
-			same(await page.$$eval('.crosses li', (l) => l.length), 3, `${way.name}: what the proof will not establish`);
+			same(await page.$$eval('.crosses li', (l) => l.length), 5, `${way.name}: what the proof will not establish`);
 			same((await letters()).filter((l) => l.subject === `Plan pour ${way.name}`), [], `${way.name}: nothing is sent yet`);
 			await page.click('button.main', { clickCount: 2, noWaitAfter: true });
 			await until('the letter\'s page', () => page.url().includes('sent=1'));
