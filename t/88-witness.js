@@ -110,6 +110,68 @@ async function alone() {
 	check(none.status !== 0, 'a key that is none is refused', none.stdout + none.stderr);
 }
 
+// A proof carries what the witnesses have signed; both verifiers check it, and refuse what is not theirs or of another log.
+async function proofs(i, token, w) {
+	const id = (await i.request('GET', '/api/v1/letters?limit=1', { token })).json.letters[0].id;
+	const answer = await i.request('GET', `/api/v1/letters/${id}/proof`, { token });
+	const file = path.join(TMP, 'proof.asice'), folder = path.join(TMP, 'proof'), given = path.join(TMP, 'witnesses.pub'), other = path.join(TMP, 'other.pub');
+	fs.writeFileSync(file, answer.body);
+	fs.writeFileSync(given, w.map((x) => x.key + ' ' + x.url + '\n').join(''));
+	const foreign = tlog.newKey();
+	fs.writeFileSync(other, tlog.vkey('elsewhere', 4, foreign.raw) + '\n');
+	const pinned = ['--root', path.join(i.dir, 'public/root.pem'), '--log-key', path.join(i.dir, 'public/log.pub')];
+	const verify = (f, ...more) => { const r = i.run(['proof', 'verify', f, ...pinned, ...more]); return { ...r, all: r.stdout + r.stderr }; };
+	let r = verify(file, '--witness', given);
+	check(r.status === 0 && (r.stdout.match(/witness: localhost has seen this head on .*the one given/g) || []).length === 2, 'a proof with both witnesses verifies', r.all);
+	check(verify(file).status === 0 && /TO BE COMPARED/.test(verify(file).stdout), 'and without keys from elsewhere says so');
+	r = verify(file, '--witness', other);
+	check(r.status === 65 && /none of the witnesses given/.test(r.all), 'a witness that has not signed is missed', r.all);
+	const report = JSON.parse(i.run(['proof', 'verify', file, '--json', ...pinned]).stdout);
+	same(report.witnesses.map((x) => x.key).sort(), w.map((x) => x.key).sort(), 'the report names them');
+
+	const fresh = () => { fs.rmSync(folder, { recursive: true, force: true }); fs.mkdirSync(folder); spawnSync('unzip', ['-q', file, '-d', folder]); };
+	const script = (shell, ...more) => { const x = spawnSync(shell[0], [...shell.slice(1), 'verify.sh', '.', ...pinned, ...more], { cwd: folder, encoding: 'utf8' }); return { ...x, all: x.stdout + x.stderr }; };
+	fresh();
+	const proof = fs.readFileSync(path.join(folder, 'journal/001.tlog-proof'), 'utf8');
+	check(/^c2sp\.org\/tlog-proof@v1\nindex \d+\n/.test(proof) && w.every((x) => tlog.signedBy(proof.slice(proof.indexOf('\n\n') + 2), x.key)), 'the tlog-proof carries the cosignatures');
+	for (const shell of [['sh'], ['dash'], ['busybox', 'sh'], ['bash', '--posix']]) {
+		if (spawnSync(shell[0], ['--help']).error)
+			continue;
+		r = script(shell, '--witness', given);
+		check(r.status === 0 && /VERIFIED\s*$/.test(r.stdout) && (r.stdout.match(/the one given/g) || []).length === 4, `verify.sh in ${shell.join(' ')}`, r.all);
+	}
+	r = script(['sh'], '--witness', other);
+	check(r.status === 1 && /FAIL witness: none of the witnesses given/.test(r.stdout), 'verify.sh misses a witness, too', r.all);
+
+	// Lines that do not belong there, in a container that the same house would seal: so the manifest is made to fit, and the seal fails later.
+	const lines = fs.readFileSync(path.join(folder, 'witness.txt'), 'utf8'), keys = fs.readFileSync(path.join(folder, 'witness.pub'), 'utf8');
+	const otherLog = new Log('example.com/log').grow(5), note = otherLog.note();
+	const answerOf = await w[0].get('/checkpoint/localhost/j/1');
+	const stolen = note.split('\n\n')[1].replace(/— \S+ \S+\n/, '') + lines.split('\n')[0] + '\n';
+	check(answerOf.status === 200 && stolen.length > 10, 'there are lines to steal');
+	const older = lines.replace(/(— \S+ \S{6})(.)/, (_, a, b) => a + (b === 'A' ? 'B' : 'A'));
+	for (const [what, change, words] of [
+		['a line changed', { 'witness.txt': older }, /witness: the line of localhost/],
+		['a line left out', { 'witness.txt': lines.split('\n').slice(1).join('\n') }, /witness: /],
+		['lines exchanged', { 'witness.txt': lines.split('\n').slice(0, 2).reverse().join('\n') + '\n' }, /witness: the line of localhost/],
+		['a key twice', { 'witness.pub': (keys.split('\n')[0] + '\n').repeat(2), 'witness.txt': (lines.split('\n')[0] + '\n').repeat(2) }, /witness: the key of localhost stands twice/],
+		['a log\'s key as a witness\'s', { 'witness.pub': tlog.vkey('localhost', 1, foreign.raw) + '\n' + keys.split('\n')[1] + '\n' }, /witness: line 1 of witness\.pub is no witness/],
+		['a key with a wrong id', { 'witness.pub': keys.replace(/\+([0-9a-f])/, (_, c) => '+' + (c === '0' ? '1' : '0')) }, /witness: line 1 of witness\.pub is no witness/],
+		['no line feed at the end', { 'witness.pub': keys.trimEnd() }, /witness: /],
+	]) {
+		fresh();
+		for (const [name, text] of Object.entries(change))
+			fs.writeFileSync(path.join(folder, name), text);
+		// The checks of a copy of the script from the witnesses on; what stands before them would refuse the file already.
+		const text = fs.readFileSync(path.join(folder, 'verify.sh'), 'utf8').replace(/^\t\[ -z "\$name" \] \|\| fail "manifest.*$/m, ':').replace(/^\tfail "manifest: is not what these files demand"$/m, '\t:');
+		fs.writeFileSync(path.join(TMP, 'lenient.sh'), text);
+		r = spawnSync('sh', [path.join(TMP, 'lenient.sh'), folder, ...pinned], { encoding: 'utf8' });
+		check(r.status === 1 && words.test(r.stdout.trim().split('\n').pop()), `${what}: verify.sh`, r.stdout + r.stderr);
+		r = script(['sh']);
+		check(r.status === 1 && /FAIL (manifest|files)/.test(r.stdout), `${what}: sealed, so found at once`, r.all);
+	}
+}
+
 // The heads of an instance's journal are shown to its witnesses and carry what they sign; a journal that was set back gets nothing more.
 async function instance() {
 	const i = new Instance('letters').make();
@@ -159,6 +221,8 @@ async function instance() {
 	note = await signed(w, 'both sign again');
 	check(i.verify().status === 0, 'the journal verifies', i.verify().stderr);
 	check(!fs.readFileSync(i.log, 'utf8').includes('"level":"error"'), 'no error in the log', i.logTail());
+
+	await proofs(i, token, w);
 
 	// Killed and started: it goes on where the witness is.
 	i.server.kill('SIGKILL');

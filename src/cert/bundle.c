@@ -101,6 +101,7 @@ static void journal_files(struct work *w)
 			buf_fmt(&proof, "%s\n", base64_encode(hash, e->path + 32 * (size_t)k, 32));
 		buf_ch(&proof, '\n');
 		buf_add(&proof, b->checkpoint, b->checkpoint_n);
+		buf_str(&proof, b->witness_lines ? b->witness_lines : "");
 		file_add(w, pool_fmt(w->pool, "journal/%03u.json", i + 1), e->json, e->json_n);
 		file_buf(w, pool_fmt(w->pool, "journal/%03u.tlog-proof", i + 1), &proof);
 	}
@@ -174,6 +175,10 @@ static enum pli_status all_files(struct work *w, struct err *err)
 	journal_files(w);
 	file_add(w, "checkpoint.txt", b->checkpoint, b->checkpoint_n);
 	file_add(w, "checkpoint.tst", b->token, b->token_n);
+	if (b->witness_lines && *b->witness_lines) {
+		file_text(w, "witness.txt", b->witness_lines);
+		file_text(w, "witness.pub", b->witness_keys);
+	}
 	file_text(w, "root.pem", b->root_pem);
 	file_text(w, "seal.pem", b->seal_pem);
 	file_text(w, "operator.pem", b->operator_pem);
@@ -268,6 +273,8 @@ static enum pli_status agree(struct work *w, struct err *err)
 		status = facts_sheets(f, err);
 	if (status == PLI_OK)
 		status = facts_checkpoint(f, err);
+	if (status == PLI_OK)
+		status = facts_witnesses(f, err);
 	if (status == PLI_OK)
 		status = facts_entries(f, err);
 	if (status == PLI_OK)

@@ -91,6 +91,7 @@ struct bundle {
 	uint8_t tree_root[32];
 	const char *checkpoint;
 	size_t checkpoint_n;
+	const char *witness_lines, *witness_keys;	/* cosignatures of the checkpoint and, line by line, the keys; NULL or "": none */
 	const void *token;
 	size_t token_n;
 	/* Texts; log_pub: PEM SubjectPublicKeyInfo of the Ed25519 key, as openssl wants it. */
@@ -119,6 +120,7 @@ struct bundle_verify_options {
 	const char *root_pem, *log_pub_pem;
 	const char *tsa_root_pem;	/* roots of the authorities that renewed the proof, or NULL */
 	int64_t now_us;			/* 0: this machine's clock */
+	const char *witness_keys;	/* one a line: of these one must have signed; NULL: none need */
 	void (*say)(void *arg, bool ok, const char *line);
 	void *arg;
 	size_t unpacked_max_bytes;	/* 0: 512 MiB */

@@ -25,6 +25,8 @@ static const char *const fixed_start[] = { "receipt.txt", "receipt.xml", "receip
 static const char *const fixed_end[] = {
 	"checkpoint.txt", "checkpoint.tst", "root.pem", "seal.pem", "operator.pem", "tsa.pem", "log.pub", "VERIFY.md", "verify.sh",
 };
+#define FIXED_HEAD 2	/* of them: the checkpoint's; what its witnesses have signed follows, when there is any */
+static const char *const witness_files[] = { "witness.txt", "witness.pub" };
 static const char *const unlisted[] = { "mimetype", ASIC_MANIFEST_NAME, ASIC_SIGNATURE_NAME };
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -85,6 +87,11 @@ const char *facts_listed(const struct bundle_facts *facts, size_t i)
 	if (i < 2 * (size_t)facts->entry_count)
 		return entry_name(facts, i / 2, i % 2 ? "tlog-proof" : "json");
 	i -= 2 * (size_t)facts->entry_count;
+	if (facts->witnessed && i >= FIXED_HEAD) {
+		if (i < FIXED_HEAD + COUNT(witness_files))
+			return witness_files[i - FIXED_HEAD];
+		i -= COUNT(witness_files);
+	}
 	return i < COUNT(fixed_end) ? fixed_end[i] : NULL;
 }
 
@@ -158,6 +165,7 @@ enum pli_status facts_files(struct pool *pool, const struct zip_file *files, siz
 			return err_set(err, PLI_CONFLICT, "files: %.60s stands twice", f.files[i]->name);
 	f.renewal_count = count_renewals(&f);
 	f.sender = !find(&f, "sheet.json");
+	f.witnessed = find(&f, "witness.txt") || find(&f, "witness.pub");
 	f.sheet_count = f.sender ? count_pairs(&f, sheet_name, "salt") : 1;
 	f.entry_count = count_pairs(&f, entry_name, "tlog-proof");
 	if (!f.sheet_count || !f.entry_count)
@@ -427,11 +435,19 @@ static bool proof_head(const char **p, const char *end, uint64_t seq)
 	       proof_line(p, end, &text, &n) && n == index_n && memcmp(text, index, n) == 0;
 }
 
+/* checkpoint.txt, and behind it what its witnesses have signed. */
+static bool same_checkpoint(const struct bundle_facts *f, const char *p, size_t n)
+{
+	const struct zip_file *checkpoint = facts_file(f, "checkpoint.txt"), *lines = f->witnessed ? facts_file(f, "witness.txt") : NULL;
+
+	return n == checkpoint->n + (lines ? lines->n : 0) && memcmp(p, checkpoint->p, checkpoint->n) == 0 &&
+	       (!lines || memcmp(p + checkpoint->n, lines->p, lines->n) == 0);
+}
+
 /* C2SP tlog-proof without extra data: head line, "index N", hashes in base64, an empty line, the checkpoint. */
 static enum pli_status proof_check(struct bundle_facts *f, unsigned i, struct err *err)
 {
 	const struct zip_file *file = facts_file(f, entry_name(f, i, "tlog-proof"));
-	const struct zip_file *checkpoint = facts_file(f, "checkpoint.txt");
 	const struct facts_entry *e = &f->entries[i];
 	uint8_t path[TREE_PATH_MAX + 1][33];
 	uint8_t flat[TREE_PATH_MAX * 32];
@@ -451,7 +467,7 @@ static enum pli_status proof_check(struct bundle_facts *f, unsigned i, struct er
 			return err_set(err, PLI_CONFLICT, "proof: %s holds something that is no hash", file->name);
 		count++;
 	}
-	if ((size_t)(end - p) != checkpoint->n || memcmp(p, checkpoint->p, checkpoint->n) != 0)
+	if (!same_checkpoint(f, p, (size_t)(end - p)))
 		return err_set(err, PLI_CONFLICT, "proof: %s has another checkpoint than checkpoint.txt", file->name);
 	for (unsigned k = 0; k < count && k < TREE_PATH_MAX; k++)
 		memcpy(flat + 32 * (size_t)k, path[k], 32);

@@ -13,6 +13,7 @@
 
 #include "bundle.h"
 #include "entry.h"
+#include "note_key.h"
 
 struct buf;
 struct pool;
@@ -33,17 +34,26 @@ struct facts_sheet {
 	bool bound;		/* by a deposit entry */
 	const struct uuid *recipient;	/* whose, as that entry says */
 };
+struct facts_witness {
+	struct note_key key;
+	const char *text;	/* of the key, as in witness.pub */
+	int64_t time_us;	/* when it signed, as it says */
+};
 struct bundle_facts {
 	struct pool *pool;
 	const struct zip_file **files;	/* sorted by name */
 	size_t file_count;
 	bool sender;
 	unsigned renewal_count;	/* renewal-1.… to renewal-N.…, three files each (renewal.h) */
+	bool witnessed;		/* witness.txt and witness.pub are there */
 	/* checkpoint */
 	const char *origin;
 	uint64_t tree_size;
 	uint8_t tree_root[32];
 	int64_t token_us;
+	/* after facts_witnesses */
+	struct facts_witness *witnesses;
+	unsigned witness_count;
 	/* content */
 	uint64_t message_size;
 	uint8_t message_sha256[32];
@@ -76,6 +86,10 @@ MUST enum pli_status facts_content(struct bundle_facts *facts, struct err *err);
 MUST enum pli_status facts_sheets(struct bundle_facts *facts, struct err *err);
 /* Text of checkpoint.txt (not its signature). */
 MUST enum pli_status facts_checkpoint(struct bundle_facts *facts, struct err *err);
+/* witness.txt and witness.pub, when they are there: every line a cosignature of the checkpoint by the key of the same line. */
+MUST enum pli_status facts_witnesses(struct bundle_facts *facts, struct err *err);
+/* Is its key one of those (one a line, words behind it do not matter)? */
+bool facts_witness_given(const struct facts_witness *witness, const char *keys);
 /* journal/NNN.json and .tlog-proof: form, log, letter, number, inclusion in the checkpoint's tree. */
 MUST enum pli_status facts_entries(struct bundle_facts *facts, struct err *err);
 /* prev chains from their first entry on, and what each kind of bundle must hold. */

@@ -322,6 +322,20 @@ static enum pli_status check_checkpoint(struct verify *v, struct err *err)
 	return PLI_OK;
 }
 
+/* Those whose keys were given elsewhere: one of them at least. */
+static enum pli_status check_witness(struct verify *v, struct err *err)
+{
+	const char *given = v->options->witness_keys;
+	enum pli_status status = facts_witnesses(&v->facts, err);
+
+	if (status != PLI_OK || !given)
+		return status;
+	for (unsigned i = 0; i < v->facts.witness_count; i++)
+		if (facts_witness_given(&v->facts.witnesses[i], given))
+			return PLI_OK;
+	return err_set(err, PLI_CONFLICT, "witness: none of the witnesses given has signed the checkpoint");
+}
+
 /* --------------------------------------------------------------------------------------------- receipt */
 
 static enum pli_status check_content(struct verify *v, struct err *err)
@@ -392,7 +406,7 @@ static enum pli_status check_evidence(struct verify *v, struct err *err)
 /* ------------------------------------------------------------------------------------------------ order */
 
 enum step_id {
-	STEP_FILES, STEP_MANIFEST, STEP_CERTIFICATES, STEP_RENEWAL, STEP_TIMESTAMP, STEP_SEAL, STEP_CERTIFIED, STEP_CHECKPOINT, STEP_CONTENT, STEP_ENTRIES,
+	STEP_FILES, STEP_MANIFEST, STEP_CERTIFICATES, STEP_RENEWAL, STEP_TIMESTAMP, STEP_SEAL, STEP_CERTIFIED, STEP_CHECKPOINT, STEP_WITNESS, STEP_CONTENT, STEP_ENTRIES,
 	STEP_CHAINS, STEP_BINDING, STEP_RECEIPT, STEP_EVIDENCE, STEP_DOCUMENT, STEPS
 };
 #define ON(step) (1u << STEP_##step)
@@ -430,6 +444,8 @@ static const struct step {
 		"head -n 3 checkpoint.txt > ../note && tail -n +5 checkpoint.txt | grep -F \" $(head -n 1 checkpoint.txt) \" | tail -n 1 | "
 		"sed 's/.* //' | openssl base64 -d -A | tail -c 64 > ../note.sig && "
 		"openssl pkeyutl -verify -pubin -inkey log.pub -rawin -in ../note -sigfile ../note.sig" },
+	[STEP_WITNESS] = { "witness", "witness: what witnesses have signed of the checkpoint holds", check_witness, ON(CHECKPOINT),
+		"cat checkpoint.txt witness.txt witness.pub 2>/dev/null; sh verify.sh ." },
 	[STEP_CONTENT] = { "content", "content: list of parts and sheets", check_content, ON(FILES),
 		"openssl dgst -sha256 manifest.json && grep -o '\"manifest\":\"[0-9a-f]*\"' sheet*.json" },
 	[STEP_ENTRIES] = { "entries", "entries: each in the tree of the checkpoint at its number", check_entries, ON(FILES),
@@ -552,6 +568,13 @@ enum pli_status bundle_verify(const void *zip, size_t n, const struct bundle_ver
 		if (err)
 			*err = r.err;
 		return r.err.status;
+	}
+	for (unsigned i = 0; options->say && i < r.facts->witness_count; i++) {
+		const struct facts_witness *w = &r.facts->witnesses[i];
+		const char *given = facts_witness_given(w, options->witness_keys) ? "the one given" : "TO BE COMPARED with a copy from elsewhere";
+
+		options->say(options->arg, true, pool_fmt(pool, "witness: %s has seen this head on %s; key %s, %s", w->key.name,
+							  clock_rfc3339(t, w->time_us), w->text, given));
 	}
 	if (options->say) {
 		say_key(pool, options, "root", r.root, r.root_given);

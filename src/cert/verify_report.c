@@ -106,6 +106,17 @@ void verify_report_json(const struct verify_report *r, struct buf *out)
 	jsonw_array_end(&w);
 	if (r->token_us)
 		jsonw_time(&w, "time", r->token_us);
+	if (r->facts && r->facts->witness_count) {
+		jsonw_array(&w, "witnesses");
+		for (unsigned i = 0; i < r->facts->witness_count; i++) {
+			jsonw_object(&w, NULL);
+			jsonw_str(&w, "name", r->facts->witnesses[i].key.name);
+			jsonw_str(&w, "key", r->facts->witnesses[i].text);
+			jsonw_time(&w, "time", r->facts->witnesses[i].time_us);
+			jsonw_object_end(&w);
+		}
+		jsonw_array_end(&w);
+	}
 	if (r->facts)
 		letter_write(&w, r->facts);
 	jsonw_object_end(&w);

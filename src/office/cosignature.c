@@ -25,6 +25,7 @@ static const char HEAD_OF[] = "SELECT checkpoint FROM head WHERE size = $1";
 static const char ADD[] =
 	"INSERT INTO cosignature (size, witness, line, signed) VALUES ($1, $2, $3, $4) "
 	"ON CONFLICT (size, witness) DO UPDATE SET line = excluded.line, signed = excluded.signed";
+static const char KEYS[] = "SELECT witness FROM cosignature WHERE size = $1 ORDER BY witness";
 static const char LINES[] = "SELECT line FROM cosignature WHERE size = $1 ORDER BY witness";
 
 static const char *key_text(const struct note_key *key, char out[NOTE_KEY_TEXT_MAX + 1])
@@ -154,18 +155,29 @@ enum pli_status cosignature_add(struct office *office, const struct note_key *wi
 	return st == PLI_OK ? db_write(office->parts.db, add_fn, &adding, err) : st;
 }
 
-enum pli_status cosignature_lines(struct db_conn *conn, uint64_t size, struct buf *out, struct err *err)
+static enum pli_status column_append(struct db_conn *conn, const char *sql, uint64_t size, const char *end, struct buf *out, struct err *err)
 {
 	AUTO_ROWS rows = { 0 };
-	enum pli_status st = db_query(conn, &rows, err, LINES, "i", (int64_t)size);
+	enum pli_status st = db_query(conn, &rows, err, sql, "i", (int64_t)size);
 
 	while (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK) {
 		size_t n;
 		const void *p = db_blob(&rows, 0, &n);
 
 		buf_add(out, p, n);
+		buf_str(out, end);
 	}
 	return st == PLI_ABSENT ? PLI_OK : st;
+}
+
+enum pli_status cosignature_lines(struct db_conn *conn, uint64_t size, struct buf *out, struct err *err)
+{
+	return column_append(conn, LINES, size, "", out, err);
+}
+
+enum pli_status cosignature_keys(struct db_conn *conn, uint64_t size, struct buf *out, struct err *err)
+{
+	return column_append(conn, KEYS, size, "\n", out, err);
 }
 
 struct noting {

@@ -23,6 +23,8 @@ MUST enum pli_status cosignature_add(struct office *office, const struct note_ke
 				     struct err *err);
 /* Appends the lines of all witnesses over the head of that size, in the order of their keys. */
 MUST enum pli_status cosignature_lines(struct db_conn *conn, uint64_t size, struct buf *out, struct err *err);
+/* The keys to those lines, one a line in the same order. */
+MUST enum pli_status cosignature_keys(struct db_conn *conn, uint64_t size, struct buf *out, struct err *err);
 /* A journal entry about a witness: event "witness.away" or "witness.back"; name of the witness. */
 MUST enum pli_status cosignature_note(struct office *office, const char *event, const char *witness, struct err *err);
 

@@ -17,6 +17,7 @@
 #include "address_book.h"
 #include "directory.h"
 
+#include "cosignature.h"
 #include "delivery_own.h"
 #include "office_own.h"
 #include "proof.h"
@@ -84,6 +85,19 @@ static enum pli_status gather_row(void *arg, const struct journal_row *row, stru
 	return PLI_OK;
 }
 
+/* What witnesses have signed of the head. */
+static enum pli_status witnesses_load(struct db_conn *conn, struct pool *pool, struct bundle *b, struct err *err)
+{
+	AUTO_BUF lines = { 0 }, keys = { 0 };
+	enum pli_status st = cosignature_lines(conn, b->tree_size, &lines, err);
+
+	if (st == PLI_OK)
+		st = cosignature_keys(conn, b->tree_size, &keys, err);
+	b->witness_lines = lines.n ? pool_strn(pool, lines.p, lines.n) : NULL;
+	b->witness_keys = keys.n ? pool_strn(pool, keys.p, keys.n) : NULL;
+	return st;
+}
+
 static enum pli_status head_load(struct db_conn *conn, struct pool *pool, struct bundle *b, struct err *err)
 {
 	AUTO_ROWS rows = { 0 };
@@ -104,7 +118,7 @@ static enum pli_status head_load(struct db_conn *conn, struct pool *pool, struct
 	b->origin = pool_strn(pool, b->checkpoint, strcspn(b->checkpoint, "\n"));
 	p = db_blob(&rows, 2, &b->token_n);
 	b->token = pool_dup(pool, p, b->token_n);
-	return PLI_OK;
+	return witnesses_load(conn, pool, b, err);
 }
 
 static enum pli_status one_int(struct db_conn *conn, const char *sql, uint64_t arg, int64_t *v_r, struct err *err)
@@ -135,15 +149,19 @@ static enum pli_status anchors_choose(struct office *office, struct pool *pool, 
 	return err_set(err, PLI_IO, "public/ does not hold the keys that made this head.");
 }
 
-/* Today's proof is under the newest head, so that it also shows that nothing more had happened; a receipt under the first that covers it. */
+/* Today's proof is under the newest head, or the newest that witnesses have signed, so that it also shows that nothing more had happened;
+ * a receipt under the first that covers it. */
 static enum pli_status tree_choose(struct office *office, struct db_conn *conn, struct pool *pool, struct gather *g, struct bundle *b,
 				   struct err *err)
 {
 	int64_t size = (int64_t)g->newest;
+	uint64_t shown = 0;
 	enum pli_status st = PLI_OK;
 
 	if (g->until)
 		st = one_int(conn, HEAD_COVERING, g->last_seq, &size, err);
+	else if ((st = public_log_head(conn, g->last_seq, &shown, err)) == PLI_OK)
+		size = (int64_t)shown;
 
 	if (st != PLI_OK)
 		return st;

@@ -138,6 +138,7 @@ static const struct args_option options_proof_verify[] = {
 	{ "--root", "F", "evidence root that must have signed, PEM", false, 0 },
 	{ "--log-key", "F", "key of the journal that must have signed, PEM", false, 0 },
 	{ "--tsa-root", "F", "roots of which one must stand above each authority that renewed the proof, PEM", false, 0 },
+	{ "--witness", "F", "keys of witnesses, one a line, of which one must have signed the checkpoint", false, 0 },
 	{ "--paper", NULL, "FILE is text: what a reader of bar codes gave for a printed proof", false, 0 }, JSON, END,
 };
 static const struct args_option options_proof_renew[] = {
@@ -256,7 +257,7 @@ const struct cli_verb cli_verbs[] = {
 	  options_stats, 0, 0, verb_stats },
 	{ "proof get", "proof get ID [--recipient A] [--pdf K] [-o FILE]", "fetch a proof bundle, or a proof as PDF", NULL, options_proof_get, 1, 1,
 	  verb_proof_get },
-	{ "proof verify", "proof verify FILE [--root FILE] [--log-key FILE] [--tsa-root FILE] [--paper] [--json]",
+	{ "proof verify", "proof verify FILE [--root FILE] [--log-key FILE] [--tsa-root FILE] [--witness FILE] [--paper] [--json]",
 	  "check a proof, offline: bundle, PDF or paper",
 	  "One line per check that could be made; at last VERIFIED and the fingerprints of the keys, to compare with those published\n"
 	  "elsewhere (or give the keys themselves), or what failed.",

@@ -156,6 +156,8 @@ int verb_proof_verify(struct cli_call *call)
 		st = read_pinned(call->pool, args_value(call->args, "--log-key"), &options.log_pub_pem, &err);
 	if (st == PLI_OK)
 		st = read_pinned(call->pool, args_value(call->args, "--tsa-root"), &options.tsa_root_pem, &err);
+	if (st == PLI_OK)
+		st = read_pinned(call->pool, args_value(call->args, "--witness"), &options.witness_keys, &err);
 	if (st == PLI_OK && json)
 		st = verify_json(call, bundle, n, &options, &err);
 	else if (st == PLI_OK)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Verifies a Pli proof bundle, unzipped, without Pli: needs a POSIX shell and tools, and openssl 3 or newer.
 #
-#   sh verify.sh [FOLDER] [--root FILE] [--log-key FILE] [--tsa-root FILE]
+#   sh verify.sh [FOLDER] [--root FILE] [--log-key FILE] [--tsa-root FILE] [--witness FILE]
 #
 # FOLDER    the unzipped bundle (without it: where this script lies)
 # --root    the service's root certificate, --log-key the public key of its journal, both obtained elsewhere
@@ -9,6 +9,7 @@
 #           compare these with a source you trust, or the result only shows that the bundle agrees with itself.
 #
 # --tsa-root  the roots (PEM) of the time-stamping authorities that renewed the proof, where it was renewed
+# --witness   keys of witnesses of the journal, one a line (NAME+ID+KEY): one of them must have signed its head
 #
 # One line a check.  VERIFIED as the last line and status 0: all checks passed.  Otherwise the last line begins with
 # FAIL and names the check, status 1 (64: wrong arguments, 69: a tool is missing).
@@ -19,17 +20,18 @@ LC_ALL=C; export LC_ALL
 unset CDPATH IFS
 OPENSSL_CONF=/dev/null; export OPENSSL_CONF
 
-usage() { echo "usage: sh verify.sh [FOLDER] [--root FILE] [--log-key FILE] [--tsa-root FILE]" >&2; exit 64; }
+usage() { echo "usage: sh verify.sh [FOLDER] [--root FILE] [--log-key FILE] [--tsa-root FILE] [--witness FILE]" >&2; exit 64; }
 fail() { printf 'FAIL %s\n' "$*"; exit 1; }
 pass() { printf 'ok   %s\n' "$*"; }
 absolute() { case $1 in /*) printf '%s' "$1" ;; *) printf '%s/%s' "$PWD" "$1" ;; esac; }
 
-folder='' root='' log_key='' tsa_root=''
+folder='' root='' log_key='' tsa_root='' witness=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--root) [ $# -gt 1 ] || usage; root=$(absolute "$2"); shift ;;
 	--log-key) [ $# -gt 1 ] || usage; log_key=$(absolute "$2"); shift ;;
 	--tsa-root) [ $# -gt 1 ] || usage; tsa_root=$(absolute "$2"); shift ;;
+	--witness) [ $# -gt 1 ] || usage; witness=$(absolute "$2"); shift ;;
 	-*) usage ;;
 	*) [ -z "$folder" ] || usage; folder=$(absolute "$1") ;;
 	esac
@@ -115,12 +117,15 @@ awk '
 	/^sheet-[0-9]*\.json$/ { sheets++ }
 	/^sheet\.json$/ { own++ }
 	/^journal\/[0-9]*\.json$/ { entries++ }
+	/^witness\.(txt|pub)$/ { witnesses++ }
 	END {
 		print "receipt.txt"; print "receipt.xml"; print "receipt.p7s"; print "receipt.tst"; print "manifest.json"
 		if (own) { print "sheet.json"; print "sheet.salt" }
 		else for (i = 1; i <= sheets; i++) printf "sheet-%03d.json\nsheet-%03d.salt\n", i, i
 		for (i = 1; i <= entries; i++) printf "journal/%03d.json\njournal/%03d.tlog-proof\n", i, i
-		print "checkpoint.txt"; print "checkpoint.tst"; print "root.pem"; print "seal.pem"
+		print "checkpoint.txt"; print "checkpoint.tst"
+		if (witnesses) { print "witness.txt"; print "witness.pub" }
+		print "root.pem"; print "seal.pem"
 		print "operator.pem"; print "tsa.pem"; print "log.pub"; print "VERIFY.md"; print "verify.sh"
 	}' "$T/listed" >"$T/names"
 cmp -s "$T/names" "$T/listed" || fail "manifest: does not list the files of a bundle in their order"
@@ -158,7 +163,7 @@ if ! cmp -s "$T/manifest" $manifest; then
 	fail "manifest: is not what these files demand"
 fi
 # Text is text: no control characters that a reader or this script could trip over.
-{ grep_names '(json|salt|proof)$'; echo checkpoint.txt; echo receipt.txt; echo receipt.xml; } >"$T/texts"
+{ grep_names '(json|salt|proof)$'; echo checkpoint.txt; echo receipt.txt; echo receipt.xml; grep_names '^witness'; } >"$T/texts"
 [ "$(xargs cat <"$T/texts" | tr -d '\012\040-\176\200-\377' | wc -c)" -eq 0 ] ||
 	fail "manifest: a text file holds control characters"
 [ "$(grep_names '(json|salt)$' | xargs cat | wc -l)" -eq 0 ] || fail "manifest: a JSON or salt file holds a line feed"
@@ -353,6 +358,48 @@ openssl pkeyutl -verify -pubin -inkey log.pub -rawin -in "$T/note" -sigfile "$T/
 	fail "checkpoint: the signature on checkpoint.txt does not hold"
 pass "checkpoint: signed by log.pub"
 
+# ----------------------------------------------------------------------------------------------- witnesses
+# Line by line a key in witness.pub (NAME+ID+BASE64) and its cosignature in witness.txt (C2SP tlog-cosignature, Ed25519).
+: >"$T/seen"
+cp checkpoint.txt "$T/cosigned"
+if [ -e witness.txt ]; then
+	cat witness.txt >>"$T/cosigned"
+	[ -s witness.pub ] && [ "$(wc -l <witness.txt)" -eq "$(wc -l <witness.pub)" ] && [ "$(wc -l <witness.pub)" -le 32 ] &&
+		[ -z "$(tail -c 1 witness.txt | tr -d '\012')$(tail -c 1 witness.pub | tr -d '\012')" ] ||
+		fail "witness: witness.txt and witness.pub do not have the same lines"
+	n=0
+	while IFS= read -r vkey; do
+		n=$((n + 1))
+		name=${vkey%%+*} hex=${vkey#*+}
+		key=${hex#*+} hex=${hex%%+*}
+		printf '%s' "$key" | openssl base64 -d -A >"$T/vkey" 2>/dev/null
+		[ "$vkey" = "$name+$hex+$key" ] && [ -n "$name" ] && [ "$(wc -c <"$T/vkey")" -eq 33 ] &&
+			[ "$(openssl base64 -A <"$T/vkey")" = "$key" ] && [ "$(od -An -tx1 -N1 "$T/vkey" | tr -d ' ')" = 04 ] &&
+			[ "$({ printf '%s\n' "$name"; cat "$T/vkey"; } | sha256_der | sed 's/^\(........\).*/\1/')" = "$hex" ] ||
+			fail "witness: line $n of witness.pub is no witness's key"
+		! grep -qF "+$key " "$T/seen" || fail "witness: the key of $name stands twice in witness.pub"
+		sed -n "${n}p" witness.txt >"$T/line"
+		read -r dash of text rest <"$T/line"
+		printf '%s' "$text" | openssl base64 -d -A >"$T/sig" 2>/dev/null
+		[ "$(cat "$T/line")" = "— $name $text" ] && [ "$(wc -c <"$T/sig")" -eq 76 ] &&
+			[ "$(openssl base64 -A <"$T/sig")" = "$text" ] &&
+			[ "$(od -An -v -tx1 -N4 "$T/sig" | tr -d ' ')" = "$hex" ] ||
+			fail "witness: the line of $name in witness.txt is not its cosignature of this checkpoint"
+		seconds=$(od -An -v -tu1 -j4 -N8 "$T/sig" | awk '{ for (i = 1; i <= NF; i++) v = v * 256 + $i; printf "%.0f", v }')
+		{ printf 'cosignature/v1\ntime %s\n' "$seconds"; cat "$T/note"; } >"$T/witnessed"
+		tail -c 64 "$T/sig" >"$T/sig64"
+		{ printf '\060\052\060\005\006\003\053\145\160\003\041\000'; tail -c 32 "$T/vkey"; } >"$T/vkey.der"
+		openssl pkeyutl -verify -pubin -keyform DER -inkey "$T/vkey.der" -rawin -in "$T/witnessed" -sigfile "$T/sig64" >"$T/out" 2>&1 ||
+			fail "witness: the line of $name in witness.txt is not its cosignature of this checkpoint"
+		printf '%s %s %s\n' "$vkey" "$seconds" "$name" >>"$T/seen"
+	done <witness.pub
+fi
+if [ -n "$witness" ]; then
+	awk 'NR == FNR { given[$1] = 1; next } $1 in given { found = 1 } END { exit !found }' "$witness" "$T/seen" ||
+		fail "witness: none of the witnesses given has signed the checkpoint"
+fi
+pass "witness: what witnesses have signed of the checkpoint holds"
+
 # --------------------------------------------------------------- JSON files as lines "FILE TAB PATH TAB VALUE"
 # Canonical JSON only: members in order, no white space, escapes as they stand.
 { cat "$T/sheets" "$T/entries"; echo manifest.json; } | xargs awk '
@@ -406,7 +453,7 @@ cp "$T/leaves" "$T/hashes"
 # Which hash is put on which side, round by round (RFC 9162, 2.1.3.2): "ROUND NNN l|r HEX".
 sed 's/json$/tlog-proof/' "$T/entries" | xargs awk -v size="$size" "$AWK_CODES"'
 	function bad(why) { print "FAIL proof: " name ": " why; failed = 1; exit 1 }
-	FILENAME == "checkpoint.txt" { checkpoint[++lines] = $0; next }
+	FILENAME ~ /\/cosigned$/ { checkpoint[++lines] = $0; next }
 	FNR == 1 {
 		if (name && at != lines) bad("cut")
 		name = FILENAME; n = name; sub(/^journal\//, "", n); sub(/\.tlog-proof$/, "", n)
@@ -435,7 +482,7 @@ sed 's/json$/tlog-proof/' "$T/entries" | xargs awk -v size="$size" "$AWK_CODES"'
 	}
 	at < 0 { if (sn != 0) bad("a hash is missing"); at = 0; next }
 	{ at++; if (($0 "") != (checkpoint[at] "")) bad("another checkpoint than checkpoint.txt") }
-	END { if (!failed && at != lines) bad("cut"); if (failed) exit 1 }' checkpoint.txt >"$T/plan" ||
+	END { if (!failed && at != lines) bad("cut"); if (failed) exit 1 }' "$T/cosigned" >"$T/plan" ||
 	fail "$(sed -n 's/^FAIL //p' "$T/plan")"
 rounds=$(awk '$1 + 0 > most { most = $1 + 0 } END { print most + 0 }' "$T/plan")
 round=0
@@ -802,5 +849,10 @@ pass "root: sha256 $root_digest, $given"
 pass "log key: sha256 $key_digest, $given"
 [ -n "$tsa_root" ] && given='one of those given' || given=$compare
 while read -r line; do pass "$line, $given"; done <"$T/tsa-roots"
+while read -r vkey seconds name; do
+	given=$compare
+	[ -z "$witness" ] || ! awk -v key="$vkey" '$1 == key { found = 1 } END { exit !found }' "$witness" || given='the one given'
+	pass "witness: $name has seen this head $seconds seconds after 1970 (UTC); key $vkey, $given"
+done <"$T/seen"
 pass "time: all of this was there on $token_time (token of the service)"
 echo VERIFIED
