@@ -34,7 +34,8 @@ static enum pli_status claims_at(struct log_claim *claims, unsigned count, unsig
 
 		tree_root(tree, root);
 		if (memcmp(root, c->root, 32) != 0)
-			return err_set(err, PLI_CONFLICT, "%.120s: the log was rewritten: its first %" PRIu64 " entries are not those of which this mail bears witness",
+			return err_set(err, PLI_CONFLICT, "%.120s: the log was rewritten: its first %" PRIu64
+				       " entries are not those of which this mail bears witness",
 				       c->source, c->size);
 		c->checked = true;
 	}
@@ -222,7 +223,8 @@ static enum pli_status passed(struct run *r, struct err *err)
 		tree_root(&r->tree, root);
 		tree_root(&r->was->tree, seen);
 		if (memcmp(root, seen, 32) != 0)
-			return err_set(err, PLI_CONFLICT, "the log was rewritten: its first %" PRIu64 " entries are not those that were seen before", r->tree.size);
+			return err_set(err, PLI_CONFLICT, "the log was rewritten: its first %" PRIu64
+				       " entries are not those that were seen before", r->tree.size);
 	}
 	return claims_at(r->m->claims, r->m->claim_count, &r->claim_at, &r->tree, err);
 }

@@ -33,7 +33,7 @@ static const char *grouped(struct door_call *c, const char *hex)
 {
 	char *out = pool_alloc(c->pool, 72), *p = out;
 
-	for (int i = 0; hex[i] && i < 64; i++) {
+	for (int i = 0; i < 64 && hex[i]; i++) {
 		if (i && i % 8 == 0)
 			*p++ = ' ';
 		*p++ = hex[i];

@@ -30,7 +30,8 @@ struct notice_job {
 struct notice_view {
 	const char *sender_name, *entity_name, *recipient_name, *recipient_address, *link, *message_id, *from, *host, *lang, *kind;
 	const char *what;		/* to account holders (kind setup, reset, changed): what was changed */
-	const char *head, *head_signature;	/* of the journal, the first over what this tells of: "ORIGIN SIZE ROOT" and the log's signature in base64; "" when there is none */
+	/* Of the journal, the first over what this tells of: "ORIGIN SIZE ROOT" and the log's signature in base64; "" when there is none. */
+	const char *head, *head_signature;
 	int64_t created_us, expires_us;
 	bool has_password;
 	bool registered, hides_sender;	/* hides_sender: sender_name and entity_name are "" */

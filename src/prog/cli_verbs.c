@@ -207,7 +207,9 @@ const struct cli_verb cli_verbs[] = {
 	  options_json, 2, 2, verb_letter_release },
 	{ "letter delete", "letter delete DIR ID", "delete a letter's content before its links expire",
 	  "Refused, and journaled, while the letter is under retention or held.  Sheet and proofs stay.", options_json, 2, 2, verb_letter_delete },
-	{ "journal verify", "journal verify DIR [--mail PATH]... | journal verify --url URL --log-key F [--state F] [--witness F] [--mail PATH]...", "read the whole journal and prove it, or name the first bad number",
+	{ "journal verify", "journal verify DIR [--mail PATH]... | "
+	  "journal verify --url URL --log-key F [--state F] [--witness F] [--mail PATH]...",
+	  "read the whole journal and prove it, or name the first bad number",
 	  "Exit status 0: all of it verifies, size and root are printed.  65: the text says from which number on it does not.\n"
 	  "Works while the server runs, and on instances that the server refuses to serve.\n"
 	  "With --url it is a monitor: everything is recomputed from what the server publishes, and with --state a log that was\n"
