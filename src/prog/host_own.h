@@ -60,4 +60,8 @@ struct host {
 /* The effective settings as a file of their own, which processes are given; *fd_r is owned. */
 MUST enum pli_status host_settings_file(const struct settings *settings, int *fd_r, struct err *err);
 
+/* Starts one process and links it to those that run; files that the settings name are opened anew for each.  Does not wait until it
+ * is ready. */
+MUST enum pli_status host_worker_start(struct host *host, enum child_kind kind, struct err *err);
+
 #endif
