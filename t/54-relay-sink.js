@@ -29,7 +29,7 @@ class Sink {
 		fs.chmodSync(dump, 0o777);
 		this.dump = dump;
 		const user = process.getuid() === 0 ? ['-u', 'nobody'] : [];
-		this.child = spawn(SINK.file, [...user, ...options, '-d', dump + '/%s.', '127.0.0.1:' + port, '100'],
+		this.child = spawn(SINK.file, [...user, ...options, '-d', './%s.', '127.0.0.1:' + port, '100'],
 			{ stdio: ['ignore', 'inherit', 'inherit'], cwd: dump, env: SINK.env });
 		this.gone = new Promise((done) => this.child.once('exit', (code, signal) => done({ code, signal })));
 		// It ends when whom it greets is gone already: its greeting, or its hanging up, is waited for.
