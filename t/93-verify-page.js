@@ -125,7 +125,8 @@ async function bounds(i, sender) {
 	spawnSync('sh', ['-c', 'mkdir -p bomb && cd bomb && head -c 1073741824 /dev/zero > receipt.txt && zip -q -9 ../bomb.zip receipt.txt && rm receipt.txt'], { cwd: TMP });
 	const bomb = await hand(i, fs.readFileSync(zip));
 	same([bomb.status, verdictOf(bomb.text)], [200, 'bad'], 'an archive that unpacks to a gigabyte is refused');
-	check(i.pss() < 400 << 20, 'and nobody unpacked it', i.pss());
+	if (process.getuid() === 0)	/* nobody else may look into these processes */
+		check(i.pss() < 400 << 20, 'and nobody unpacked it', i.pss());
 	const all = await Promise.all(Array.from({ length: 90 }, () => hand(i, sender)));
 	const codes = all.map((a) => a.status);
 	check(codes.includes(429) && codes.every((c) => [200, 429, 503].includes(c)), 'whoever asks too much is told to wait', codes.join(' '));
