@@ -6,7 +6,6 @@
 'use strict';
 const crypto = require('crypto');
 const fs = require('fs');
-const os = require('os');
 const path = require('path');
 const { execFileSync, spawnSync } = require('child_process');
 const { Instance, check, same, until, main } = require('./lib/pli.js');
@@ -15,8 +14,8 @@ const MODULE = '/usr/lib/softhsm/libsofthsm2.so', PIN = '271828', NAMES = ['seal
 const i = new Instance();
 const TMP = process.env.TMP;
 const file = (...names) => path.join(i.dir, ...names);
-// Where the keeper's user may walk, wherever this repository lies.
-const store = fs.mkdtempSync(path.join(os.tmpdir(), 'pli-softhsm-'));
+// Where the keeper's user may walk: not below this test's own directory, which may lie in somebody's home.
+const store = fs.mkdtempSync('/tmp/pli-softhsm-');
 const conf = path.join(store, 'softhsm2.conf'), tokens = path.join(store, 'tokens');
 const env = { ...process.env, SOFTHSM2_CONF: conf };
 
