@@ -1,5 +1,7 @@
 /* See witness_frame.h. */
+#include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "buf.h"
 #include "text.h"
@@ -98,4 +100,19 @@ bool witness_frame_reply(const void *p, size_t n, struct witness_frame *frame_r,
 	rest(&c, &f);
 	*frame_r = f;
 	return !c.bad;
+}
+
+bool witness_frame_send(int fd, const char *p, size_t n)
+{
+	while (n) {
+		ssize_t put = send(fd, p, n, MSG_NOSIGNAL);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0)
+			return false;
+		p += put;
+		n -= (size_t)put;
+	}
+	return true;
 }

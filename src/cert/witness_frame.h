@@ -28,5 +28,7 @@ void witness_frame_answer(struct buf *out, uint64_t id, const struct witness_ans
 /* The first frame of p[0..n): *used_r its bytes, 0 while it is not whole.  False: this is none. */
 bool witness_frame_request(const void *p, size_t n, struct witness_frame *frame_r, size_t *used_r);
 bool witness_frame_reply(const void *p, size_t n, struct witness_frame *frame_r, size_t *used_r);
+/* Sends all of p[0..n) over the link; blocks.  False: the link is broken. */
+bool witness_frame_send(int fd, const char *p, size_t n);
 
 #endif

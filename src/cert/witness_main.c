@@ -31,21 +31,6 @@ static void link_set(struct server *s, int fd)
 	buf_reset(&s->in);
 }
 
-static bool send_all(int fd, const char *p, size_t n)
-{
-	while (n) {
-		ssize_t put = send(fd, p, n, MSG_NOSIGNAL);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0)
-			return false;
-		p += put;
-		n -= (size_t)put;
-	}
-	return true;
-}
-
 /* False: the disk is broken. */
 static bool handle(struct server *s, const struct witness_frame *f)
 {
@@ -85,7 +70,7 @@ static bool take_requests(struct server *s)
 		sound = handle(s, &f);
 		buf_shift(&s->in, used);
 	}
-	if (!sound || !ok || !send_all(s->link, s->out.p, s->out.n))
+	if (!sound || !ok || !witness_frame_send(s->link, s->out.p, s->out.n))
 		link_set(s, -1);
 	buf_reset(&s->out);
 	return sound;

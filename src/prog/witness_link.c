@@ -79,21 +79,6 @@ static void take_new(struct witness_link *l)
 	l->fd = fd;
 }
 
-static bool send_all(int fd, const char *p, size_t n)
-{
-	while (n) {
-		ssize_t put = send(fd, p, n, MSG_NOSIGNAL);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0)
-			return false;
-		p += put;
-		n -= (size_t)put;
-	}
-	return true;
-}
-
 /* The answer with that id; those before it came too late for their callers.  False: none in time, or the link is broken. */
 static bool wait_answer(struct witness_link *l, uint64_t id, struct witness_answer *a)
 {
@@ -142,7 +127,7 @@ enum pli_status witness_link_ask(struct witness_link *l, enum witness_kind kind,
 	take_new(l);
 	if (l->fd >= 0) {
 		witness_frame_ask(&frame, ++l->last_id, kind, p, n);
-		done = send_all(l->fd, frame.p, frame.n) && wait_answer(l, l->last_id, answer_r);
+		done = witness_frame_send(l->fd, frame.p, frame.n) && wait_answer(l, l->last_id, answer_r);
 	}
 	pthread_mutex_unlock(&l->asking);
 	if (done)
