@@ -1,7 +1,8 @@
-// Prints a free TCP port of 127.0.0.1, from PLI_TEST_PORT on, or from one that other runs on this machine hardly begin with (23000 to 31000).
+// Prints a free TCP port of 127.0.0.1, from PLI_TEST_PORT on, or from one that other runs on this machine hardly begin with (23000 to 31000),
+// in a part of its own for each of the two lanes of t/run.
 'use strict';
 const net = require('net');
-const first = Number(process.env.PLI_TEST_PORT || 23000 + (process.ppid * 37) % 8000);
+const first = Number(process.env.PLI_TEST_PORT || 23000 + Number(process.env.PLI_LANE || 0) % 2 * 4000 + (process.ppid * 37) % 3900);
 
 function attempt(port) {
 	if (port >= first + 100)
