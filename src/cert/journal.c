@@ -38,6 +38,7 @@ struct journal_entry {
 	const uint8_t *shown;
 	size_t shown_n;
 	struct journal_count count;
+	bool even_held;
 	enum pli_status (*numbered)(struct db_tx *tx, uint64_t seq, int64_t t_us, void *arg, struct err *err);
 	void *arg;
 };
@@ -128,13 +129,13 @@ static enum pli_status check(const struct journal_event *ev, const struct event 
 	return PLI_OK;
 }
 
-static enum pli_status accepting(struct journal *j, struct err *err)
+static enum pli_status accepting(struct journal *j, bool even_held, struct err *err)
 {
 	const struct err *why;
 	enum pli_status status;
 
 	pthread_mutex_lock(&j->lock);
-	why = j->broken.status != PLI_OK ? &j->broken : &j->hold;
+	why = j->broken.status != PLI_OK ? &j->broken : j->held.status != PLI_OK && !even_held ? &j->held : &j->hold;
 	status = why->status;
 	if (status != PLI_OK && err)
 		*err = *why;
@@ -155,6 +156,7 @@ enum pli_status journal_prepare(struct journal *journal, struct pool *pool, cons
 	item->event = event;
 	item->numbered = ev->numbered;
 	item->arg = ev->arg;
+	item->even_held = ev->even_held;
 	item->e = (struct entry){
 		.log = journal->origin, .ev = event->name, .letter = keep(&item->letter, ev->letter),
 		.entity = keep(&item->entity, ev->entity), .recipient = keep(&item->recipient, ev->recipient),
@@ -174,7 +176,7 @@ enum pli_status journal_prepare(struct journal *journal, struct pool *pool, cons
 
 enum pli_status journal_put(struct journal *journal, struct db_tx *tx, struct journal_entry *entry, struct err *err)
 {
-	enum pli_status status = accepting(journal, err);
+	enum pli_status status = accepting(journal, entry->even_held, err);
 
 	if (status == PLI_OK)
 		db_tx_late(tx, entry);
@@ -586,9 +588,17 @@ uint64_t journal_event_count(struct journal *journal, unsigned n)
 	return n < JOURNAL_EVENTS_MAX ? atomic_load_explicit(&journal->events[n], memory_order_relaxed) : 0;
 }
 
+void journal_hold(struct journal *journal, const struct err *why)
+{
+	assert(!why || why->status != PLI_OK);
+	pthread_mutex_lock(&journal->lock);
+	journal->held = why ? *why : (struct err){ .status = PLI_OK };
+	pthread_mutex_unlock(&journal->lock);
+}
+
 enum pli_status journal_healthy(struct journal *journal, struct err *err)
 {
-	enum pli_status status = accepting(journal, err);
+	enum pli_status status = accepting(journal, false, err);
 
 	if (status != PLI_OK)
 		return status;

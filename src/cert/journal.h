@@ -31,6 +31,9 @@ MUST enum pli_status journal_open(struct db *db, struct keeper *keeper, const ch
 void journal_close(struct journal *journal);
 /* The zone whose days the counters have ("Europe/Paris"; borrowed; UTC without it).  Before the first write. */
 void journal_use_zone(struct journal *journal, const char *zone);
+/* From now on nothing is written but what is marked even_held: journal_add and journal_healthy answer what why says, whose status is not
+ * PLI_OK.  NULL: writing goes on.  What is under way ends as it would.  Any thread. */
+void journal_hold(struct journal *journal, const struct err *why);
 /* After a keeper restart: sends every entry above its size again and releases waiting groups. */
 void journal_keeper_back(struct journal *journal);
 
@@ -51,6 +54,7 @@ struct journal_event {
 	const struct uuid *owner;
 	bool hidden;
 	uint64_t bytes;
+	bool even_held;			/* written although journal_hold says that nothing is */
 	/* Called on the writer thread once numbered, still inside the transaction; may be NULL. */
 	enum pli_status (*numbered)(struct db_tx *tx, uint64_t seq, int64_t t_us, void *arg, struct err *err);
 	void *arg;

@@ -69,6 +69,7 @@ struct journal {
 	int64_t store_retry_us;			/* when next to try to store heads, after a failure */
 	bool hurry;				/* somebody waits for heads in the database */
 	struct err hold;			/* status not PLI_OK: the keeper refuses now (full, older tree); nothing is accepted until it does not */
+	struct err held;			/* status not PLI_OK: journal_hold says why nothing is accepted */
 	bool stopping;
 	struct err broken;			/* status not PLI_OK: the keeper's tree is not ours; nothing is accepted */
 

@@ -519,6 +519,42 @@ static void keeper_dies(void **state)
 		free(l[i].recipients);
 }
 
+/* Held: nothing is taken but what is marked, nothing of a refused write stays, and afterwards it goes on. */
+static enum pli_status add_marked(struct db_tx *tx, void *arg, struct err *err)
+{
+	static const struct journal_actor actor = { .method = "cli", .channel = "cli" };
+
+	return journal_add(((struct fixture *)arg)->journal, tx,
+			   &(struct journal_event){ .ev = "log.restored", .actor = &actor, .even_held = true, .d_json = "{\"signed\":9,\"size\":4}" },
+			   err);
+}
+
+static void held(void **state)
+{
+	struct fixture *f = *state;
+	struct letter l = letter_new(f, 1);
+	struct err err = { 0 }, why = { 0 };
+	uint64_t size;
+
+	whole_letter(f, 1);
+	size = journal_size(f->journal);
+	(void)err_field(&why, PLI_BUSY, "journal-held", "", "an older copy");
+	journal_hold(f->journal, &why);
+	assert_int_equal(act(&l, DEPOSIT, &err), PLI_BUSY);
+	assert_string_equal(err.type, "journal-held");
+	assert_int_equal(journal_healthy(f->journal, &err), PLI_BUSY);
+	assert_int_equal(journal_size(f->journal), size);
+	assert_int_equal(db_write(f->db, add_marked, f, &err), PLI_OK);
+	assert_int_equal(journal_size(f->journal), size + 1);
+	assert_int_equal(act(&l, DEPOSIT, &err), PLI_BUSY);
+	journal_hold(f->journal, NULL);
+	assert_int_equal(journal_healthy(f->journal, &err), PLI_OK);
+	assert_int_equal(act(&l, DEPOSIT, &err), PLI_OK);
+	assert_int_equal(act(&l, SENT, &err), PLI_OK);
+	verify_ok(f, journal_size(f->journal));
+	free(l.recipients);
+}
+
 /* While the keeper is away a write is committed and answered with uncertainty; later it is confirmed without being asked. */
 static void keeper_away(void **state)
 {
@@ -844,7 +880,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_ALL(one_letter), WITH_ALL(refused_acts_leave_nothing), WITH_ALL(mistakes_are_found_early), WITH_ALL(many_recipients),
-		WITH_ALL(many_writers), WITH_ALL(keeper_dies), WITH_ALL(keeper_away), WITH_ALL(keeper_refuses), cmocka_unit_test(keeper_full),
+		WITH_ALL(many_writers), WITH_ALL(keeper_dies), WITH_ALL(held), WITH_ALL(keeper_away), WITH_ALL(keeper_refuses), cmocka_unit_test(keeper_full),
 		WITH_ALL(opens_after_a_crash), WITH_ALL(many_heads_come_back),
 		WITH_ALL(rows_are_sent_later), WITH_ALL(tampering), WITH_ALL(forged_tail), WITH_ALL(older_copies), WITH_ALL(damaged_heads),
 	};

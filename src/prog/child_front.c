@@ -425,6 +425,7 @@ static enum pli_status run(struct child_front *f, struct err *err)
 	int keeper_fd = -1;
 	enum pli_status st = first_link(f, &keeper_fd, err);
 
+	f->front.serves = f->child.serve;
 	if (st == PLI_OK)
 		st = front_open(&f->front, keeper_fd, err);
 	if (st == PLI_OK)

@@ -215,6 +215,10 @@ const struct cli_verb cli_verbs[] = {
 	  "With --url it is a monitor: everything is recomputed from what the server publishes, and with --state a log that was\n"
 	  "set back or rewritten since is found out.  With --mail old notices, each of which names a head, are held against it.",
 	  options_journal_verify, 0, 1, verb_journal_verify },
+	{ "journal accept-loss", "journal accept-loss DIR", "go on with a journal that a witness has shown to be an older copy",
+	  "Such a server takes no letter and says so.  First look for a newer backup: what came after this copy was proved to people, and they\n"
+	  "keep the proofs.  With this the journal goes on from where it ends, its entry `log.restored` tells the loss, and that witness will\n"
+	  "not sign for it again.", options_json, 1, 1, verb_journal_accept_loss },
 	{ "key list", "key list DIR", "list the instance's keys, where they lie and until when they hold",
 	  "current: in use; former: gone, its public part is kept for what it signed.  plain: a file as it is; protected: under the\n"
 	  "pass phrase; token: in the PKCS#11 token.  The SHA-256 is that of the certificate or public key.", options_json, 1, 1,

@@ -400,6 +400,24 @@ static enum pli_status verify(void *arg, struct ctl_call *call, struct err *err)
 	return st;
 }
 
+static enum pli_status accept_loss(void *arg, struct ctl_call *call, struct err *err)
+{
+	struct front *front = arg;
+	uint64_t size = 0;
+	struct jsonw w;
+	enum pli_status st = ctl_need_office(front, err);
+
+	if (st == PLI_OK)
+		st = front_accept_loss(front, &size, err);
+	if (st != PLI_OK)
+		return st;
+	jsonw_init(&w, &call->result, false);
+	jsonw_object(&w, NULL);
+	jsonw_int(&w, "lost", (int64_t)size);
+	jsonw_object_end(&w);
+	return PLI_OK;
+}
+
 static enum pli_status reload(void *arg, struct ctl_call *call, struct err *err)
 {
 	struct front *front = arg;
@@ -419,7 +437,7 @@ const struct ctl_verb *ctl_verbs(void)
 		{ "letter delete", ctl_letter_delete }, { "entity set", ctl_entity_set },
 		{ "entity class", ctl_entity_class }, { "entity retention", ctl_entity_retention },
 		{ "backup", ctl_backup }, { "scrub", ctl_scrub },
-		{ "journal verify", verify }, { "check", ctl_check },
+		{ "journal verify", verify }, { "journal accept-loss", accept_loss }, { "check", ctl_check },
 		{ "reload", reload }, { "key prepare", ctl_key_prepare }, { "key commit", ctl_key_commit }, { "key state", ctl_key_state },
 		{ NULL, NULL },
 	};

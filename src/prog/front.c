@@ -207,39 +207,6 @@ static enum pli_status write_log_opened(struct db_tx *tx, void *arg, struct err 
 	return journal_add(front->journal, tx, &event, err);
 }
 
-/* A backup became this instance (verb_restore.c): the journal says so before anything else. */
-static enum pli_status write_log_restored(struct db_tx *tx, void *arg, struct err *err)
-{
-	static const char restored_get[] = "SELECT v FROM instance WHERE k = 'restored'";
-	static const char restored_end[] = "DELETE FROM instance WHERE k = 'restored'";
-	struct front *front = arg;
-	struct journal_actor actor = { .method = "cli", .channel = "cli" };
-	AUTO_ROWS rows = { 0 };
-	uint64_t size, signed_size;
-	int64_t t_us;
-	size_t n;
-	enum pli_status st = db_query(tx->conn, &rows, err, restored_get, "");
-
-	if (st == PLI_OK)
-		st = db_next(&rows, err);
-	if (st == PLI_OK) {
-		const char *text = db_blob(&rows, 0, &n);
-
-		if (sscanf(pool_strn(tx->pool, text, n), "%" SCNd64 " %" SCNu64 " %" SCNu64, &t_us, &size, &signed_size) != 3)
-			st = err_set(err, PLI_CONFLICT, "what the restore has left in the database is damaged");
-	}
-	db_end(&rows);
-	if (st != PLI_OK)
-		return st == PLI_ABSENT ? PLI_OK : st;
-	st = db_run(tx->conn, NULL, err, restored_end, "");
-	if (st != PLI_OK)
-		return st;
-	return journal_add(front->journal, tx,
-			   &(struct journal_event){ .ev = "log.restored", .actor = &actor,
-						    .d_json = pool_fmt(tx->pool, "{\"signed\":%" PRIu64 ",\"size\":%" PRIu64 "}", signed_size, size) },
-			   err);
-}
-
 /* ------------------------------------------------------------------ open and close */
 
 static enum pli_status open_rooms(struct front *front, struct err *err)
@@ -265,7 +232,7 @@ static enum pli_status open_rooms(struct front *front, struct err *err)
 	if (st == PLI_OK && journal_size(front->journal) == 0)
 		st = db_write(front->db, write_log_opened, front, err);
 	if (st == PLI_OK)
-		st = db_write(front->db, write_log_restored, front, err);
+		st = front_hold(front, err);
 	if (st == PLI_OK)
 		st = notice_reset(front->office, err);
 	/* A full disk refuses letters, it does not close the house: leases run out by themselves. */

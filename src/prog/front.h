@@ -51,6 +51,8 @@ struct front {
 	struct object_store *objects;
 	struct office *office;
 
+	bool serves;				/* given before front_open: witnesses can be asked */
+
 	/* Database and keeper contradict each other: only the database (read) and the keeper are there, `journal verify` works. */
 	bool verify_only;
 	struct err why;
@@ -73,5 +75,18 @@ MUST enum pli_status front_open(struct front *front, int keeper_fd, struct err *
 /* When the newest backup was made; PLI_ABSENT: none. */
 MUST enum pli_status front_backup_time(const struct front *front, int64_t *t_us_r, struct err *err);
 void front_close(struct front *front);
+
+/* In front_restored.c.  What an older copy of everything (database, tree and keys alike) cannot know of itself, a witness does. */
+/* With witnesses in the settings: nothing is written until front_release, which waits for one of them (witness_ask.h).  Where nobody can ask
+ * them, as the server does not run, this holds for restored backups alone. */
+MUST enum pli_status front_hold(struct front *front, struct err *err);
+/* The journal goes on; first of all, if a backup became this instance, it says so (`log.restored`). */
+MUST enum pli_status front_release(struct front *front, struct err *err);
+/* A witness holds a head of ours that this journal does not have: kept for front_accept_loss, and the journal is held.  err says what to do. */
+enum pli_status front_found_behind(struct front *front, const char *witness, uint64_t size, struct err *err);
+/* What was signed up to that size and is not in this journal was given up by the operator: by `restore --accept-loss` or below. */
+MUST enum pli_status front_loss_accepted(struct front *front, uint64_t *size_r, struct err *err);
+/* The operator goes on without what that witness has seen; the journal says so.  PLI_CONFLICT: no witness has seen more. */
+MUST enum pli_status front_accept_loss(struct front *front, uint64_t *size_r, struct err *err);
 
 #endif

@@ -185,3 +185,20 @@ int verb_journal_verify_dir(struct cli_call *call)
 		printf("not verified from number %lld on\n", (long long)bad);
 	return st == PLI_OK ? EX_OK : sysexit_say(&err);
 }
+
+int verb_journal_accept_loss(struct cli_call *call)
+{
+	struct json_read *result = NULL;
+	struct verb_request r;
+	struct err err = { 0 };
+
+	verb_request_begin(&r);
+	if (verb_request_send(call, "journal accept-loss", &r, NULL, NULL, &result, &err) != PLI_OK)
+		return sysexit_say(&err);
+	if (call->json)
+		printf("{\"lost\":%lld}\n", (long long)verb_member_int(result, "lost"));
+	else
+		printf("the journal goes on, and says so; what was signed up to number %lld and is not in it is given up\n",
+		       (long long)verb_member_int(result, "lost"));
+	return EX_OK;
+}

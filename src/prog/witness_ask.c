@@ -20,6 +20,8 @@
 #include "errand.h"
 #include "front.h"
 
+#include "witness_seen.h"
+
 #include "witness_ask.h"
 
 #define WITNESSES_MAX 16
@@ -28,6 +30,7 @@
 #define PAUSE_MOST_US (60 * SECOND_US)
 #define ROUNDS_MAX 3			/* of "no, I have seen SIZE" */
 #define AWAY_FAILURES 3			/* and five times every_s, before it is said */
+#define START_PATIENCE_S 10		/* at the start nothing is written until one was heard, or all are away */
 
 struct witness {
 	struct note_key key;
@@ -37,21 +40,24 @@ struct witness {
 	int64_t asked_us, good_us, not_before_us;	/* monotonic */
 	unsigned failures;
 	bool away;			/* said in the journal */
+	bool heard;			/* has signed, or shown what it has seen, since the start */
+	bool behind;			/* our journal is an older copy of what it has seen */
 };
 
 struct witness_ask {
-	const struct front *front;
+	struct front *front;
 	struct errands *errands;
 	struct pool *pool;
-	pthread_t thread;
+	pthread_t thread, opener;
 	pthread_mutex_t lock;
-	pthread_cond_t stop_cond;
+	pthread_cond_t stop_cond, heard_cond;
 	bool stop;
+	bool heard, behind;		/* any of them */
+	bool away;			/* all of them */
+	bool open;			/* the journal was let go */
 	struct witness witnesses[WITNESSES_MAX];
 	unsigned count;
 };
-
-/* ------------------------------------------------------------------ one request */
 
 enum outcome { SIGNED, AGAIN, FAILED };
 
@@ -66,13 +72,93 @@ static bool number_parse(const struct buf *body, uint64_t *size_r)
 	return str_eq(end, "\n") || !*end;
 }
 
-/* It has seen more, or something else: who is right is for people to find out, with both notes in their hands. */
-static void disputed(const struct witness *w, const char *what)
+/* ------------------------------------------------------------------ is our journal the newest? */
+
+/* Under lock: with the last word that a witness has given of itself, is any of them ahead? */
+static void gate(struct witness_ask *a)
 {
-	log_error("witness.disputed", "%s: %s; `pli journal verify --url` and the witness's /checkpoint show who has what", w->key.name, what);
+	a->heard = a->behind = false;
+	a->away = true;
+	for (unsigned i = 0; i < a->count; i++) {
+		a->heard |= a->witnesses[i].heard;
+		a->behind |= a->witnesses[i].behind;
+		a->away &= a->witnesses[i].failures >= AWAY_FAILURES;
+	}
+	pthread_cond_signal(&a->heard_cond);
 }
 
-static enum outcome judge(const struct witness_ask *a, struct witness *w, uint64_t size, const struct errand_answer *answer, struct err *err)
+static void open_journal(struct witness_ask *a)
+{
+	struct err err = { 0 };
+
+	if (front_release(a->front, &err) == PLI_OK)
+		a->open = true;
+	else
+		log_warn("journal.held", "%s", err.text);
+}
+
+/* It has signed: whatever it has seen is in our journal.  That also ends what it was found to be ahead by. */
+static void holds(struct witness_ask *a, struct witness *w)
+{
+	pthread_mutex_lock(&a->lock);
+	bool was = w->behind;
+
+	w->heard = true;
+	w->behind = false;
+	gate(a);
+	if (was && !a->behind)
+		open_journal(a);
+	pthread_mutex_unlock(&a->lock);
+}
+
+/* It refuses: what it has seen decides, if our log has signed it, and if it was not given up already. */
+static void disputed(struct witness_ask *a, struct witness *w, const char *what)
+{
+	uint64_t size = 0, lost = 0;
+	bool behind = false;
+	struct err err = { 0 };
+	enum pli_status st = witness_seen(a->front, a->errands, w->url, &behind, &size, &err);
+
+	if (st == PLI_OK)
+		st = front_loss_accepted(a->front, &lost, &err);
+	if (st != PLI_OK) {
+		log_error("witness.disputed", "%s: %s; %s", w->key.name, what, err.text);
+		return;
+	}
+	pthread_mutex_lock(&a->lock);
+	behind &= size > lost;
+	if (behind && !w->behind)
+		(void)front_found_behind(a->front, w->key.name, size, &err);
+	else if (!w->failures)
+		log_error("witness.disputed", "%s: %s", w->key.name, what);
+	w->behind = behind;
+	w->heard = true;
+	gate(a);
+	pthread_mutex_unlock(&a->lock);
+}
+
+/* At the start nothing is written before this: an older copy that goes on writes what contradicts its own proofs. */
+static void *opener(void *arg)
+{
+	struct witness_ask *a = arg;
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += START_PATIENCE_S;
+	pthread_mutex_lock(&a->lock);
+	while (!a->stop && !a->heard && !a->away && pthread_cond_timedwait(&a->heard_cond, &a->lock, &until) != ETIMEDOUT)
+		;
+	if (!a->stop && !a->heard)
+		log_warn("witness.away", "no witness says whether this journal is the newest; it is taken to be");
+	if (!a->stop && !a->behind && !a->open)
+		open_journal(a);
+	pthread_mutex_unlock(&a->lock);
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ one answer */
+
+static enum outcome judge(struct witness_ask *a, struct witness *w, uint64_t size, const struct errand_answer *answer, struct err *err)
 {
 	uint64_t seen;
 
@@ -80,6 +166,7 @@ static enum outcome judge(const struct witness_ask *a, struct witness *w, uint64
 		if (cosignature_add(a->front->office, &w->key, size, answer->body.p ? answer->body.p : "", answer->body.n, err) != PLI_OK)
 			return FAILED;
 		w->size = w->done = size;
+		holds(a, w);
 		return SIGNED;
 	}
 	if (answer->code == 409 && str_starts(answer->media, "text/x.tlog.size") && number_parse(&answer->body, &seen)) {
@@ -87,10 +174,10 @@ static enum outcome judge(const struct witness_ask *a, struct witness *w, uint64
 			w->size = seen;
 			return AGAIN;
 		}
-		disputed(w, "it has seen more entries than this journal has");
+		disputed(a, w, "it has seen more entries than this journal has");
 		err_set(err, PLI_CONFLICT, "it has seen %" PRIu64 " entries, the journal has %" PRIu64, seen, size);
 	} else if (answer->code == 409 || answer->code == 422) {
-		disputed(w, "it has seen another journal under our name");
+		disputed(a, w, "it has seen another journal under our name");
 		err_set(err, PLI_CONFLICT, "it does not sign: %.150s", answer->body.p ? answer->body.p : "");
 	} else if (answer->code) {
 		err_set(err, PLI_BUSY, "it answered %d: %.150s", answer->code, answer->body.p ? answer->body.p : "");
@@ -144,7 +231,11 @@ static void settle(struct witness_ask *a, struct witness *w, enum outcome outcom
 			note(a, w, false);
 		return;
 	}
-	if (w->failures++ == 0)
+	pthread_mutex_lock(&a->lock);
+	w->failures++;
+	gate(a);
+	pthread_mutex_unlock(&a->lock);
+	if (w->failures == 1)
 		log_warn("witness.away", "%s: %s", w->key.name, err->text);
 	w->not_before_us = now + (pause_us < PAUSE_MOST_US ? pause_us : PAUSE_MOST_US);
 	if (!w->away && w->failures >= AWAY_FAILURES && now - w->good_us > 5 * SECOND_US * (int64_t)a->front->settings->witness_every_s)
@@ -157,7 +248,7 @@ static void look_after(struct witness_ask *a, struct witness *w, uint64_t newest
 	enum outcome outcome = AGAIN;
 	struct err err = { 0 };
 
-	if (newest <= w->done || now < w->not_before_us ||
+	if ((newest <= w->done && w->heard) || now < w->not_before_us ||
 	    (!w->failures && w->asked_us && now - w->asked_us < SECOND_US * (int64_t)a->front->settings->witness_every_s))
 		return;
 	w->asked_us = now;
@@ -224,7 +315,7 @@ static enum pli_status read_settings(struct witness_ask *a, const char *text, st
 	return PLI_OK;
 }
 
-enum pli_status witness_ask_start(const struct front *front, struct errands *errands, struct witness_ask **ask_r, struct err *err)
+enum pli_status witness_ask_start(struct front *front, struct errands *errands, struct witness_ask **ask_r, struct err *err)
 {
 	struct witness_ask *a;
 	struct pool *pool;
@@ -242,13 +333,15 @@ enum pli_status witness_ask_start(const struct front *front, struct errands *err
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&a->stop_cond, &monotonic);
+	pthread_cond_init(&a->heard_cond, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	if (st == PLI_OK && pthread_create(&a->thread, NULL, run, a) != 0)
-		st = err_set(err, PLI_IO, "no thread to ask witnesses");
 	if (st != PLI_OK) {
 		pool_free(pool);
 		return st;
 	}
+	/* Without its threads front does not start, and ends: what one of them uses stays until then. */
+	if (pthread_create(&a->thread, NULL, run, a) != 0 || pthread_create(&a->opener, NULL, opener, a) != 0)
+		return err_set(err, PLI_IO, "no thread to ask witnesses");
 	*ask_r = a;
 	return PLI_OK;
 }
@@ -260,8 +353,11 @@ void witness_ask_stop(struct witness_ask *a)
 	pthread_mutex_lock(&a->lock);
 	a->stop = true;
 	pthread_cond_signal(&a->stop_cond);
+	pthread_cond_signal(&a->heard_cond);
 	pthread_mutex_unlock(&a->lock);
+	pthread_join(a->opener, NULL);
 	pthread_join(a->thread, NULL);
+	pthread_cond_destroy(&a->heard_cond);
 	pthread_cond_destroy(&a->stop_cond);
 	pthread_mutex_destroy(&a->lock);
 	pool_free(a->pool);
