@@ -12,6 +12,7 @@
 #include "canon.h"
 #include "checkpoint.h"
 #include "paper_pack.h"
+#include "pem_list.h"
 #include "tree.h"
 
 #include "paper.h"
@@ -26,6 +27,7 @@
 /* A longer list of documents stands in the attached proof only. */
 #define CONTENT_MAX 900
 #define ID_BYTES 4
+#define KEYS_MAX 16		/* of the log, today's and earlier ones */
 
 static const unsigned block_digits[] = { 0, 3, 5, 8, 10, 13, 15, 17 };
 
@@ -441,21 +443,25 @@ static enum pli_status entries_read(struct reading *r, struct err *err)
 static enum pli_status signature_check(struct reading *r, const char *log_pub_pem, struct err *err)
 {
 	struct bundle_facts *f = &r->paper->facts;
-	uint8_t key[32], line[68];
+	uint8_t keys[KEYS_MAX][32], line[68];
+	unsigned count = pem_list_publics(r->pool, log_pub_pem, keys, KEYS_MAX);
 	char root[45], signature[93];
-	struct checkpoint c;
-	AUTO_BUF note = { 0 };
-	enum pli_status status = checkpoint_public_key(log_pub_pem, strlen(log_pub_pem), key, err);
 
-	if (status != PLI_OK)
-		return facts_failed(err, "paper", "the log's key");
-	checkpoint_key_id(f->origin, key, line);
-	memcpy(line + 4, r->signature, 64);
-	buf_fmt(&note, "%s\n%" PRIu64 "\n%s\n\n— %s %s\n", f->origin, f->tree_size, base64_encode(root, f->tree_root, 32), f->origin,
-		base64_encode(signature, line, sizeof(line)));
-	if (checkpoint_verify(note.p, note.n, f->origin, key, &c, err) != PLI_OK)
-		return err_set(err, PLI_CONFLICT, "paper: the head of the journal is not signed by this key");
-	return PLI_OK;
+	if (!count)
+		return err_set(err, PLI_CONFLICT, "paper: the log's key cannot be read");
+	base64_encode(root, f->tree_root, 32);
+	for (unsigned i = 0; i < count; i++) {
+		struct checkpoint c;
+		AUTO_BUF note = { 0 };
+
+		checkpoint_key_id(f->origin, keys[i], line);
+		memcpy(line + 4, r->signature, 64);
+		buf_fmt(&note, "%s\n%" PRIu64 "\n%s\n\n— %s %s\n", f->origin, f->tree_size, root, f->origin,
+			base64_encode(signature, line, sizeof(line)));
+		if (checkpoint_verify(note.p, note.n, f->origin, keys[i], &c, NULL) == PLI_OK)
+			return PLI_OK;
+	}
+	return err_set(err, PLI_CONFLICT, "paper: the head of the journal is not signed by this key");
 }
 
 /* Sheet and list of contents, each with what the entries bind. */
@@ -463,7 +469,7 @@ static enum pli_status bound_read(struct reading *r, struct err *err)
 {
 	struct paper_facts *paper = r->paper;
 	struct bundle_facts *f = &paper->facts;
-	struct zip_file *files = paper->files;
+	struct zip_file *files = POOL_ARRAY(r->pool, struct zip_file, 3);
 	const struct facts_entry *binds = &f->entries[0];
 	const uint8_t *salt = NULL;
 	const char *text, *value;
@@ -529,17 +535,27 @@ enum pli_status paper_verify(struct pool *pool, const char *text, size_t n, cons
 {
 	AUTO_BUF whole = { 0 };
 	struct reading r = { .pool = pool, .paper = paper_r };
-	enum pli_status status = whole_read(text, n, &whole, err);
+	enum pli_status status;
 
-	if (status != PLI_OK)
-		return status;
 	memset(paper_r, 0, sizeof(*paper_r));
 	paper_r->facts.pool = pool;
+	status = whole_read(text, n, &whole, err);
+	if (status != PLI_OK)
+		return status;
 	cursor_init(&r.c, pool_dup(pool, whole.p, whole.n), whole.n);
+	paper_r->stage = PAPER_ENTRIES;
 	status = head_read(&r, err);
 	if (status == PLI_OK)
 		status = entries_read(&r, err);
+	if (status != PLI_OK)
+		return status;
+	paper_r->stage = PAPER_HEAD;
+	status = signature_check(&r, log_pub_pem, err);
+	if (status != PLI_OK)
+		return status;
+	paper_r->stage = PAPER_BOUND;
+	status = bound_read(&r, err);
 	if (status == PLI_OK)
-		status = signature_check(&r, log_pub_pem, err);
-	return status == PLI_OK ? bound_read(&r, err) : status;
+		paper_r->stage = PAPER_HOLDS;
+	return status;
 }

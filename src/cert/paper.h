@@ -18,8 +18,6 @@
 
 #include "status.h"
 
-#include "zip.h"
-
 #include "bundle_facts.h"
 
 #define PAPER_PARTS_MAX 9
@@ -33,15 +31,24 @@ struct paper_codes {
 MUST enum pli_status paper_write(struct pool *pool, const struct bundle_facts *facts, const struct facts_entry *event, const char *base_url,
 				 struct paper_codes *codes_r, struct err *err);
 
+/* What is checked, in this order. */
+enum paper_stage {
+	PAPER_CODES,		/* all parts of one paper, read whole */
+	PAPER_ENTRIES,		/* well formed, of one letter and recipient, each in the tree of the head */
+	PAPER_HEAD,		/* which the log has signed */
+	PAPER_BOUND,		/* people and content are those that the entries bind */
+	PAPER_HOLDS
+};
 /* What the paper shows, all of it bound by the signed head: entries with their times; of people and content what is there. */
 struct paper_facts {
+	enum paper_stage stage;			/* that does not hold */
 	struct bundle_facts facts;		/* origin, tree, entries; sheets[0] and content as below */
 	const struct facts_entry *event;
 	bool sheet, content;
-	struct zip_file files[3];		/* behind facts */
 };
 /* text: what a reader of bar codes gave, all parts in any order, whatever stands between them.  log_pub_pem: the journal's key, from
- * elsewhere.  Everything of *paper_r lives in pool.  PLI_INPUT: no code, parts missing or mixed, malformed.  PLI_CONFLICT: does not hold. */
+ * elsewhere, or several of which one must have signed.  Everything of *paper_r lives in pool; its stage is set in any case.
+ * PLI_INPUT: no code, parts missing or mixed, malformed.  PLI_CONFLICT: does not hold. */
 MUST enum pli_status paper_verify(struct pool *pool, const char *text, size_t n, const char *log_pub_pem, struct paper_facts *paper_r,
 				  struct err *err);
 

@@ -69,6 +69,8 @@ enum pli_status page_verify(struct door_call *c, struct err *err)
 
 static const char *verdict_of(const struct examine *x)
 {
+	if (x->is_paper)
+		return x->verified ? "paper" : x->incomplete ? "paper_unread" : "paper_broken";
 	if (x->verified)
 		return x->ours ? "genuine" : "elsewhere";
 	return x->is_proof ? "broken" : "nothing";
@@ -93,7 +95,7 @@ static void checks_put(struct door_call *c, struct view *v, const struct examine
 		view_bool(item, "holds", check->result == EXAMINE_HOLDS);
 		view_str(item, "detail", check->result == EXAMINE_FAILS ? check->text : "");
 		view_str(item, "rests_on", check->result == EXAMINE_UNREACHED && check->text ? check->text : "");
-		view_str(item, "command", x->is_proof ? check->command : "");
+		view_str(item, "command", x->is_proof || x->is_paper ? check->command : "");
 	}
 	if (!x->failed)
 		view_str(v, "count", say(c, "verify.count_good", pool_fmt(c->pool, "%u", x->count)));
@@ -103,14 +105,21 @@ static void checks_put(struct door_call *c, struct view *v, const struct examine
 
 static void letter_put(struct door_call *c, struct view *v, const struct examine *x)
 {
+	const char *first = x->entries[0].event;
+
 	view_bool(v, "of_sender", x->of_sender);
 	view_fmt(v, "number", "%llu", (unsigned long long)x->number);
-	view_str(v, "subject", x->subject);
 	view_str(v, "origin", x->origin);
 	view_str(v, "letter", x->letter);
+	/* A paper that shows one event alone does not show the deposit. */
+	view_bool(v, "has_sent", !x->is_paper || str_eq(first, "deposit.accepted") || str_eq(first, "consigned"));
+	answer_date(c, v, "sent", "sent_iso", x->t_us);
+	view_bool(v, "has_people", x->has_people);
+	if (!x->has_people)
+		return;
+	view_str(v, "subject", x->subject);
 	view_str(v, "sender", person_text(c, &x->sender));
 	view_str(v, "entity", x->entity ? x->entity : "");
-	answer_date(c, v, "sent", "sent_iso", x->t_us);
 	for (unsigned i = 0; i < x->recipient_count && i < 200; i++) {
 		struct view *item = view_item(v, "recipients");
 
@@ -122,6 +131,9 @@ static void letter_put(struct door_call *c, struct view *v, const struct examine
 
 static void parts_put(struct door_call *c, struct view *v, const struct examine *x)
 {
+	view_bool(v, "has_content", x->has_content);
+	if (!x->has_content)
+		return;
 	view_str(v, "message_size", answer_size_text(c, x->message_size));
 	view_str(v, "message_sha256", x->message_sha256);
 	for (unsigned i = 0; i < x->part_count; i++) {
@@ -160,9 +172,10 @@ static void report_put(struct door_call *c, struct view *v, const struct examine
 	view_str(v, "verdict", verdict);
 	view_bool(v, "examined", true);
 	view_bool(v, "good", x->verified && x->ours);
-	view_bool(v, "wait", x->verified && !x->ours);
-	view_bool(v, "bad", !x->verified);
+	view_bool(v, "wait", x->incomplete || (x->verified && !x->ours));
+	view_bool(v, "bad", !x->verified && !x->incomplete);
 	view_bool(v, "is_proof", x->is_proof);
+	view_bool(v, "is_paper", x->is_paper);
 	view_bool(v, "verified", x->verified);
 	checks_put(c, v, x);
 	view_str(v, "root", grouped(c, x->root));
@@ -232,7 +245,7 @@ static enum pli_status attack(struct door_call *c, struct verify_form *f, const 
 
 static enum pli_status form_take(struct verify_form *f, struct err *err)
 {
-	static const char *const FIELDS[] = { "lang", "act", NULL };
+	static const char *const FIELDS[] = { "lang", "act", "codes", NULL };
 	enum pli_status st = ostream_finish(&f->os, err);
 
 	if (st == PLI_OK)
@@ -247,25 +260,41 @@ enum pli_status page_verify_sink(struct door_call *c, struct ostream **sink_r, s
 	return verify_form_open(c, sink_r, err);
 }
 
+/* What was handed in: the file, or the codes that somebody has scanned or typed. */
+static enum pli_status examine(struct door_call *c, struct verify_form *f, const char *codes, struct examine *x, struct view *v, struct err *err)
+{
+	enum pli_status st;
+
+	if (f->file.n) {
+		st = examine_proof(c->doors->office, c->pool, f->file.p, f->file.n, x, err);
+		return st == PLI_OK ? attack(c, f, x, v, err) : st;
+	}
+	st = examine_paper(c->doors->office, c->pool, codes, strlen(codes), x, err);
+	/* What is missing can be added. */
+	if (st == PLI_OK && !x->verified)
+		view_str(v, "codes", codes);
+	return st;
+}
+
 enum pli_status page_verify_post(struct door_call *c, struct err *err)
 {
 	struct verify_form *f = c->sink_state;
 	struct view *v = view_new(c->pool);
+	const char *codes;
 	struct examine x;
 	enum pli_status st;
 
 	if (!f)
 		return err_set(err, PLI_INPUT, "A proof goes in the field named `proof` of multipart/form-data.");
 	st = form_take(f, err);
-	if (st == PLI_OK && !f->file.n) {
-		view_bool(v, "empty", true);
+	codes = form_get(&f->form, "codes");
+	if (st == PLI_OK && !f->file.n && (!codes || !*codes)) {
+		view_bool(v, codes ? "empty_codes" : "empty", true);
 		verify_form_close(f);
 		return show(c, 422, v);
 	}
 	if (st == PLI_OK)
-		st = examine_proof(c->doors->office, c->pool, f->file.p, f->file.n, &x, err);
-	if (st == PLI_OK)
-		st = attack(c, f, &x, v, err);
+		st = examine(c, f, codes, &x, v, err);
 	if (st == PLI_OK)
 		report_put(c, v, &x);
 	verify_form_close(f);

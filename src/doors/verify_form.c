@@ -18,7 +18,7 @@
 #include "verify_form.h"
 
 #define PIECE (64u << 10)
-#define FIELD_MAX 8192
+#define FIELD_MAX EXAMINE_TEXT_BYTES
 
 static enum pli_status too_large(struct err *err)
 {

@@ -12,6 +12,7 @@
 #include "pem_list.h"
 #include "verify_report.h"
 
+#include "examine_own.h"
 #include "office_own.h"
 
 #include "examine.h"
@@ -58,7 +59,7 @@ static void checks_take(struct pool *pool, const struct verify_report *report, s
 	r->failed = report->failed;
 }
 
-static void people_take(struct pool *pool, const struct bundle_facts *f, struct examine *r)
+void examine_people(struct pool *pool, const struct bundle_facts *f, struct examine *r)
 {
 	struct examine_person *people = POOL_ARRAY(pool, struct examine_person, f->sheet_count);
 	const struct bundle_sheet *s = &f->sheets[0].s;
@@ -70,11 +71,12 @@ static void people_take(struct pool *pool, const struct bundle_facts *f, struct 
 		s = &f->sheets[i].s;
 		people[i] = (struct examine_person){ .name = s->recipient_name, .address = s->recipient_address, .kind = s->recipient_kind };
 	}
+	r->has_people = true;
 	r->recipients = people;
 	r->recipient_count = f->sheet_count;
 }
 
-static void content_take(struct pool *pool, const struct bundle_facts *f, struct examine *r)
+void examine_content(struct pool *pool, const struct bundle_facts *f, struct examine *r)
 {
 	struct examine_part *parts = POOL_ARRAY(pool, struct examine_part, f->part_count + 1);
 
@@ -82,13 +84,14 @@ static void content_take(struct pool *pool, const struct bundle_facts *f, struct
 		parts[i] = (struct examine_part){ .n = f->parts[i].n, .name = f->parts[i].name, .size = f->parts[i].size };
 		hex_encode(parts[i].sha256, f->parts[i].sha256, 32);
 	}
+	r->has_content = true;
 	r->parts = parts;
 	r->part_count = f->part_count;
 	r->message_size = f->message_size;
 	hex_encode(r->message_sha256, f->message_sha256, 32);
 }
 
-static void journal_take(struct pool *pool, const struct bundle_facts *f, struct examine *r)
+void examine_journal(struct pool *pool, const struct bundle_facts *f, struct examine *r)
 {
 	struct examine_entry *entries = POOL_ARRAY(pool, struct examine_entry, f->entry_count);
 
@@ -125,9 +128,9 @@ enum pli_status examine_proof(struct office *office, struct pool *pool, const vo
 	/* By the log's key, or one that it had before. */
 	r->ours = is_key(office->parts.root_pem, r->root) && pem_list_find(pool, office->parts.log_pub, r->log_key);
 	if (report.facts) {
-		people_take(pool, report.facts, r);
-		content_take(pool, report.facts, r);
-		journal_take(pool, report.facts, r);
+		examine_people(pool, report.facts, r);
+		examine_content(pool, report.facts, r);
+		examine_journal(pool, report.facts, r);
 	}
 	turn_give(office);
 	return PLI_OK;

@@ -17,6 +17,7 @@ struct pool;
 #define EXAMINE_MAX_BYTES (16u << 20)		/* of a proof as it comes */
 #define EXAMINE_UNPACKED_BYTES (64u << 20)
 #define EXAMINE_AT_ONCE 2
+#define EXAMINE_TEXT_BYTES 65536		/* of the codes of a printed proof */
 
 enum examine_result { EXAMINE_HOLDS, EXAMINE_FAILS, EXAMINE_UNREACHED };
 
@@ -45,6 +46,9 @@ struct examine {
 	bool verified;
 	bool ours;			/* root and log key are this instance's */
 	bool is_proof;			/* false: not a container of this kind at all */
+	bool is_paper;			/* the codes of a printed proof; incomplete: they could not be read whole */
+	bool incomplete;
+	bool has_people, has_content;	/* a paper may be about several people, or too short for the list of documents */
 	const struct examine_check *checks;
 	unsigned count, failed;
 	char root[65], log_key[65];	/* SHA-256, "" when the proof could not be read that far */
@@ -70,6 +74,10 @@ struct examine {
 /* Everything in r lives in pool; the bytes are borrowed for the call.  PLI_OK also for a proof that does not hold.
  * PLI_BUSY: too many are being examined. */
 MUST enum pli_status examine_proof(struct office *office, struct pool *pool, const void *p, size_t n, struct examine *r,
+				   struct err *err);
+
+/* The same for the text of the bar codes on a printed proof, with this instance's own journal keys; check "paper_…".  Never PLI_BUSY. */
+MUST enum pli_status examine_paper(struct office *office, struct pool *pool, const char *text, size_t n, struct examine *r,
 				   struct err *err);
 
 struct examine_forgery {

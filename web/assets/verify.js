@@ -122,6 +122,84 @@
 		form.requestSubmit();
 	});
 
+	/* ---- codes of a printed proof: each opens this page with its text behind the #, which browsers keep to themselves ----
+	 *
+	 * A phone opens a page for each code that it reads.  So what came is remembered in this browser, for an hour and no longer than until all
+	 * are together and verified, and the address is cleared of it.  Nothing is sent before the button is pressed. */
+
+	const PAPER = 'pli-paper', HOUR = 3600000;
+	const codes = document.getElementById('codes'), paperSay = document.getElementById('paper-say'), forget = document.getElementById('paper-forget');
+
+	const paperLoad = () => {
+		try {
+			const kept = JSON.parse(localStorage.getItem(PAPER));
+			if (kept && Date.now() - kept.time < HOUR && kept.time <= Date.now())
+				return kept;
+			localStorage.removeItem(PAPER);
+		} catch (e) { /* a browser that remembers nothing: one code at a time, or all typed */ }
+		return null;
+	};
+	const paperKeep = (paper) => {
+		try {
+			localStorage.setItem(PAPER, JSON.stringify(paper));
+		} catch (e) { /* as above */ }
+	};
+	const paperForget = () => {
+		try {
+			localStorage.removeItem(PAPER);
+		} catch (e) { /* as above */ }
+	};
+	/* All codes of a paper begin with the same four bytes: the upper ones of the first seven. */
+	const paperId = (digits) => String(BigInt(digits.slice(0, 17)) >> 24n);
+
+	const paperShow = (paper, note) => {
+		const missing = [], there = [];
+		for (let k = 1; k <= paper.count; k++)
+			(paper.parts[k] ? there : missing).push(k);
+		codes.value = there.map((k) => `p=${k}.${paper.count}.${paper.parts[k]}`).join('\n');
+		const text = missing.length ? word.paper_some.replace('{1}', there.join(', ')).replace('{2}', paper.count).replace('{3}', missing.join(', '))
+			: word.paper_all.replace('{1}', paper.count);
+		paperSay.textContent = (note ? note + ' ' : '') + text;
+		paperSay.className = 'status ' + (missing.length ? 'wait' : 'good');
+		paperSay.hidden = forget.hidden = false;
+		document.getElementById('paper').scrollIntoView();
+		if (!missing.length)
+			document.getElementById('paper-go').focus({ preventScroll: true });
+	};
+
+	const paperTake = () => {
+		const hash = location.hash;
+		if (!hash.startsWith('#p='))
+			return;
+		const m = /^#p=([1-9])\.([1-9])\.([0-9]{17,4000})$/.exec(hash);
+		history.replaceState(null, '', location.pathname + location.search);
+		if (!m || Number(m[1]) > Number(m[2])) {
+			paperSay.textContent = word.paper_bad;
+			paperSay.className = 'status bad';
+			paperSay.hidden = false;
+			document.getElementById('paper').scrollIntoView();
+			return;
+		}
+		const id = paperId(m[3]), count = Number(m[2]), kept = paperLoad();
+		const same = kept && kept.id === id && kept.count === count;
+		const paper = same ? kept : { id, count, parts: {} };
+		paper.parts[m[1]] = m[3];
+		paper.time = Date.now();
+		paperKeep(paper);
+		paperShow(paper, kept && !same ? word.paper_other : '');
+	};
+
+	if (document.querySelector('#verdict[data-paper].good'))
+		paperForget();
+	forget.addEventListener('click', () => {
+		paperForget();
+		codes.value = '';
+		paperSay.hidden = forget.hidden = true;
+		codes.focus();
+	});
+	addEventListener('hashchange', paperTake);
+	paperTake();
+
 	/* ---- documents ---- */
 
 	const area = document.getElementById('documents-drop');

@@ -1,0 +1,176 @@
+#!/usr/bin/env node
+// Goal: /verify reads what people really hold: a proof in PDF, by the same checks as the program; the bar codes of a printed one, one after
+// the other through a phone's browser, which keeps them to itself until a button is pressed, or typed, in any order and without JavaScript;
+// what is missing, mixed, changed or of another service is said in its own words. Nothing that was handed in stays.
+'use strict';
+const fs = require('fs');
+const path = require('path');
+const { execFileSync, spawnSync } = require('child_process');
+const { Instance, check, same, main, TMP, PLI } = require('./lib/pli.js');
+const browser = require('./lib/browser.js');
+const { SCREENS, look } = require('./lib/look.js');
+const { needlesOf, hitsBelow } = require('./lib/canary.js');
+
+const SECRET = 'Kanarienvogel-im-Schacht-8', XSS = '"><script>alert(1)</script><img src=x onerror=alert(2)>';
+const entities = (s) => s.replace(/&#(\d+);/g, (_, n) => String.fromCharCode(n)).replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&quot;/g, '"').replace(/&amp;/g, '&');
+const verdictOf = (html) => (/<section class="verdict (\w+)"/.exec(html) || [])[1];
+const titleOf = (html) => entities((/<h1>([^<]*)<\/h1>/.exec(html) || [])[1] || '');
+const resultsOf = (html) => [...html.matchAll(/<li class="check (\w+)">/g)].map((m) => m[1]);
+const detailOf = (html) => entities((/class="detail"><code>([^]*?)<\/code>/.exec(html) || [])[1] || '');
+const english = { 'Accept-Language': 'en' };
+const hand = (i, bytes, name) => i.multipart('/verify', undefined, [['proof', { filename: name, bytes }]], english);
+const type = (i, codes, more = []) => i.multipart('/verify', undefined, [['codes', codes], ...more], english);
+
+// What a reader of bar codes gives for a PDF's pages, one text a code.
+function scan(pdf, name) {
+	const stem = path.join(TMP, name);
+	fs.writeFileSync(stem + '.pdf', pdf);
+	execFileSync('pdftoppm', ['-r', '150', '-gray', stem + '.pdf', stem]);
+	const pages = fs.readdirSync(TMP).filter((n) => n.startsWith(name + '-') && n.endsWith('.pgm')).map((n) => path.join(TMP, n));
+	return spawnSync('zbarimg', ['-q', '--raw', ...pages], { encoding: 'utf8' }).stdout.split('\n').filter((l) => l.includes('#p='))
+		.sort((a, b) => a.charAt(a.indexOf('#p=') + 3) - b.charAt(b.indexOf('#p=') + 3));
+}
+
+// The document itself: all its checks, each with its command; one bit of what is seen or of what is attached, and it falls.
+async function documents(i, pdf) {
+	const page = await hand(i, pdf, 'receipt.pdf');
+	same([page.status, verdictOf(page.text), titleOf(page.text)], [200, 'good', 'This proof is genuine and unchanged'], 'a proof in PDF is genuine');
+	const file = path.join(TMP, 'proof.pdf');
+	fs.writeFileSync(file, pdf);
+	const said = JSON.parse(spawnSync(PLI, ['proof', 'verify', file, '--json'], { encoding: 'utf8' }).stdout);
+	same(resultsOf(page.text), said.checks.map((c) => c.result), 'the same checks as the program');
+	check(said.checks.some((c) => c.id === 'document' && /^pdfsig /.test(c.command)), 'one of them by pdfsig', said.checks.map((c) => c.command));
+	const dir = path.join(TMP, 'document');
+	fs.mkdirSync(dir);
+	const signed = spawnSync('sh', ['-c', said.checks.find((c) => c.id === 'document').command], { cwd: dir, encoding: 'utf8' });
+	check(signed.status === 0 && /Signature is Valid/.test(signed.stdout) && fs.existsSync(path.join(dir, 'proof.asice')), 'the command on the page works', signed.stdout + signed.stderr);
+	for (const [what, at] of [['at its begin', 200], ['in the middle', pdf.length >> 1], ['near its end', pdf.length - 900]]) {
+		const broken = Buffer.from(pdf);
+		broken[at] ^= 1;
+		const answer = await hand(i, broken, 'receipt.pdf');
+		same([answer.status, verdictOf(answer.text)], [200, 'bad'], `a bit changed ${what}`);
+	}
+	same(verdictOf((await hand(i, Buffer.concat([pdf, Buffer.from('\n% more\n')]), 'receipt.pdf')).text), 'bad', 'something behind the seal');
+}
+
+async function codes(i, other, receipt, deposit) {
+	const all = receipt.join('\n'), good = await type(i, all);
+	same([good.status, verdictOf(good.text), titleOf(good.text)], [200, 'good', 'What this paper says is genuine'], 'a printed proof');
+	same(resultsOf(good.text), ['holds', 'holds', 'holds', 'holds'], 'all four checks hold');
+	for (const words of ['Objet &lt;b&gt;', 'anna@example.net', 'sender@example.org', '<code>handover</code>', '<code>consigned</code>', '>bail.pdf<'])
+		check(good.text.includes(words), 'it says ' + words);
+	check(!good.text.includes('hidden@'), 'and names nobody else');
+	check(!good.text.includes('<b>gras</b>') && !/<script>alert/.test(good.text), 'words stay words');
+	const mixed = receipt.slice().reverse().map((c, k) => `code ${k}: "${c}",`).join(' … ');
+	same(verdictOf((await type(i, mixed)).text), 'good', 'in any order, whatever stands between');
+	same(verdictOf((await type(i, receipt.map((c) => c.replace(/^.*#/, '')).join('\n'))).text), 'good', 'without the address');
+	const d = await type(i, deposit.join('\n'));
+	same([verdictOf(d.text), d.text.includes('<code>deposit.accepted</code>'), d.text.includes('anna@')], ['good', true, false], 'a proof of deposit, about two people');
+	const fails = async (what, text, verdict, title, words) => {
+		const page = await type(i, text);
+		same([page.status, verdictOf(page.text), titleOf(page.text)], [200, verdict, title], what);
+		check(detailOf(page.text).includes(words), `${what}: ${words}`, detailOf(page.text));
+		check(page.text.includes(`>${text.slice(0, 20).replace(/&/g, '&amp;').replace(/"/g, '&quot;').replace(/</g, '&lt;').replace(/>/g, '&gt;')}`), what + ': what was typed is still there');
+	};
+	const incomplete = 'The codes are not complete', broken = 'This paper does not hold';
+	await fails('a code less', receipt.slice(1).join('\n'), 'wait', incomplete, `code 1 of ${receipt.length} is missing`);
+	await fails('codes of two papers', [receipt[0], ...deposit.slice(1)].join('\n'), 'wait', incomplete, 'codes of different papers');
+	await fails('a digit changed', all.replace(/(#p=1\.\d\.\d{40})(\d)/, (_, a, n) => a + (Number(n) + 1) % 10), 'wait', incomplete, 'misread');
+	await fails('words', XSS, 'wait', incomplete, 'no code of a proof');
+	const elsewhere = await type(other, all);
+	same([verdictOf(elsewhere.text), titleOf(elsewhere.text), resultsOf(elsewhere.text)], ['bad', broken, ['holds', 'holds', 'fails', 'unreached']], 'another service does not know it');
+	check(detailOf(elsewhere.text).includes('not signed by this key'), 'and says why');
+	const fr = await i.multipart('/verify', undefined, [['codes', all], ['lang', 'fr']]);
+	check(titleOf(fr.text) === 'Ce que dit ce papier est authentique', 'in French', titleOf(fr.text));
+	same((await type(i, '')).status, 422, 'nothing typed');
+	same((await type(i, 'p=1.1.'.padEnd(70000, '1'))).status, 413, 'too much typed');
+	same((await type(i, all, [['proof', { filename: '', bytes: '' }]])).status, 200, 'an empty file beside it');
+}
+
+// As a phone does it: each code opens a page of its own.
+async function phone(chrome, i, receipt, deposit) {
+	const context = await browser.open(chrome, i, { ...browser.PHONE, locale: 'en-GB' });
+	const sent = [];
+	context.on('request', (r) => sent.push(r.method() + ' ' + r.url() + ' ' + (r.postData() || '')));
+	const openCode = async (code) => {
+		const page = await context.newPage();
+		await page.goto(i.url + '/verify' + code.slice(code.indexOf('#')));
+		return page;
+	};
+	const first = await openCode(deposit[0]);
+	check((await first.textContent('#paper-say')).includes(`Read so far: code 1 of ${deposit.length}`), 'the first code', await first.textContent('#paper-say'));
+	let page = await openCode(receipt[0]);
+	check(/another paper.*code 1 of \d\. Still missing: 2/.test(await page.textContent('#paper-say')), 'a code of another paper begins anew', await page.textContent('#paper-say'));
+	same(new URL(page.url()).hash, '', 'the address is cleared of it');
+	for (const code of receipt.slice(1)) {
+		await page.close();
+		page = await openCode(code);
+	}
+	check(/Press the button/.test(await page.textContent('#paper-say')), 'all are there', await page.textContent('#paper-say'));
+	same(sent.filter((s) => /\d{40}/.test(s) || s.startsWith('POST')), [], 'nothing of it was sent');
+	await look(page, 'verify-paper-codes phone-light-en', { locale: 'en-GB' });
+	await Promise.all([page.waitForSelector('#verdict'), page.click('#paper-go')]);
+	same(await page.$eval('#verdict', (e) => e.className), 'verdict good', 'the button verifies them');
+	same(await page.evaluate(() => localStorage.length), 0, 'and the browser has forgotten them');
+	await look(page, 'verify-paper-good phone-light-en', { locale: 'en-GB' });
+	// The verdict stays where it is; the next code is read on the same page.
+	await page.evaluate((h) => { location.hash = h; }, deposit[0].slice(deposit[0].indexOf('#')));
+	await page.waitForFunction(() => /Read so far/.test(document.getElementById('paper-say').textContent));
+	await page.click('#paper-forget');
+	same(await page.evaluate(() => [localStorage.length, document.getElementById('codes').value, document.getElementById('paper-say').hidden]), [0, '', true], 'forgotten at a press');
+	for (const bad of ['#p=1.2.123', '#p=3.2.' + '1'.repeat(60), '#p=1.1.' + encodeURIComponent('<img src=x onerror=alert(1)>')]) {
+		const p = await openCode(bad);
+		check(/not read whole/.test(await p.textContent('#paper-say')), 'a code that is none: ' + bad);
+		same(await p.evaluate(() => localStorage.length), 0, 'is not kept');
+		await p.close();
+	}
+	await context.close();
+}
+
+async function looks(chrome, i, receipt) {
+	for (const screen of SCREENS.filter((s) => ['phone-light-fr-noscript', 'desktop-dark-en'].includes(s.name))) {
+		const context = await browser.open(chrome, i, { ...screen, bypassCSP: false });
+		const page = await context.newPage();
+		for (const [name, text] of [['good', receipt.join('\n')], ['missing', receipt[0]]]) {
+			await page.goto(i.url + '/verify');
+			await page.fill('#codes', text);
+			await Promise.all([page.waitForSelector('#verdict'), page.click('#paper-go')]);
+			await look(page, `verify-paper-${name} ${screen.name}`, screen);
+		}
+		await context.close();
+	}
+}
+
+main(async () => {
+	const i = new Instance().make();
+	await i.serve();
+	const other = new Instance('other').make();	// on another port
+	await other.serve();
+	const sender = i.user('sender@example.org');
+	const made = await i.multipart('/api/v1/letters', sender, [['to', '"Anna <i>Martin</i>" <anna@example.net>'], ['bcc', 'hidden@example.net'], ['subject', 'Objet <b>gras</b> ' + SECRET],
+		['message', 'Bonjour'], ['file', { filename: 'bail.pdf', bytes: 'x'.repeat(999) }]]);
+	same(made.status, 201, 'a letter: ' + made.brief);
+	await i.open(await i.link('anna@example.net'));
+	const get = async (query) => (await i.request('GET', `/api/v1/letters/${made.json.id}/proof.pdf${query}`, { token: sender })).body;
+	const pdf = await get('?kind=receipt&recipient=anna@example.net');
+	const receipt = scan(pdf, 'receipt'), deposit = scan(await get('?kind=deposit'), 'deposit');
+	if (!check(receipt.length >= 2 && deposit.length >= 2, 'papers of several codes', [receipt.length, deposit.length]))
+		return;
+	await documents(i, pdf);
+	await codes(i, other, receipt, deposit);
+	const chrome = await browser.launch();
+	try {
+		await phone(chrome, i, receipt, deposit);
+		await looks(chrome, i, receipt);
+	} finally {
+		await chrome.close();
+	}
+	// The other has seen subject and names of a letter that is not its own.
+	await type(other, receipt.join('\n'));
+	await hand(other, pdf, 'receipt.pdf');
+	const needles = needlesOf({ secret: SECRET, anna: 'anna@example.net' });
+	same(hitsBelow(other.dir, needles).hits.map((h) => h.where + ': ' + h.what), [], 'nothing that was handed in is on the disk');
+	check(!fs.readFileSync(other.log, 'utf8').includes(SECRET), 'nor in the log');
+	await i.stop();
+	await other.stop();
+});
