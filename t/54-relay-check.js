@@ -3,40 +3,14 @@
 // that belong into the DNS, with the keys of the instance, and compares what a name server says.
 'use strict';
 const crypto = require('crypto');
-const dgram = require('dgram');
 const fs = require('fs');
 const path = require('path');
 const { spawn, spawnSync } = require('child_process');
 const { Instance, check, same, main } = require('./lib/pli.js');
+const { nameServer } = require('./lib/name_server.js');
 const { Relay, pair } = require('./lib/relay.js');
 
 const TMP = process.env.TMP;
-
-// A name server with TXT records alone.
-function nameServer(records, host) {
-	return new Promise((done, fail) => {
-		const s = dgram.createSocket('udp4');
-		s.on('message', (q, from) => {
-			let at = 12;
-			const labels = [];
-			while (q[at]) {
-				labels.push(q.toString('latin1', at + 1, at + 1 + q[at]));
-				at += 1 + q[at];
-			}
-			const text = records[labels.join('.').toLowerCase()];
-			const head = Buffer.from([q[0], q[1], 0x81, text ? 0x80 : 0x83, 0, 1, 0, text ? 1 : 0, 0, 0, 0, 0]);
-			const parts = [head, q.subarray(12, at + 5)];
-			if (text) {
-				const strings = text.match(/.{1,200}/g).map((t) => Buffer.concat([Buffer.from([t.length]), Buffer.from(t)]));
-				const data = Buffer.concat(strings);
-				parts.push(Buffer.from([0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 60, data.length >> 8, data.length & 255]), data);
-			}
-			s.send(Buffer.concat(parts), from.port, from.address);
-		});
-		s.on('error', fail);
-		s.bind(53, host, () => done(s));
-	});
-}
 
 function run(i, wrapper, parts) {
 	return new Promise((done) => {
@@ -85,7 +59,7 @@ main(async () => {
 	const none = await run(i, wrapper, ['dns']);
 	check(none.rows.some((r) => /does not answer/.test(r.text)) && none.rows.every((r) => r.level !== 'wrong'), 'no name server: said, and no fault', none);
 	const records = {};
-	const dns = await nameServer(records, '127.0.0.9');
+	const dns = await nameServer('127.0.0.9', { txt: records });
 	const empty = await run(i, wrapper, ['dns']);
 	same(empty.rows.map((r) => r.level), ['weaker', 'weaker', 'weaker', 'weaker'], 'nothing is published');
 	for (const r of empty.rows) {

@@ -7,6 +7,7 @@ const fs = require('fs');
 const path = require('path');
 const { spawnSync } = require('child_process');
 const { Instance, check, same, until, pause, main } = require('./lib/pli.js');
+const { nameServer } = require('./lib/name_server.js');
 const { Relay, pair } = require('./lib/relay.js');
 
 let count = 0;
@@ -135,12 +136,17 @@ async function byName() {
 	const tmp = process.env.TMP, good = pair('named', 'DNS:relay.pli.test');
 	fs.mkdirSync(path.join(tmp, 'etc'));
 	spawnSync('cp', ['-a', '/etc/.', path.join(tmp, 'etc')]);
-	const hosts = (address) => {
-		const file = path.join(tmp, 'etc/hosts');
-		fs.writeFileSync(file + '.new', `127.0.0.1 localhost\n${address} relay.pli.test\n`);
+	const replace = (name, text) => {
+		const file = path.join(tmp, 'etc', name);
+		fs.writeFileSync(file + '.new', text);
 		fs.renameSync(file + '.new', file);
 	};
-	hosts('127.0.0.2');
+	const hosts = (...lines) => replace('hosts', ['127.0.0.1 localhost', ...lines, ''].join('\n'));
+	const resolver = (address) => replace('resolv.conf', `nameserver ${address}\noptions timeout:1 attempts:2\n`);
+	fs.rmSync(path.join(tmp, 'etc/resolv.conf'), { force: true });
+	replace('nsswitch.conf', 'hosts: files dns\n');
+	resolver('127.0.0.4');
+	hosts('127.0.0.2 relay.pli.test');
 	const wrapper = path.join(tmp, 'in-namespace');
 	fs.writeFileSync(wrapper, `#!/bin/sh\nexec unshare -m sh -c 'mount --bind "$1" /etc && shift && exec "$@"' sh ${tmp}/etc ${process.env.PLI} "$@"\n`, { mode: 0o755 });
 	const first = await new Relay({ tls: good }).listen(0, '127.0.0.2');
@@ -148,12 +154,28 @@ async function byName() {
 	const i = await served(first, `tls = required\nca_file = ${good.file}\n`, { host: 'relay.pli.test', program: wrapper });
 	await sent(i, await letter(i, 'one@example.org'));
 	same([first.mails.length, newest(i).d.peer], [1, `relay.pli.test [127.0.0.2]:${first.port}`], 'found by name, in its confinement');
-	hosts('127.0.0.3');
+	hosts('127.0.0.3 relay.pli.test');
 	await first.close();
 	await sent(i, await letter(i, 'two@example.org'), 40);
 	same([second.mails.length, newest(i).d.peer], [1, `relay.pli.test [127.0.0.3]:${first.port}`], 'found again after the file was replaced');
-	await i.stop();
+
+	// From now on by name servers alone; then the resolver changes to another server, which knows another address.
+	const old = await nameServer('127.0.0.4', { a: { 'relay.pli.test': '127.0.0.2' } });
+	const other = await nameServer('127.0.0.5', { a: { 'relay.pli.test': '127.0.0.3' } });
+	const third = await new Relay({ tls: good }).listen(first.port, '127.0.0.2');
+	hosts();
 	await second.close();
+	await sent(i, await letter(i, 'three@example.org'), 40);
+	same([third.mails.length, newest(i).d.peer, old.asked > 0, other.asked], [1, `relay.pli.test [127.0.0.2]:${first.port}`, true, 0], 'found by the name server');
+	const fourth = await new Relay({ tls: good }).listen(first.port, '127.0.0.3');
+	resolver('127.0.0.5');
+	old.close();
+	await third.close();
+	await sent(i, await letter(i, 'four@example.org'), 40);
+	same([fourth.mails.length, newest(i).d.peer, other.asked > 0], [1, `relay.pli.test [127.0.0.3]:${first.port}`, true], 'found by the new name server after the resolver has changed');
+	await i.stop();
+	await fourth.close();
+	other.close();
 }
 
 main(async () => {
