@@ -50,6 +50,8 @@ int load_put(struct load *l);
 int load_fetch(struct load *l);
 /* load_get.c: one page again and again. */
 int load_get(struct load *l);
+/* load_stamp.c: timestamps. */
+int load_stamp(struct load *l);
 /* load_smtp.c: messages to a mail server. */
 int load_smtp(struct load *l);
 /* load_server.c */

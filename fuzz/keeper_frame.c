@@ -36,7 +36,7 @@ static void request(const struct keeper_frame *frame)
 		touch(r.hash, r.hash_n);
 	if (r.verb == KEEPER_PASSWORD_CHECK || r.verb == KEEPER_PASSWORD_MAKE)
 		touch(r.password, r.password_n);
-	if (r.verb == KEEPER_MAIL_SIGN)
+	if (r.verb == KEEPER_MAIL_SIGN || r.verb == KEEPER_STAMP)
 		for (unsigned i = 0; i < r.count; i++)
 			touch(r.items[i].key, r.items[i].key_n);
 	if (r.verb == KEEPER_KEY_PREPARE || r.verb == KEEPER_KEY_COMMIT)

@@ -11,6 +11,8 @@ const SUBJECT = 'Zinnober-Kassenbericht', MESSAGE = 'Ultramarin-Nachricht', FILE
 const DRAFT = 'Terracotta-Entwurf';
 const TO = 'to@vermillon.example', CC = 'cc@vermillon.example', BCC = 'bcc@vermillon.example', OTHER = 'other@vermillon.example';
 const SECRETS = [SUBJECT, DRAFT, MESSAGE, 'Ocker-Anlage', 'the content of the file', TO, CC, BCC];
+// Of a timestamp over 32 zeros (RFC 3161).
+const QUERY = Buffer.from('30360201013031300d060960864801650304020105000420' + '00'.repeat(32), 'hex');
 const TITLES = { 401: 'Not signed in', 403: 'Not your right', 404: 'Not found', 405: 'Method not allowed' };
 
 function readTable() {
@@ -119,6 +121,8 @@ main(async () => {
 			return { headers: { 'Tus-Resumable': '1.0.0', 'Upload-Offset': '0', 'Content-Type': 'application/offset+octet-stream' }, body: 'abcd' };
 		if (address.startsWith('/api/v1/uploads'))
 			return { headers: { 'Tus-Resumable': '1.0.0', 'Upload-Length': '4' } };
+		if (method === 'POST' && address === '/tsa')
+			return { headers: { 'Content-Type': 'application/timestamp-query' }, body: QUERY };
 		return { headers: {} };
 	};
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Goal: /api/openapi.json is a valid OpenAPI 3.1 document that names every route under /api/ and every method, and what the server
+// Goal: /api/openapi.json is a valid OpenAPI 3.1 document that names every route for programs and every method, and what the server
 // really answers is what it says: bodies fit their schemas, codes and headers are among those promised, refusals have a type that
 // is listed for their code.
 'use strict';
@@ -86,7 +86,7 @@ main(async () => {
 
 	// Every route of the table, and nothing else.
 	const table = fs.readFileSync(path.join(__dirname, 'routes.tsv'), 'utf8').split('\n').filter((l) => l && !l.startsWith('#')).map((l) => l.split('\t'))
-		.filter(([m, a]) => m !== '*' && a.startsWith('/api/')).flatMap(([m, a]) => m.split('+').filter((x) => x !== 'HEAD' || m === 'HEAD')
+		.filter(([m, a]) => m !== '*' && /^\/(api\/|tsa$)/.test(a)).flatMap(([m, a]) => m.split('+').filter((x) => x !== 'HEAD' || m === 'HEAD')
 			.map((x) => `${x} ${a.split('?')[0].replace(/\{upload\}/, '{id}').replace(/[@=][^}]*/g, '')}`));
 	same(Object.entries(api.paths).flatMap(([p, item]) => Object.keys(item).map((m) => m.toUpperCase() + ' ' + p)).sort(), [...new Set(table)].sort(), 'routes and description agree');
 
@@ -151,6 +151,10 @@ main(async () => {
 	for (const query of ['', '?by=week', '?by=month&from=2026-01-01&to=2026-12-31', '?by=hour', '?from=x', '?colour=red'])
 		await ask('GET', '/api/v1/statistics' + query);
 	await ask('OPTIONS', '/api/v1/uploads');
+	const tsq = { headers: { 'Content-Type': 'application/timestamp-query' }, body: Buffer.from('30360201013031300d060960864801650304020105000420' + '00'.repeat(32), 'hex') };
+	await ask('POST', '/tsa', tsq);
+	await ask('POST', '/tsa', { ...tsq, token: undefined });
+	await ask('POST', '/tsa', { ...tsq, headers: { 'Content-Type': 'text/plain' } });
 	const upload = await ask('POST', '/api/v1/uploads', { headers: { ...TUS, 'Upload-Length': '4', 'Upload-Metadata': 'filename ' + Buffer.from('a.txt').toString('base64') } });
 	same(upload.status, 201, 'an upload');
 	const at = upload.headers.location;

@@ -85,6 +85,15 @@ struct keeper_mail_item {
 };
 MUST enum pli_status keeper_mail_sign(struct keeper *keeper, const struct keeper_mail_item *items, unsigned count, struct err *err);
 
+/* Timestamps for clients of the time-stamping authority, at most KEEPER_STAMPS_MAX at a time; see tsa_query.h.  reply_out: appended to. */
+#define KEEPER_STAMPS_MAX 128
+struct keeper_stamp_item {
+	const void *query;		/* at most TSA_QUERY_MAX_BYTES */
+	size_t n;
+	struct buf *reply_out;
+};
+MUST enum pli_status keeper_stamp(struct keeper *keeper, const struct keeper_stamp_item *items, unsigned count, struct err *err);
+
 /* Changes of the keeper's own keys; see key_change.h.  key: enum key_name.  Texts are the caller's to free. */
 struct keeper_key_change {
 	struct buf *old, *new;		/* fingerprints, hex */

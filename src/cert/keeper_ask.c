@@ -319,6 +319,43 @@ enum pli_status keeper_mail_sign(struct keeper *keeper, const struct keeper_mail
 	return status;
 }
 
+/* Of all or, when an answer is malformed, of none. */
+static enum pli_status stamps_take(const struct keeper_call *call, const struct keeper_stamp_item *items, unsigned count, struct err *err)
+{
+	const uint8_t *replies[KEEPER_STAMPS_MAX];
+	size_t sizes[KEEPER_STAMPS_MAX];
+	struct cursor c;
+
+	cursor_init(&c, call->body.p, call->body.n);
+	for (unsigned i = 0; i < count; i++)
+		replies[i] = cursor_blob(&c, &sizes[i]);
+	if (call->count != count || c.bad || c.n)
+		return malformed(err);
+	for (unsigned i = 0; i < count; i++)
+		buf_add(items[i].reply_out, replies[i], sizes[i]);
+	return PLI_OK;
+}
+
+enum pli_status keeper_stamp(struct keeper *keeper, const struct keeper_stamp_item *items, unsigned count, struct err *err)
+{
+	struct keeper_call call = { .id = keeper_call_id(keeper), .verb = KEEPER_STAMP };
+	AUTO_BUF frame = { 0 };
+	enum pli_status status;
+	size_t start = keeper_frame_begin(&frame, KEEPER_STAMP, call.id);
+
+	assert(count && count <= KEEPER_STAMPS_MAX);
+	for (unsigned i = 0; i < count; i++) {
+		buf_u16(&frame, (uint16_t)items[i].n);
+		buf_add(&frame, items[i].query, items[i].n);
+	}
+	keeper_frame_end(&frame, start, 0, (uint16_t)count);
+	status = keeper_exchange(keeper, &call, &frame, err);
+	if (status == PLI_OK)
+		status = stamps_take(&call, items, count, err);
+	buf_free(&call.body);
+	return status;
+}
+
 /* Signatures over a text that the keeper reads; token_out may be NULL. */
 static enum pli_status ask_seal(struct keeper *keeper, const void *manifest, size_t n, struct buf *p7s_out, struct buf *token_out,
 				struct err *err)

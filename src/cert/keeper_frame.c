@@ -5,6 +5,7 @@
 #include "keeper.h"
 #include "key.h"
 #include "keyfile.h"
+#include "tsa_query.h"
 
 #include "keeper_frame.h"
 
@@ -75,6 +76,17 @@ static bool texts_parse(struct cursor *c, struct keeper_request *r)
 	return r->count > 0;
 }
 
+static bool queries_parse(struct cursor *c, struct keeper_request *r)
+{
+	for (unsigned i = 0; i < r->count; i++) {
+		r->items[i].key_n = cursor_u16(c);
+		r->items[i].key = cursor_bytes(c, r->items[i].key_n);
+		if (!r->items[i].key || r->items[i].key_n > TSA_QUERY_MAX_BYTES)
+			return false;
+	}
+	return r->count > 0;
+}
+
 static bool kek_parse(struct cursor *c, struct keeper_request *r)
 {
 	const uint8_t *entity;
@@ -137,6 +149,8 @@ static bool body_parse(struct cursor *c, struct keeper_request *r)
 		r->key = cursor_u8(c);
 		r->first = cursor_u64(c);
 		return r->key < KEY_NAMES && blob_within(c, ENTRY_MAX_BYTES, &r->text, &r->text_n) && r->first < UINT64_C(1) << 53;
+	case KEEPER_STAMP:
+		return queries_parse(c, r);
 	}
 	return false;
 }
@@ -144,8 +158,8 @@ static bool body_parse(struct cursor *c, struct keeper_request *r)
 enum pli_status keeper_request_parse(const struct keeper_frame *frame, struct keeper_request *r, struct err *err)
 {
 	bool counted = frame->verb == KEEPER_WRAP || frame->verb == KEEPER_UNWRAP || frame->verb == KEEPER_APPEND ||
-		       frame->verb == KEEPER_MAIL_SIGN;
-	bool continues = (counted && frame->verb != KEEPER_MAIL_SIGN) || frame->verb == KEEPER_SEAL;
+		       frame->verb == KEEPER_MAIL_SIGN || frame->verb == KEEPER_STAMP;
+	bool continues = (counted && frame->verb != KEEPER_MAIL_SIGN && frame->verb != KEEPER_STAMP) || frame->verb == KEEPER_SEAL;
 	struct cursor c;
 
 	r->verb = (enum keeper_verb)frame->verb;
@@ -153,7 +167,7 @@ enum pli_status keeper_request_parse(const struct keeper_frame *frame, struct ke
 	r->count = frame->count;
 	r->id = frame->id;
 	cursor_init(&c, frame->body, frame->body_n);
-	if (frame->verb < KEEPER_KEK_MAKE || frame->verb > KEEPER_KEY_COMMIT || (frame->flags & ~FRAME_MORE) ||
+	if (frame->verb < KEEPER_KEK_MAKE || frame->verb > KEEPER_STAMP || (frame->flags & ~FRAME_MORE) ||
 	    (!counted && r->count && frame->verb != KEEPER_TOTP_CHECK) || (!continues && r->more) ||
 	    r->count > FRAME_ITEMS_MAX || !body_parse(&c, r) || c.bad || c.n)
 		return err_set(err, PLI_INPUT, "the keeper does not understand this request");

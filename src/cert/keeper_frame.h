@@ -17,6 +17,7 @@
  *   KEY_STATE       u8 key (key.h)
  *   KEY_PREPARE     u8 key · u32 seconds that a log key of before signs on · blob root certificate, PEM
  *   KEY_COMMIT      u8 key · u64 number of the leaf · blob entry
+ *   STAMP           count × { u16 n, request of a time-stamping client (tsa_query.h) }       one frame
  * Answers begin with u8 status; if it is not PLI_OK: blob text · blob hint · u32 retry-after seconds.  Else
  *   KEK_MAKE        blob kid
  *   WRAP UNWRAP     count × { u8 n, result }
@@ -32,6 +33,7 @@
  *   KEY_STATE       blob fingerprint, hex · u8 a change is prepared · u8 a change is still at work
  *   KEY_PREPARE     blob old · blob new fingerprint · blob public part, PEM · blob d of the entry
  *   KEY_COMMIT      nothing
+ *   STAMP           count × blob answer to that client
  * head = u64 size · root 32 · u64 genTime µs · blob checkpoint · blob token.   blob = u32 n, bytes. */
 #ifndef PLI_KEEPER_FRAME_H
 #define PLI_KEEPER_FRAME_H
@@ -57,7 +59,7 @@ enum keeper_verb {
 	KEEPER_KEK_MAKE = 1, KEEPER_WRAP, KEEPER_UNWRAP, KEEPER_PASSWORD_MAKE, KEEPER_PASSWORD_CHECK,
 	KEEPER_APPEND, KEEPER_HEADS_SINCE, KEEPER_SEAL, KEEPER_STATUS, KEEPER_TOTP_CHECK, KEEPER_MAIL_SIGN,
 	KEEPER_KEK_DESTROY,
-	KEEPER_KEY_STATE, KEEPER_KEY_PREPARE, KEEPER_KEY_COMMIT,
+	KEEPER_KEY_STATE, KEEPER_KEY_PREPARE, KEEPER_KEY_COMMIT, KEEPER_STAMP,
 };
 
 struct keeper_frame {
@@ -82,7 +84,7 @@ struct keeper_request {
 	uint8_t purpose, profile;
 	struct uuid entity;
 	int64_t period;
-	struct keeper_item items[FRAME_ITEMS_MAX];	/* count of them; of MAIL_SIGN key is the text */
+	struct keeper_item items[FRAME_ITEMS_MAX];	/* count of them; of MAIL_SIGN key is the text, of STAMP the request */
 	uint8_t kinds[FRAME_ITEMS_MAX];			/* MAIL_SIGN */
 	const uint8_t *kid;				/* KEK_DESTROY */
 	size_t kid_n;

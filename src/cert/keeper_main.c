@@ -22,6 +22,7 @@
 #include "keeper_link.h"
 #include "keeper_mail.h"
 #include "keeper_password.h"
+#include "keeper_stamp.h"
 #include "keyring.h"
 #include "kek_store.h"
 #include "key_change.h"
@@ -38,6 +39,8 @@
 #define SEALS_AT_ONCE 5000
 #define MAILS_PER_MINUTE 120000
 #define MAILS_AT_ONCE 20000
+#define STAMPS_PER_MINUTE 600000
+#define STAMPS_AT_ONCE 50000
 
 /* A request of several frames. */
 struct partial {
@@ -54,12 +57,13 @@ struct server {
 	struct keyring own_ring;
 	const struct keyring *ring;
 	struct keeper_keys keys;
-	struct rate seals, mails, changes;	/* what front may ask for: a hostile one is slowed down, and shows */
+	struct rate seals, mails, changes, stamps;	/* what front may ask for: a hostile one is slowed down, and shows */
 	struct kek_store *keks;
 	struct keeper_heads *heads;
 	struct signatures *signatures;
 	struct keeper_passwords *passwords;
 	struct keeper_mail *mail;
+	struct keeper_stamp *stamp;
 	struct keeper_request request;
 	struct partial partial;
 	struct buf out;
@@ -291,6 +295,21 @@ static void refuse_all(struct server *s, const struct keeper_request *r, enum pl
 	refuse(s, r, status, err);
 }
 
+/* Timestamps for others are signed as long as the keeper signs at all. */
+static enum pli_status stamp(struct server *s, const struct keeper_request *r, struct err *err)
+{
+	struct keeper_status heads;
+	enum pli_status status = within(&s->stamps, r->count, err);
+
+	if (status != PLI_OK)
+		return status;
+	keeper_heads_status(s->heads, &heads);
+	if (heads.refusing)
+		return err_set(err, PLI_CONFLICT, "%s", heads.reason);
+	keeper_stamp_push(s->stamp, s->link.generation, r);
+	return PLI_OK;
+}
+
 static void handle(struct server *s, const struct keeper_request *r)
 {
 	enum pli_status status = PLI_OK;
@@ -343,6 +362,11 @@ static void handle(struct server *s, const struct keeper_request *r)
 		status = keeper_keys_handle(&s->keys, r, s->link.generation, &s->out, &err);
 		if (status == PLI_IO)
 			disk_broken(s, &err);
+		else if (status == PLI_OK && r->verb == KEEPER_KEY_COMMIT)
+			keeper_stamp_rekey(s->stamp);
+		break;
+	case KEEPER_STAMP:
+		status = stamp(s, r, &err);
 		break;
 	}
 	if (status != PLI_OK)
@@ -497,6 +521,7 @@ enum pli_status keeper_serve(const struct keeper_config *config, struct err *err
 	s->config = config;
 	s->seals = (struct rate){ .per_minute = SEALS_PER_MINUTE, .burst = SEALS_AT_ONCE };
 	s->mails = (struct rate){ .per_minute = MAILS_PER_MINUTE, .burst = MAILS_AT_ONCE };
+	s->stamps = (struct rate){ .per_minute = STAMPS_PER_MINUTE, .burst = STAMPS_AT_ONCE };
 	s->changes = (struct rate){ .per_minute = 6, .burst = 12 };
 	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	keeper_link_init(&s->link, config->link_fd);
@@ -517,6 +542,8 @@ enum pli_status keeper_serve(const struct keeper_config *config, struct err *err
 	if (status == PLI_OK)
 		status = keeper_mail_new(s->ring, &s->link, s->signatures, &s->mail, err);
 	if (status == PLI_OK)
+		status = keeper_stamp_new(s->ring, &s->link, s->signatures, &s->stamp, err);
+	if (status == PLI_OK)
 		status = keeper_heads_new(s->ring, config->journal_dir_fd, config->origin, &s->link, s->signatures, disk_broken, s, &s->heads, err);
 	s->keys = (struct keeper_keys){ s->ring, config->origin, s->keks, s->heads };
 	if (status == PLI_OK && config->ready_fd >= 0 && write(config->ready_fd, "+", 1) != 1)
@@ -526,6 +553,7 @@ enum pli_status keeper_serve(const struct keeper_config *config, struct err *err
 	keeper_heads_free(s->heads);
 	keeper_passwords_free(s->passwords);
 	keeper_mail_free(s->mail);
+	keeper_stamp_free(s->stamp);
 	signatures_close(s->signatures);
 	kek_store_close(s->keks);
 	keyring_close(&s->own_ring);

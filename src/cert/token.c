@@ -18,13 +18,14 @@
 #include "cipher.h"
 
 #include "signed_data.h"
+#include "tsa_query.h"
 
 #include "token.h"
 
 struct token_maker {
 	TS_RESP_CTX *ctx;
 	X509 *cert;
-	X509_ALGOR *sha256;
+	X509_ALGOR *digests[TSA_DIGESTS];
 	int64_t t_us;		/* of the token being made */
 	/* The newest token and the answer that it came in.  The next one is made of it: only what is stamped, time, serial and
 	 * signature are new, which costs half of an answer from nothing. */
@@ -65,21 +66,32 @@ static ASN1_INTEGER *give_serial(struct TS_resp_ctx *ctx, void *arg)
 	return serial;
 }
 
+static bool digests_fill(struct token_maker *maker)
+{
+	const EVP_MD *const known[TSA_DIGESTS] = { [TSA_SHA256] = EVP_sha256(), [TSA_SHA384] = EVP_sha384(), [TSA_SHA512] = EVP_sha512() };
+
+	for (int i = 0; i < TSA_DIGESTS; i++) {
+		maker->digests[i] = X509_ALGOR_new();
+		if (!maker->digests[i] || !TS_RESP_CTX_add_md(maker->ctx, known[i]))
+			return false;
+		X509_ALGOR_set_md(maker->digests[i], known[i]);
+	}
+	return true;
+}
+
 static bool maker_fill(struct token_maker *maker, X509 *cert, EVP_PKEY *key)
 {
 	ASN1_OBJECT *policy = OBJ_txt2obj(TOKEN_POLICY, 1);
 	bool ok;
 
 	maker->ctx = TS_RESP_CTX_new();
-	maker->sha256 = X509_ALGOR_new();
-	ok = policy && maker->ctx && maker->sha256 && TS_RESP_CTX_set_signer_cert(maker->ctx, cert) &&
+	ok = policy && maker->ctx && TS_RESP_CTX_set_signer_cert(maker->ctx, cert) &&
 	     TS_RESP_CTX_set_signer_key(maker->ctx, key) && TS_RESP_CTX_set_signer_digest(maker->ctx, EVP_sha256()) &&
 	     TS_RESP_CTX_set_ess_cert_id_digest(maker->ctx, EVP_sha256()) && TS_RESP_CTX_set_def_policy(maker->ctx, policy) &&
-	     TS_RESP_CTX_add_md(maker->ctx, EVP_sha256()) && TS_RESP_CTX_set_clock_precision_digits(maker->ctx, 3);
+	     digests_fill(maker) && TS_RESP_CTX_set_clock_precision_digits(maker->ctx, 3);
 	if (ok) {
 		TS_RESP_CTX_set_time_cb(maker->ctx, give_time, maker);
 		TS_RESP_CTX_set_serial_cb(maker->ctx, give_serial, maker);
-		X509_ALGOR_set_md(maker->sha256, EVP_sha256());
 	}
 	ASN1_OBJECT_free(policy);
 	return ok;
@@ -125,7 +137,8 @@ void token_maker_free(struct token_maker *maker)
 	TS_RESP_free(maker->last);
 	TS_RESP_CTX_free(maker->ctx);
 	X509_free(maker->cert);
-	X509_ALGOR_free(maker->sha256);
+	for (int i = 0; i < TSA_DIGESTS; i++)
+		X509_ALGOR_free(maker->digests[i]);
 	mem_free(maker);
 }
 
@@ -137,7 +150,7 @@ static BIO *request(struct token_maker *maker, const uint8_t digest[32])
 	TS_REQ *req = TS_REQ_new();
 	BIO *bio = BIO_new(BIO_s_mem());
 
-	if (!imprint || !req || !bio || !TS_REQ_set_version(req, 1) || !TS_MSG_IMPRINT_set_algo(imprint, maker->sha256) ||
+	if (!imprint || !req || !bio || !TS_REQ_set_version(req, 1) || !TS_MSG_IMPRINT_set_algo(imprint, maker->digests[TSA_SHA256]) ||
 	    !TS_MSG_IMPRINT_set_msg(imprint, (unsigned char *)(uintptr_t)digest, 32) || !TS_REQ_set_msg_imprint(req, imprint) ||
 	    !TS_REQ_set_cert_req(req, 0) || !i2d_TS_REQ_bio(bio, req)) {
 		BIO_free(bio);
@@ -148,10 +161,9 @@ static BIO *request(struct token_maker *maker, const uint8_t digest[32])
 	return bio;
 }
 
-static bool answer(struct token_maker *maker, const uint8_t digest[32])
+/* Takes bio. */
+static bool answer(struct token_maker *maker, BIO *bio)
 {
-	BIO *bio = request(maker, digest);
-
 	maker->last = bio ? TS_RESP_create_response(maker->ctx, bio) : NULL;
 	BIO_free(bio);
 	/* A refusal is an answer too: only its status tells. */
@@ -186,12 +198,17 @@ static ASN1_GENERALIZEDTIME *gen_time(int64_t t_us)
 	return NULL;
 }
 
-static bool info_renew(struct token_maker *maker, TS_TST_INFO *tst, const uint8_t digest[32])
+/* nonce: as before when NULL. */
+static bool info_renew(struct token_maker *maker, TS_TST_INFO *tst, enum tsa_digest which, const uint8_t *digest, size_t n,
+		       const ASN1_INTEGER *nonce)
 {
+	TS_MSG_IMPRINT *imprint = TS_TST_INFO_get_msg_imprint(tst);
 	ASN1_GENERALIZEDTIME *time = gen_time(maker->t_us);
 	ASN1_INTEGER *serial = give_serial(maker->ctx, NULL);
 	bool ok = time && serial && TS_TST_INFO_set_time(tst, time) && TS_TST_INFO_set_serial(tst, serial) &&
-		  TS_MSG_IMPRINT_set_msg(TS_TST_INFO_get_msg_imprint(tst), (unsigned char *)(uintptr_t)digest, 32);
+		  TS_MSG_IMPRINT_set_algo(imprint, maker->digests[which]) &&
+		  TS_MSG_IMPRINT_set_msg(imprint, (unsigned char *)(uintptr_t)digest, (int)n) &&
+		  (!nonce || TS_TST_INFO_set_nonce(tst, nonce));
 
 	ASN1_GENERALIZEDTIME_free(time);
 	ASN1_INTEGER_free(serial);
@@ -218,22 +235,18 @@ static bool sign_again(PKCS7 *token, TS_TST_INFO *tst, int64_t t_us)
 	return ok && PKCS7_add1_attrib_digest(si, digest, sizeof(digest)) && PKCS7_SIGNER_INFO_sign(si);
 }
 
-static bool renew(struct token_maker *maker, const uint8_t digest[32])
+static bool renew(struct token_maker *maker, enum tsa_digest which, const uint8_t *digest, size_t n, const ASN1_INTEGER *nonce)
 {
 	TS_TST_INFO *tst = TS_RESP_get_tst_info(maker->last);
 
-	return info_renew(maker, tst, digest) && sign_again(TS_RESP_get_token(maker->last), tst, maker->t_us);
+	return info_renew(maker, tst, which, digest, n, nonce) && sign_again(TS_RESP_get_token(maker->last), tst, maker->t_us);
 }
 
-enum pli_status token_make(struct token_maker *maker, const void *data, size_t n, int64_t t_us, struct buf *out, struct err *err)
+/* The newest token, if it could be made. */
+static enum pli_status give(struct token_maker *maker, bool made, struct buf *out, struct err *err)
 {
-	uint8_t digest[32];
-	int len = 0;
+	int len = made ? i2d_PKCS7(TS_RESP_get_token(maker->last), NULL) : 0;
 
-	cipher_sha256(data, n, digest);
-	maker->t_us = t_us;
-	if (maker->last ? renew(maker, digest) : answer(maker, digest))
-		len = i2d_PKCS7(TS_RESP_get_token(maker->last), NULL);
 	if (len > 0) {
 		uint8_t *p = buf_reserve(out, (size_t)len);
 
@@ -247,6 +260,32 @@ enum pli_status token_make(struct token_maker *maker, const void *data, size_t n
 	maker->last = NULL;
 	ERR_clear_error();
 	return err_set(err, PLI_BUG, "no timestamp token could be made");
+}
+
+enum pli_status token_make(struct token_maker *maker, const void *data, size_t n, int64_t t_us, struct buf *out, struct err *err)
+{
+	uint8_t digest[32];
+	bool made;
+
+	cipher_sha256(data, n, digest);
+	maker->t_us = t_us;
+	made = maker->last ? renew(maker, TSA_SHA256, digest, sizeof(digest), NULL) : answer(maker, request(maker, digest));
+	return give(maker, made, out, err);
+}
+
+enum pli_status token_grant(struct token_maker *maker, const void *der, size_t der_n, const struct tsa_query *query, int64_t t_us,
+			    struct buf *out, struct err *err)
+{
+	const uint8_t *p = query->nonce;
+	ASN1_INTEGER *nonce = p ? d2i_ASN1_INTEGER(NULL, &p, (long)query->nonce_n) : NULL;
+	bool made = false;
+
+	maker->t_us = t_us;
+	if (!query->nonce || nonce)
+		made = maker->last ? renew(maker, query->digest, query->imprint, query->imprint_n, nonce)
+				   : answer(maker, BIO_new_mem_buf(der, (int)der_n));
+	ASN1_INTEGER_free(nonce);
+	return give(maker, made, out, err);
 }
 
 /* genTime is YYYYMMDDHHMMSS, a fraction without trailing zeros, Z (RFC 3161 section 2.4.2). */

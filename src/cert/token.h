@@ -14,6 +14,7 @@
 #include "status.h"
 
 struct buf;
+struct tsa_query;
 
 #define TOKEN_MAX_BYTES 16384
 /* Policy under which the built-in authority stamps: the machine's own clock, no outside time source. */
@@ -28,6 +29,10 @@ void token_maker_free(struct token_maker *maker);
 struct x509_st *token_maker_cert(const struct token_maker *maker);	/* borrowed */
 /* Appends the DER token over SHA-256(data) at t_us (cut to milliseconds). */
 MUST enum pli_status token_make(struct token_maker *maker, const void *data, size_t n, int64_t t_us, struct buf *out, struct err *err);
+/* The same as a client asked for it: der is the request that query was read from.  A maker serves one shape of requests, those with or
+ * without nonce and with or without certificate, and nothing else. */
+MUST enum pli_status token_grant(struct token_maker *maker, const void *der, size_t der_n, const struct tsa_query *query, int64_t t_us,
+				 struct buf *out, struct err *err);
 
 struct token_info {
 	int64_t gen_time_us;

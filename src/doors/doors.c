@@ -17,6 +17,7 @@
 #include "text.h"
 
 #include "acceptlang.h"
+#include "address.h"
 #include "cookie.h"
 #include "form.h"
 #include "http.h"
@@ -44,6 +45,7 @@
 /* So much of a body is held in memory before anybody has asked who sends it. */
 #define UNKNOWN_BODY_MAX 65536u
 /* And so much of what strangers hand in to be examined, for all of them together. */
+#define BASIC_MAX 1024
 #define VISITORS_HELD_MAX ((size_t)64 << 20)
 
 static unsigned body_type(const struct http_request *req, unsigned types)
@@ -61,6 +63,8 @@ static unsigned body_type(const struct http_request *req, unsigned types)
 		return ROUTE_FORM;
 	if (mediatype_is(type, "application/offset+octet-stream"))
 		return ROUTE_TUS;
+	if (mediatype_is(type, "application/timestamp-query"))
+		return ROUTE_TSQ;
 	return 0;
 }
 
@@ -212,18 +216,46 @@ static enum pli_status identify_session(struct door_call *c, struct err *err)
 	return PLI_OK;
 }
 
-enum pli_status door_identify(struct door_call *c, struct err *err)
+/* The token of an Authorization field; *user_r: whose it is said to be, NULL when nothing is said. */
+static const char *token_sent(struct door_call *c, const char **user_r)
 {
 	const char *value = http_field(&c->x->req, "authorization");
+	size_t n = value ? strlen(value) : 0;
+	char *text, *colon;
+
+	*user_r = NULL;
+	if (value && strncasecmp(value, "Bearer ", 7) == 0)
+		return value + 7;
+	if (!value || !c->route->basic || strncasecmp(value, "Basic ", 6) != 0 || n > BASIC_MAX)
+		return NULL;
+	text = pool_alloc(c->pool, n);
+	if (!base64_decode(text, &n, value + 6, n - 6))
+		return NULL;
+	text[n] = '\0';
+	colon = strchr(text, ':');
+	if (!colon || strlen(text) != n)
+		return NULL;
+	*colon = '\0';
+	*user_r = text;
+	return colon + 1;
+}
+
+enum pli_status door_identify(struct door_call *c, struct err *err)
+{
+	const char *token, *user;
 	enum pli_status st;
 
 	if (c->identified)
 		return PLI_OK;
 	if (c->route->who == ROUTE_SESSION)
 		return identify_session(c, err);
-	if (!value || strncasecmp(value, "Bearer ", 7) != 0)
+	token = token_sent(c, &user);
+	if (!token)
 		return err_set(err, PLI_UNAUTH, "This needs a token: send it as `Authorization: Bearer TOKEN`.");
-	st = directory_token_principal(c->doors->directory, c->pool, value + 7, &c->principal, err);
+	st = directory_token_principal(c->doors->directory, c->pool, token, &c->principal, err);
+	/* Whose token it is may be left open, but not said wrongly. */
+	if (st == PLI_OK && user && *user && !address_same(user, c->principal.email))
+		st = err_set(err, PLI_UNAUTH, "The token is not that user's.");
 	if (st != PLI_OK)
 		return st;
 	c->actor = (struct journal_actor){ .account = &c->principal.account, .method = c->principal.method,

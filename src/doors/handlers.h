@@ -48,6 +48,7 @@ enum pli_status page_robots(struct door_call *c, struct err *err);
 enum pli_status page_security_txt(struct door_call *c, struct err *err);
 enum pli_status page_anchor(struct door_call *c, struct err *err);
 enum pli_status page_verify(struct door_call *c, struct err *err);
+enum pli_status api_tsa(struct door_call *c, struct err *err);
 enum pli_status page_verify_post(struct door_call *c, struct err *err);
 
 /* Pages of people signed in. */

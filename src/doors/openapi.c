@@ -106,6 +106,8 @@ static void request_body(struct jsonw *w, const struct route *r, const struct op
 		media(w, "application/x-www-form-urlencoded", row && row->form ? row->form : "Any");
 	if (r->types & ROUTE_TUS)
 		media(w, "application/offset+octet-stream", "Bytes");
+	if (r->types & ROUTE_TSQ)
+		media(w, "application/timestamp-query", "Bytes");
 	jsonw_object_end(w);
 	jsonw_object_end(w);
 }
@@ -216,7 +218,7 @@ static void operation(struct jsonw *w, const struct route *r)
 
 static bool described(const struct route *r)
 {
-	return str_starts(r->pattern, "/api/");
+	return str_starts(r->pattern, "/api/") || r->who == ROUTE_TOKEN;
 }
 
 /* Each path once, with all its methods; HEAD comes with GET. */

@@ -44,6 +44,7 @@ static const struct openapi_row ROWS[] = {
 	{ HTTP_PATCH, "/api/v1/uploads/{id}", "continueUpload", "uploads", "tus offset checksum", .code = 204,
 	  .headers = "Upload-Offset Upload-Expires Tus-Resumable" },
 	{ HTTP_DELETE, "/api/v1/uploads/{id}", "endUpload", "uploads", "tus", .code = 204, .headers = "Tus-Resumable" },
+	{ HTTP_POST, "/tsa", "stampTime", "timestamps", .code = 200, .type = "application/timestamp-reply", .schema = "Bytes" },
 	{ HTTP_GET, "/api/openapi.json", "describeApi", "api", .code = 200, .type = JSON, .schema = "Any" },
 };
 

@@ -115,7 +115,7 @@ int problem_smtp_code(const struct err *err, const char **enhanced_r)
 	return 451;
 }
 
-static void problem_headers(struct http_response *res, const struct err *err)
+static void problem_headers(struct http_response *res, bool basic, const struct err *err)
 {
 	unsigned wait_s = err->retry_after_s;
 
@@ -124,7 +124,7 @@ static void problem_headers(struct http_response *res, const struct err *err)
 	if (wait_s)
 		http_headerf(res, "Retry-After", "%u", wait_s);
 	if (err->status == PLI_UNAUTH)
-		http_header(res, "WWW-Authenticate", "Bearer realm=\"pli\"");
+		http_header(res, "WWW-Authenticate", basic ? "Bearer realm=\"pli\", Basic realm=\"pli\"" : "Bearer realm=\"pli\"");
 	/* tus 1.0, "Tus-Version": who does not speak the client's version says which he does. */
 	if (err->status == PLI_VERSION)
 		http_header(res, "Tus-Version", TUS_VERSION);
@@ -164,14 +164,20 @@ static void problem_page(struct door_call *c, int code, const struct err *err)
 	answer_page(c, code, &tpl_pages_message_html, v, heading);
 }
 
+/* Pages are for people. */
+static bool asked_by_program(const char *target)
+{
+	return str_starts(target, "/api/") || str_eq(target, "/tsa");
+}
+
 void problem_answer(struct door_call *c, const struct err *err)
 {
 	struct http_response *res = &c->x->res;
 	int code = problem_http_code(err->status);
 
-	problem_headers(res, err);
+	problem_headers(res, c->route && c->route->basic, err);
 	http_header(res, "Request-Id", c->id);
-	if (str_starts(c->x->req.path, "/api/"))
+	if (asked_by_program(c->x->req.path))
 		problem_json(res, code, err);
 	else
 		problem_page(c, code, err);
@@ -228,8 +234,8 @@ void problem_fault(const struct doors *doors, int code, const char *target, cons
 	fault_status(code, &err);
 	snprintf(err.text, sizeof err.text, "%s", detail ? detail : "");
 	answer_security(doors, res, ANSWER_NO_STORE);
-	problem_headers(res, &err);
-	if (target && str_starts(target, "/api/")) {
+	problem_headers(res, false, &err);
+	if (target && asked_by_program(target)) {
 		problem_json(res, code, &err);
 		return;
 	}

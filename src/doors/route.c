@@ -11,6 +11,7 @@
 #include "route.h"
 
 #define FORM_MAX (64 * 1024)
+#define TSQ_MAX (16 * 1024)
 #define JSON_MAX (2 * 1024 * 1024)
 
 static const struct route ROUTES[] = {
@@ -217,6 +218,8 @@ static const struct route ROUTES[] = {
 	{ .method = HTTP_GET, .pattern = "/log/key", .handle = page_log_key, .help = "The journal's verifier key (C2SP signed-note)" },
 	{ .method = HTTP_GET, .pattern = "/log/tile/{path}", .rest = true, .handle = page_log_tile,
 	  .help = "Hash tiles of the journal's tree (C2SP tlog-tiles)" },
+	{ .method = HTTP_POST, .pattern = "/tsa", .who = ROUTE_TOKEN, .basic = true, .types = ROUTE_TSQ, .body_max = TSQ_MAX, .handle = api_tsa,
+	  .help = "A timestamp (RFC 3161)" },
 	{ .method = HTTP_GET, .pattern = "/healthz", .handle = page_health, .help = "The service answers" },
 	{ .method = HTTP_GET, .pattern = "/readyz", .handle = page_ready, .help = "A deposit would succeed" },
 	{ .method = HTTP_GET, .pattern = "/ca.pem", .handle = page_ca, .help = "The instance's own TLS authority" },

@@ -23,6 +23,7 @@ enum route_who {
 #define ROUTE_MULTIPART 2u
 #define ROUTE_FORM 4u
 #define ROUTE_TUS 8u		/* application/offset+octet-stream */
+#define ROUTE_TSQ 32u		/* application/timestamp-query */
 #define ROUTE_EMPTY 16u		/* no body, or one that is ignored */
 
 struct route {
@@ -40,6 +41,8 @@ struct route {
 	/* Of ROUTE_SESSION.  fresh: a factor was shown within ten minutes, else /step-up first.  sends: where the policy is strong, a
 	 * session with a second factor, else a page that says how to get one. */
 	bool fresh, sends;
+	/* Of ROUTE_TOKEN: clients that know nothing else may send the token as the password of Basic authentication. */
+	bool basic;
 	const char *help;
 };
 

@@ -35,9 +35,10 @@ enum reach {
 
 static const enum reach TABLE[][RIGHT_COUNT] = {
 	[ROLE_EDITOR] = { [RIGHT_DEPOSIT] = SAME, [RIGHT_LETTER_SEE] = OWN, [RIGHT_LETTER_RESEND] = OWN,
-			  [RIGHT_LETTER_PROOF] = OWN, [RIGHT_JOURNAL] = OWN, [RIGHT_CONTENT] = OWN },
+			  [RIGHT_LETTER_PROOF] = OWN, [RIGHT_JOURNAL] = OWN, [RIGHT_CONTENT] = OWN, [RIGHT_TIMESTAMP] = SAME },
 	[ROLE_READER] = { [RIGHT_LETTER_SEE] = SAME, [RIGHT_JOURNAL] = SAME, [RIGHT_CONTENT] = SAME },
-	[ROLE_AUDITOR] = { [RIGHT_LETTER_SEE] = SAME, [RIGHT_LETTER_PROOF] = SAME, [RIGHT_JOURNAL] = SAME, [RIGHT_HOLD] = SAME },
+	[ROLE_AUDITOR] = { [RIGHT_LETTER_SEE] = SAME, [RIGHT_LETTER_PROOF] = SAME, [RIGHT_JOURNAL] = SAME, [RIGHT_HOLD] = SAME,
+			   [RIGHT_TIMESTAMP] = SAME },
 	[ROLE_ADMIN] = { [RIGHT_PEOPLE] = SAME },
 };
 
@@ -45,7 +46,7 @@ static const char *const WHAT[RIGHT_COUNT] = {
 	[RIGHT_DEPOSIT] = "write letters", [RIGHT_LETTER_SEE] = "see letters",
 	[RIGHT_LETTER_RESEND] = "send letters again", [RIGHT_LETTER_PROOF] = "fetch proofs",
 	[RIGHT_JOURNAL] = "see the journal", [RIGHT_CONTENT] = "read the content of letters",
-	[RIGHT_HOLD] = "hold letters", [RIGHT_PEOPLE] = "manage people",
+	[RIGHT_HOLD] = "hold letters", [RIGHT_TIMESTAMP] = "ask for timestamps", [RIGHT_PEOPLE] = "manage people",
 };
 
 static enum pli_status unknown(struct err *err)

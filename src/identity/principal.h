@@ -35,6 +35,7 @@ enum right {
 	RIGHT_JOURNAL,		/* own rows or the entity's */
 	RIGHT_CONTENT,		/* message text of a letter */
 	RIGHT_HOLD,		/* legal holds: placed and released */
+	RIGHT_TIMESTAMP,	/* tokens of the time-stamping authority */
 	RIGHT_PEOPLE,		/* users, entities, tokens of others */
 	RIGHT_COUNT
 };

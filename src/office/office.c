@@ -6,6 +6,7 @@
 
 #include "journal.h"
 #include "keeper.h"
+#include "stamp_desk.h"
 
 #include "key_memory.h"
 #include "key_reserve.h"
@@ -23,6 +24,7 @@ enum pli_status office_new(const struct office_parts *parts, struct office **off
 	office = mem_alloc(sizeof(*office));
 	office->parts = *parts;
 	office->keys = key_reserve_new(parts->keeper);
+	office->stamps = stamp_desk_new(parts->keeper);
 	public_log_init(&office->log);
 	office->key_memory = key_memory_new();
 	journal_use_zone(parts->journal, parts->settings->timezone);
@@ -56,6 +58,7 @@ void office_free(struct office *office)
 		return;
 	key_memory_free(office->key_memory);
 	key_reserve_free(office->keys);
+	stamp_desk_free(office->stamps);
 	public_log_fini(&office->log);
 	pthread_cond_destroy(&office->once_over);
 	pthread_mutex_destroy(&office->lock);

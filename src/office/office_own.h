@@ -16,12 +16,14 @@
 struct key_memory;
 struct key_reserve;
 struct retention_row;
+struct stamp_desk;
 struct office_running;		/* idempotency keys of requests under way: once.c */
 
 struct office {
 	struct office_parts parts;
 	struct key_reserve *keys;
 	struct key_memory *key_memory;
+	struct stamp_desk *stamps;
 	pthread_mutex_t lock;		/* of what follows; never held over a blocking call */
 	struct office_running *running;
 	pthread_cond_t once_over;	/* one of them ended; on the monotonic clock */
