@@ -71,6 +71,8 @@ struct settings {
 	bool registered_step_up;	/* a fresh proof of who is signed in before one is sent */
 	/* [evidence] */
 	bool evidence_qualified;	/* the operator declares his service a qualified one */
+	/* [alerts] */
+	unsigned alerts_unsigned_s;	/* how long entries may be without a signed head before it is an alert */
 	/* [limits] */
 	unsigned connections_per_net;	/* per IPv4 /24 and IPv6 /64; 0 = off */
 	unsigned idle_s, head_s, handshake_s, stall_s, body_rate_bytes, body_rate_s;

@@ -435,6 +435,8 @@ const struct settings_row settings_rows[] = {
 	{ "evidence", "qualified", FLAG, FIELD(evidence_qualified), "no", .flags = RESTART,
 	  .help = "The operator declares this service a qualified electronic registered delivery service (Regulation (EU) 910/2014): "
 		  "pages and mails then say so. Refused unless the certificates of seal and timestamps are qualified ones." },
+	{ "alerts", "unsigned_s", NUMBER, FIELD(alerts_unsigned_s), "60", 1, 86400,
+	  .help = "Seconds that entries of the journal may wait for a signed head before administrators are told." },
 	{ "limits", "connections_per_net", NUMBER, FIELD(connections_per_net), "512", 0, 1000000,
 	  .help = "Most connections from one IPv4 /24 or IPv6 /64; 0: no limit." },
 	{ "limits", "idle_s", NUMBER, FIELD(idle_s), "60", 1, 86400,

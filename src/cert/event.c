@@ -49,6 +49,8 @@ static const struct event events[] = {
 	{ "clock.jumped", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d.by_s: how far the machine's clock was set */
 	{ "witness.away", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d.witness */
 	{ "witness.back", EVENT_NO_CHAIN, NULL, "journal", NULL },
+	{ "alert.raised", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d: kind, subject?, at */
+	{ "alert.ended", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "key.rotated", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* key_change.h */
 	{ "key.taken", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "entity.created", EVENT_NO_CHAIN, NULL, "journal", NULL },

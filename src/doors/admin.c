@@ -65,7 +65,8 @@ void admin_page(struct door_call *c, int code, const struct template *t, struct 
 {
 	static const struct {
 		const char *name, *href;
-	} TABS[] = { { "users", "/admin/users" }, { "invitations", "/admin/invitations" }, { "entities", "/admin/entities" } };
+	} TABS[] = { { "users", "/admin/users" }, { "invitations", "/admin/invitations" }, { "entities", "/admin/entities" },
+		     { "alerts", "/admin/alerts" } };
 
 	for (size_t i = 0; i < sizeof(TABS) / sizeof(*TABS); i++) {
 		struct view *item = view_item(v, "tabs");

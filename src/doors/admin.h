@@ -19,11 +19,14 @@ MUST enum pli_status admin_enter(struct door_call *c, struct err *err);
 const struct uuid *admin_scope(const struct door_call *c);
 /* The account of the address's id.  PLI_ABSENT: none that he may know of. */
 MUST enum pli_status admin_account(struct door_call *c, struct directory_account *account_r, struct err *err);
-/* Renders one page with its tabs; tab: users | invitations | entities. */
+/* Renders one page with its tabs; tab: users | invitations | entities | alerts. */
 void admin_page(struct door_call *c, int code, const struct template *t, struct view *v, const char *title, const char *tab);
 /* List "roles": code, name, what it may, chosen. */
 void admin_roles_put(struct door_call *c, struct view *v, const char *chosen);
 /* Name, address, entity, role and state of an account, as all pages show them. */
 MUST enum pli_status admin_account_put(struct door_call *c, struct view *v, const struct directory_account *account, struct err *err);
+
+/* Which alerts are on, for the frame of every page that an administrator sees: list "alert_banner", each with label. */
+void admin_alerts_banner(struct door_call *c, struct view *v);
 
 #endif

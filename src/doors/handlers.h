@@ -118,6 +118,7 @@ enum pli_status admin_user_role(struct door_call *c, struct err *err);
 enum pli_status admin_user_state(struct door_call *c, struct err *err);
 enum pli_status admin_user_link(struct door_call *c, struct err *err);
 enum pli_status admin_invitations(struct door_call *c, struct err *err);
+enum pli_status admin_alerts(struct door_call *c, struct err *err);
 enum pli_status admin_entities(struct door_call *c, struct err *err);
 enum pli_status admin_entity_new(struct door_call *c, struct err *err);
 enum pli_status admin_entity_new_post(struct door_call *c, struct err *err);

@@ -47,6 +47,22 @@ static enum pli_status written(struct buf *mail_out, const struct mime_mail *mai
 	return mime_content(mail_out, mail, err);
 }
 
+static bool about_alert(const struct notice_view *view)
+{
+	return str_eq(view->kind, "alert") || str_eq(view->kind, "alert_over");
+}
+
+/* what: "KIND SUBJECT" */
+static void alert_put(struct pool *pool, struct view *v, const char *what, const struct locale *l)
+{
+	size_t n = strcspn(what, " ");
+	const char *kind = pool_strn(pool, what, n);
+
+	view_str(v, "what", kind);
+	view_str(v, "subject", what[n] ? what + n + 1 : "");
+	view_str(v, "kind", locale_text(l, pool_fmt(pool, "alert.kind.%s", kind)));
+}
+
 /* To one who has an account: a link for his password, or word of what was changed. */
 static enum pli_status account_render(struct doors *doors, struct pool *pool, const struct notice_view *view, const struct door_call *words,
 				      struct mime_mail *mail, struct buf *mail_out, size_t *content_at_r, struct err *err)
@@ -63,6 +79,10 @@ static enum pli_status account_render(struct doors *doors, struct pool *pool, co
 	view_bool(v, "setup", str_eq(view->kind, "setup"));
 	view_bool(v, "reset", str_eq(view->kind, "reset"));
 	view_bool(v, "changed", str_eq(view->kind, "changed"));
+	if (about_alert(view))
+		alert_put(pool, v, view->what, words->locale);
+	view_bool(v, "alert", str_eq(view->kind, "alert"));
+	view_bool(v, "alert_over", str_eq(view->kind, "alert_over"));
 	view_str(v, "expires", answer_date_text(words, view->expires_us));
 	mail->subject = render(pool, &tpl_mail_account_subject, v, words->locale);
 	mail->text = render(pool, &tpl_mail_account_txt, v, words->locale);
@@ -95,7 +115,7 @@ enum pli_status doors_notice_render(void *arg, struct pool *pool, const struct n
 
 	clock_local(view->created_us, doors->settings->timezone, &parts);
 	mail.offset_min = parts.offset_min;
-	if (str_eq(view->kind, "setup") || str_eq(view->kind, "reset") || str_eq(view->kind, "changed"))
+	if (str_eq(view->kind, "setup") || str_eq(view->kind, "reset") || str_eq(view->kind, "changed") || about_alert(view))
 		return account_render(doors, pool, view, &words, &mail, mail_out, content_at_r, err);
 	view_str(v, "sender_name", view->sender_name);
 	view_str(v, "entity_name", view->entity_name);

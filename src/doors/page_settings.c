@@ -14,6 +14,7 @@
 #include "http.h"
 
 #include "directory.h"
+#include "security_admin.h"
 #include "session.h"
 #include "signin.h"
 
@@ -54,7 +55,12 @@ void settings_done(struct door_call *c, const char *path, const char *done)
 
 /* ---- name and language ---- */
 
-static enum pli_status answer_profile(struct door_call *c, int code, const char *name, const char *lang, const char *fault)
+static bool administrator(struct door_call *c)
+{
+	return principal_may(&c->principal, RIGHT_PEOPLE, NULL, NULL, NULL) == PLI_OK;
+}
+
+static enum pli_status answer_profile(struct door_call *c, int code, const char *name, const char *lang, bool alerts, const char *fault)
 {
 	struct view *v = view_new(c->pool);
 
@@ -63,6 +69,8 @@ static enum pli_status answer_profile(struct door_call *c, int code, const char 
 	view_bool(v, "lang_fr", str_eq(lang, "fr"));
 	view_bool(v, "lang_en", str_eq(lang, "en"));
 	view_str(v, "role", locale_text(c->locale, pool_fmt(c->pool, "role.%s", role_name(c->principal.role))));
+	view_bool(v, "administrator", administrator(c));
+	view_bool(v, "alerts", alerts);
 	view_str(v, "fault", fault);
 	settings_page(c, code, &tpl_pages_settings_profile_html, v, "profile");
 	return PLI_OK;
@@ -70,8 +78,10 @@ static enum pli_status answer_profile(struct door_call *c, int code, const char 
 
 enum pli_status page_profile(struct door_call *c, struct err *err)
 {
-	(void)err;
-	return answer_profile(c, 200, c->principal.name, or_empty(c->session->lang), NULL);
+	bool alerts = false;
+	enum pli_status st = security_admin_told(c->doors->directory, &c->principal, &alerts, err);
+
+	return st == PLI_OK ? answer_profile(c, 200, c->principal.name, or_empty(c->session->lang), alerts, NULL) : st;
 }
 
 enum pli_status page_profile_post(struct door_call *c, struct err *err)
@@ -79,6 +89,7 @@ enum pli_status page_profile_post(struct door_call *c, struct err *err)
 	const struct principal *p = &c->principal;
 	struct form form;
 	const char *name, *lang;
+	bool alerts;
 	enum pli_status st = door_form(c, &form, err);
 
 	if (st != PLI_OK)
@@ -87,9 +98,12 @@ enum pli_status page_profile_post(struct door_call *c, struct err *err)
 	lang = or_empty(form_get(&form, "own_lang"));
 	if (!str_eq(lang, "fr") && !str_eq(lang, "en"))
 		lang = "";
+	alerts = str_eq(form_get(&form, "alerts"), "yes");
 	st = directory_account_profile(c->doors->directory, &p->entity, &p->account, name, *lang ? lang : NULL, err);
+	if (st == PLI_OK && administrator(c))
+		st = security_admin_choose(c->doors->directory, p, alerts, err);
 	if (st == PLI_INVALID)
-		return answer_profile(c, 422, name, lang, locale_text(c->locale, "profile.bad_name"));
+		return answer_profile(c, 422, name, lang, alerts, locale_text(c->locale, "profile.bad_name"));
 	if (st == PLI_OK)
 		answer_see_other(c, "/settings?done=saved");
 	return st;

@@ -16,6 +16,7 @@
 
 #include "session.h"
 
+#include "admin.h"
 #include "answer.h"
 #include "door.h"
 #include "route.h"
@@ -106,6 +107,8 @@ void portal_page(struct door_call *c, int code, const struct template *t, struct
 {
 	put_places(c, v, place);
 	put_done(c, v);
+	if (manages_people(c))
+		admin_alerts_banner(c, v);
 	view_str(v, "me_name", c->principal.name);
 	view_str(v, "me_email", c->principal.email);
 	view_str(v, "me_entity", c->principal.entity_name);

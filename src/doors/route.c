@@ -202,6 +202,8 @@ static const struct route ROUTES[] = {
 	  .types = ROUTE_FORM, .body_max = FORM_MAX, .handle = admin_entity_new_post, .help = "A new entity: name and number" },
 	{ .method = HTTP_POST, .pattern = "/admin/entities/{id}/state", .who = ROUTE_SESSION, .fresh = true,
 	  .types = ROUTE_FORM, .body_max = FORM_MAX, .handle = admin_entity_state, .help = "Active or not" },
+	{ .method = HTTP_GET, .pattern = "/admin/alerts", .who = ROUTE_SESSION,
+	  .handle = admin_alerts, .help = "Alerts about the evidence, and what to do" },
 	{ .method = HTTP_GET, .pattern = "/statistics", .who = ROUTE_SESSION, .handle = page_statistics,
 	  .help = "Figures, charts and a table" },
 	{ .method = HTTP_GET, .pattern = "/statistics.csv", .who = ROUTE_SESSION, .handle = page_statistics_csv,

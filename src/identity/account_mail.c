@@ -22,6 +22,9 @@ static const char MAIL_PUT[] = "INSERT INTO account_mail (entity, mail, account,
 			       "VALUES ($1, $2, $3, $4, $5, $5, 0, $6)";
 static const char MAIL_DUE[] = "SELECT entity, mail, kind, created, tries, sealed FROM account_mail "
 			       "WHERE due <= $1 AND (lease IS NULL OR lease < $1) ORDER BY due, mail LIMIT $2";
+static const char MAIL_DUE_OF[] = "SELECT entity, mail, kind, created, tries, sealed FROM account_mail "
+				  "WHERE due <= $1 AND (lease IS NULL OR lease < $1) AND kind IN ($3, $4) ORDER BY due, mail LIMIT $2";
+static const char MAIL_ANY_OF[] = "SELECT 1 FROM account_mail WHERE kind IN ($1, $2) LIMIT 1";
 static const char MAIL_LEASE[] = "UPDATE account_mail SET lease = $1, tries = tries + 1 WHERE entity = $2 AND mail = $3";
 static const char MAIL_DONE[] = "DELETE FROM account_mail WHERE entity = $1 AND mail = $2";
 static const char MAIL_LATER[] = "UPDATE account_mail SET due = $1, lease = NULL WHERE entity = $2 AND mail = $3 AND created > $4";
@@ -85,12 +88,13 @@ struct lease {
 	int64_t until_us;
 };
 
-static enum pli_status rows_read(struct directory *d, struct pool *pool, int64_t now_us, unsigned limit, struct row *rows_r,
-				 unsigned *count_r, struct err *err)
+static enum pli_status rows_read(struct directory *d, struct pool *pool, const char *const *kinds, int64_t now_us, unsigned limit,
+				 struct row *rows_r, unsigned *count_r, struct err *err)
 {
 	struct db_conn *conn = db_reader_take(d->db);
 	struct db_rows rows = { 0 };
-	enum pli_status st = db_query(conn, &rows, err, MAIL_DUE, "ii", now_us, (int64_t)limit);
+	enum pli_status st = kinds ? db_query(conn, &rows, err, MAIL_DUE_OF, "iitt", now_us, (int64_t)limit, kinds[0], kinds[1])
+				   : db_query(conn, &rows, err, MAIL_DUE, "ii", now_us, (int64_t)limit);
 
 	while (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK) {
 		struct row *r = &rows_r[*count_r];
@@ -143,12 +147,24 @@ static enum pli_status row_open(struct directory *d, struct pool *pool, struct r
 	return PLI_OK;
 }
 
-enum pli_status account_mail_lease(struct directory *d, struct pool *pool, int64_t now_us, int64_t lease_until_us, unsigned limit,
-				   struct account_mail_due *due_r, unsigned *count_r, struct err *err)
+bool account_mail_any(struct directory *d, const char *const kinds[2])
+{
+	struct db_conn *conn = db_reader_take(d->db);
+	struct db_rows rows = { 0 };
+	enum pli_status st = db_query(conn, &rows, NULL, MAIL_ANY_OF, "tt", kinds[0], kinds[1]);
+	bool any = st == PLI_OK && (st = db_next(&rows, NULL)) != PLI_ABSENT;
+
+	db_end(&rows);
+	db_reader_give(d->db, conn);
+	return any;
+}
+
+enum pli_status account_mail_lease(struct directory *d, struct pool *pool, const char *const *kinds, int64_t now_us, int64_t lease_until_us,
+				   unsigned limit, struct account_mail_due *due_r, unsigned *count_r, struct err *err)
 {
 	struct row *rows = POOL_ARRAY(pool, struct row, limit + 1);
 	struct lease lease = { .rows = rows, .until_us = lease_until_us };
-	enum pli_status st = rows_read(d, pool, now_us, limit, rows, &lease.count, err);
+	enum pli_status st = rows_read(d, pool, kinds, now_us, limit, rows, &lease.count, err);
 
 	*count_r = 0;
 	if (st != PLI_OK || !lease.count)

@@ -3,6 +3,7 @@
 #ifndef PLI_ACCOUNT_MAIL_H
 #define PLI_ACCOUNT_MAIL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,7 +23,8 @@ struct account_mail {
 	size_t sealed_n;
 	int64_t now_us;
 };
-/* kind: setup | reset | changed.  what: with changed, password | factor_added | factor_removed, else NULL.  token: of the link, NULL if none.
+/* kind: setup | reset | changed | alert | alert_over.  what: with changed, password | factor_added | factor_removed; with alerts, their
+ * kind, a space, and which one; else NULL.  expires_us: with alerts, when it began or ended.  token: of the link, NULL if none.
  * Everything in pool. */
 MUST enum pli_status account_mail_make(struct directory *directory, struct pool *pool, const struct directory_account *account,
 				       const char *kind, const char *what, const char *token, int64_t expires_us,
@@ -39,9 +41,11 @@ struct account_mail_due {
 	int64_t created_us, expires_us;
 	unsigned tries;
 };
-/* Up to limit of those due, leased until lease_until_us; in pool. */
-MUST enum pli_status account_mail_lease(struct directory *directory, struct pool *pool, int64_t now_us, int64_t lease_until_us,
-					unsigned limit, struct account_mail_due *due_r, unsigned *count_r, struct err *err);
+/* Up to limit of those due, leased until lease_until_us; in pool.  kinds: two of them, no others; NULL: any. */
+MUST enum pli_status account_mail_lease(struct directory *directory, struct pool *pool, const char *const *kinds, int64_t now_us,
+					int64_t lease_until_us, unsigned limit, struct account_mail_due *due_r, unsigned *count_r, struct err *err);
+/* Is any of those two kinds in the queue, due or not? */
+bool account_mail_any(struct directory *directory, const char *const kinds[2]);
 /* Handed over, or failed for good: the row goes.  Returns PLI_ABSENT when there is none. */
 MUST enum pli_status account_mail_done(struct db_conn *conn, const struct uuid *entity, const struct uuid *mail, struct err *err);
 /* Again later, at due_us; PLI_ABSENT when it is older than since_us, or there is none. */

@@ -31,6 +31,19 @@ static void name_file(const struct account_mail_due *due, char out[96])
 		 hex_encode(hex, due->mail.b, 16));
 }
 
+static bool about_alert(const char *kind)
+{
+	return str_eq(kind, ALERT_MAIL) || str_eq(kind, ALERT_MAIL_OVER);
+}
+
+static const char *link_of(struct office *office, struct pool *pool, const struct account_mail_due *due)
+{
+	if (about_alert(due->kind))
+		return pool_fmt(pool, "%s/admin/alerts", office->parts.base_url);
+	return *due->token ? pool_fmt(pool, "%s/password/%s", office->parts.base_url, due->token)
+			   : pool_fmt(pool, "%s/forgotten", office->parts.base_url);
+}
+
 static enum pli_status job_render(struct office *office, struct pool *pool, const struct account_mail_due *due, notice_render *render,
 				  void *arg, struct notice_job *job, struct err *err)
 {
@@ -39,8 +52,7 @@ static enum pli_status job_render(struct office *office, struct pool *pool, cons
 	char hex[33];
 	struct notice_view view = {
 		.entity_name = due->entity_name, .recipient_name = due->name, .recipient_address = due->address,
-		.link = *due->token ? pool_fmt(pool, "%s/password/%s", office->parts.base_url, due->token)
-				    : pool_fmt(pool, "%s/forgotten", office->parts.base_url),
+		.link = link_of(office, pool, due),
 		.message_id = pool_fmt(pool, "%s.1%s", hex_encode(hex, due->mail.b, 16), strrchr(settings->mail_from, '@')),
 		.from = settings->mail_from, .host = settings->host, .lang = *due->lang ? due->lang : settings->lang,
 		.kind = due->kind, .what = due->what, .created_us = due->created_us, .expires_us = due->expires_us,
@@ -57,13 +69,13 @@ static enum pli_status job_render(struct office *office, struct pool *pool, cons
 	return st;
 }
 
-enum pli_status account_notice_lease(struct office *office, struct pool *pool, notice_render *render, void *arg, unsigned limit,
-				     struct notice_job *jobs_r, unsigned *count_r, struct err *err)
+static enum pli_status lease(struct office *office, struct pool *pool, const char *const *kinds, notice_render *render, void *arg,
+			     unsigned limit, struct notice_job *jobs_r, unsigned *count_r, struct err *err)
 {
 	struct account_mail_due *due = POOL_ARRAY(pool, struct account_mail_due, limit + 1);
 	int64_t now_us = clock_now_us();
 	unsigned count = 0;
-	enum pli_status st = account_mail_lease(office->parts.directory, pool, now_us, now_us + LEASE_US, limit, due, &count, err);
+	enum pli_status st = account_mail_lease(office->parts.directory, pool, kinds, now_us, now_us + LEASE_US, limit, due, &count, err);
 
 	*count_r = 0;
 	for (unsigned i = 0; st == PLI_OK && i < count; i++) {
@@ -75,6 +87,28 @@ enum pli_status account_notice_lease(struct office *office, struct pool *pool, n
 			st = PLI_OK;
 		}
 	}
+	return st;
+}
+
+enum pli_status account_notice_lease(struct office *office, struct pool *pool, notice_render *render, void *arg, unsigned limit,
+				     struct notice_job *jobs_r, unsigned *count_r, struct err *err)
+{
+	return lease(office, pool, NULL, render, arg, limit, jobs_r, count_r, err);
+}
+
+enum pli_status notice_lease_alerts(struct office *office, struct pool *pool, notice_render *render, void *arg, unsigned limit,
+				    struct notice_job *jobs_r, unsigned *count_r, struct err *err)
+{
+	static const char *const kinds[2] = { ALERT_MAIL, ALERT_MAIL_OVER };
+	enum pli_status st = PLI_OK;
+
+	*count_r = 0;
+	if (!atomic_exchange(&office->alerts.mails, false))
+		return PLI_OK;
+	st = lease(office, pool, kinds, render, arg, limit, jobs_r, count_r, err);
+	/* One that comes now has set it again by itself. */
+	if (st != PLI_OK || account_mail_any(office->parts.directory, kinds))
+		atomic_store(&office->alerts.mails, true);
 	return st;
 }
 

@@ -158,7 +158,7 @@ static void recipient_read(struct line *line, const struct letter *letter)
 
 static void message_write(struct journal_lines *l, struct line *line)
 {
-	char number[24], other[24], key[64];
+	char number[24], other[32], key[64];
 	const char *args[2] = { line->address, line->file };
 	json_t *d = json_object_get(line->entry, "d");
 
@@ -198,6 +198,11 @@ static void message_write(struct journal_lines *l, struct line *line)
 		snprintf(other, sizeof(other), "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(d, "seals")));
 		args[0] = number;
 		args[1] = other;
+	} else if (str_starts(line->row->event, "alert.")) {
+		const char *kind = json_string_value(json_object_get(d, "kind"));
+
+		snprintf(other, sizeof(other), "alert.kind.%.10s", kind ? kind : "");
+		args[0] = locale_text(l->locale, other);
 	} else if (str_starts(line->row->event, "witness.")) {
 		args[0] = json_string_value(json_object_get(d, "witness"));
 	} else if (!line->row->has_letter) {

@@ -47,6 +47,9 @@ MUST enum pli_status notice_reset(struct office *office, struct err *err);
  * without an answer calls notice_reset. */
 MUST enum pli_status notice_lease(struct office *office, struct pool *pool, notice_render *render, void *arg, unsigned limit,
 				  struct notice_job *jobs_r, unsigned *count_r, struct err *err);
+/* The same for mails about alerts alone, which wait for no keeper: PLI_OK with none, at once, when there are none. */
+MUST enum pli_status notice_lease_alerts(struct office *office, struct pool *pool, notice_render *render, void *arg, unsigned limit,
+					 struct notice_job *jobs_r, unsigned *count_r, struct err *err);
 /* The courier's answers, one transaction for all.
  *   SENT    reply = the peer's last line
  *   FAILED  for good

@@ -29,11 +29,14 @@ enum pli_status office_new(const struct office_parts *parts, struct office **off
 	office->key_memory = key_memory_new();
 	journal_use_zone(parts->journal, parts->settings->timezone);
 	pthread_mutex_init(&office->lock, NULL);
+	pthread_mutex_init(&office->alerts.lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&office->once_over, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	st = retention_load(office, err);
+	if (st == PLI_OK)
+		st = alert_load(office, err);
 	if (st != PLI_OK) {
 		office_free(office);
 		return st;
@@ -61,6 +64,7 @@ void office_free(struct office *office)
 	stamp_desk_free(office->stamps);
 	public_log_fini(&office->log);
 	pthread_cond_destroy(&office->once_over);
+	pthread_mutex_destroy(&office->alerts.lock);
 	pthread_mutex_destroy(&office->lock);
 	mem_free(office->spans);
 	mem_free(office);

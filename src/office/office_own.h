@@ -8,6 +8,7 @@
 
 #include "uuid.h"
 
+#include "alert_own.h"
 #include "deadline.h"
 #include "office.h"
 #include "public_log.h"
@@ -33,6 +34,7 @@ struct office {
 	void (*due_fn)(void *arg);	/* notices may have become due */
 	void *due_arg;
 	struct deadline_clock clock;
+	struct alerts alerts;
 	struct retention_row *spans;	/* every entity's own: retention.c */
 	unsigned span_count;
 	bool unsettled;			/* deleted rows may still lie in the database's log */

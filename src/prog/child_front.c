@@ -23,6 +23,7 @@
 #include "doors.h"
 #include "smtp_server.h"
 
+#include "alarm.h"
 #include "control.h"
 #include "ctl_server.h"
 #include "ctl_verbs.h"
@@ -64,6 +65,7 @@ struct child_front {
 	struct front_metrics metrics;
 	struct metrics_server *metrics_server;
 	struct watch *watch;
+	struct alarm *alarm;
 	int courier_fd;			/* came before the dispatcher was there; -1: none */
 	pthread_t housekeeper;
 	bool has_housekeeper;
@@ -287,6 +289,8 @@ static enum pli_status start_serving(struct child_front *f, struct err *err)
 			st = start_housekeeping(f, err);
 		if (st == PLI_OK)
 			st = start_watching(f, err);
+		if (st == PLI_OK)
+			st = alarm_start(f->front.office, &f->alarm, err);
 	}
 	if (st != PLI_OK)
 		return st;
@@ -395,6 +399,7 @@ static bool stop_serving(struct child_front *f)
 	smtp_server_stop(f->mail, GRACE_MS / 2);
 	metrics_server_stop(f->metrics_server);
 	watch_stop(f->watch);
+	alarm_stop(f->alarm);
 	if (f->server)
 		http_server_stop(f->server, GRACE_MS / 2);
 	errands_stop(f->errands);

@@ -179,7 +179,22 @@ static void pause_after(struct dispatch *d, const char *what, const struct err *
 	d->not_before_us = clock_mono_us() + RETRY_MS * INT64_C(1000);
 }
 
-static void lease_batch(struct dispatch *d)
+/* Mails about alerts go first, and unsigned rather than not at all: it may be the keeper that they are about. */
+static enum pli_status lease_jobs(struct dispatch *d, bool alerts, struct pool *pool, unsigned most, struct notice_job *jobs,
+				  unsigned *count_r, struct err *err)
+{
+	enum pli_status st = alerts ? notice_lease_alerts(d->config.office, pool, d->config.render, d->config.render_arg, most, jobs, count_r, err)
+				    : notice_lease(d->config.office, pool, d->config.render, d->config.render_arg, most, jobs, count_r, err);
+
+	if (st == PLI_OK)
+		st = notice_sign(d->config.keeper, d->config.settings, pool, jobs, *count_r, err);
+	if (st == PLI_OK || !alerts || !*count_r)
+		return st;
+	log_warn("dispatch.unsigned", "mails about an alert leave without a signature: %s", err->text);
+	return PLI_OK;
+}
+
+static void lease_batch(struct dispatch *d, bool alerts)
 {
 	struct batch *batch = mem_alloc(sizeof(*batch));
 	struct notice_job *jobs;
@@ -191,9 +206,7 @@ static void lease_batch(struct dispatch *d)
 	atomic_store(&d->due, false);
 	batch->pool = pool_new_secret();	/* mails hold links */
 	jobs = POOL_ARRAY(batch->pool, struct notice_job, BATCH);
-	st = notice_lease(d->config.office, batch->pool, d->config.render, d->config.render_arg, most, jobs, &count, &err);
-	if (st == PLI_OK)
-		st = notice_sign(d->config.keeper, d->config.settings, batch->pool, jobs, count, &err);
+	st = lease_jobs(d, alerts, batch->pool, most, jobs, &count, &err);
 	if (st != PLI_OK) {
 		pause_after(d, "notices could not be made", &err);
 		d->lost = true;
@@ -207,7 +220,7 @@ static void lease_batch(struct dispatch *d)
 	d->full = st == PLI_OK && count == most;
 	if (d->full)
 		atomic_store(&d->due, true);
-	else
+	else if (!alerts)
 		yield_done(&d->yield);
 	if (batch->open == 0) {
 		pool_free(batch->pool);
@@ -479,7 +492,9 @@ static void *dispatch_thread(void *arg)
 			settle(d);
 		if (!paused && may_lease(d) && lease_wait_ms(d) == 0) {
 			recover_lost(d);
-			lease_batch(d);
+			lease_batch(d, true);
+			if (may_lease(d))
+				lease_batch(d, false);
 		}
 		ms = wait_ms(d, paused);
 		wait_something(d, end_us && ms > STOP_POLL_MS ? STOP_POLL_MS : ms);

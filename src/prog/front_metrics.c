@@ -13,6 +13,7 @@
 #include "journal.h"
 #include "keeper.h"
 
+#include "alert.h"
 #include "notice.h"
 #include "office.h"
 
@@ -105,6 +106,17 @@ static void notices(struct openmetrics *m, struct front_metrics *fm)
 	}
 }
 
+static void alerts(struct openmetrics *m, struct front_metrics *fm)
+{
+	char label[40];
+
+	openmetrics_family(m, "pli_alert", METRIC_GAUGE, "Evidence alerts that are on, by kind; 0: all is well.");
+	for (int i = 0; i < ALERT_KINDS; i++) {
+		snprintf(label, sizeof(label), "kind=\"%s\"", alert_kind_name((enum alert_kind)i));
+		openmetrics_int(m, label, alert_count(fm->front->office, (enum alert_kind)i));
+	}
+}
+
 static void storage(struct openmetrics *m, struct front_metrics *fm)
 {
 	const struct settings *s = fm->front->settings;
@@ -130,6 +142,7 @@ void front_metrics_page(void *arg, struct buf *out, bool open)
 	readiness(&m, fm);
 	doors_metrics(fm->doors, &m);
 	journal(&m, fm);
+	alerts(&m, fm);
 	notices(&m, fm);
 	storage(&m, fm);
 	process(&m, fm);

@@ -15,6 +15,7 @@
 #include "journal.h"
 #include "note_key.h"
 
+#include "alert.h"
 #include "cosignature.h"
 
 #include "errand.h"
@@ -229,6 +230,7 @@ static void settle(struct witness_ask *a, struct witness *w, enum outcome outcom
 		w->not_before_us = 0;
 		if (w->away)
 			note(a, w, false);
+		alert_end(a->front->office, ALERT_WITNESS, w->key.name);
 		return;
 	}
 	pthread_mutex_lock(&a->lock);
@@ -240,6 +242,8 @@ static void settle(struct witness_ask *a, struct witness *w, enum outcome outcom
 	w->not_before_us = now + (pause_us < PAUSE_MOST_US ? pause_us : PAUSE_MOST_US);
 	if (!w->away && w->failures >= AWAY_FAILURES && now - w->good_us > 5 * SECOND_US * (int64_t)a->front->settings->witness_every_s)
 		note(a, w, true);
+	if (w->away)
+		alert_raise(a->front->office, ALERT_WITNESS, w->key.name, err->text);
 }
 
 static void look_after(struct witness_ask *a, struct witness *w, uint64_t newest)

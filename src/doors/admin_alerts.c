@@ -1,0 +1,59 @@
+/* Administration: alerts about the evidence, what each means and what to do; and the banner that leads there. */
+#include "locale.h"
+#include "pool.h"
+#include "view.h"
+#include "web.h"
+
+#include "alert.h"
+
+#include "admin.h"
+#include "answer.h"
+#include "door.h"
+#include "portal.h"
+
+#include "handlers.h"
+
+#define SHOWN_MAX 50
+
+void admin_alerts_banner(struct door_call *c, struct view *v)
+{
+	for (int i = 0; i < ALERT_KINDS; i++)
+		if (alert_count(c->doors->office, (enum alert_kind)i))
+			view_str(view_item(v, "alert_banner"), "label",
+				 locale_text(c->locale, pool_fmt(c->pool, "alert.kind.%s", alert_kind_name((enum alert_kind)i))));
+}
+
+static void alert_put(struct door_call *c, struct view *item, const struct alert *a)
+{
+	const char *kind = alert_kind_name(a->kind);
+
+	view_str(item, "kind", locale_text(c->locale, pool_fmt(c->pool, "alert.kind.%s", kind)));
+	view_str(item, "means", locale_text(c->locale, pool_fmt(c->pool, "alert.means.%s", kind)));
+	view_str(item, "act", locale_text(c->locale, pool_fmt(c->pool, "alert.act.%s", kind)));
+	view_str(item, "subject", a->subject);
+	view_str(item, "detail", a->detail);
+	answer_date(c, item, "since", "since_iso", a->since_us);
+	if (a->ended_us)
+		answer_date(c, item, "ended", "ended_iso", a->ended_us);
+	if (a->told >= 0)
+		view_int(item, "told", a->told);
+	if (a->entry > 0)
+		view_int(item, "entry", a->entry);
+}
+
+enum pli_status admin_alerts(struct door_call *c, struct err *err)
+{
+	struct view *v = view_new(c->pool);
+	struct alert *list;
+	unsigned count = 0;
+	enum pli_status st = admin_enter(c, err);
+
+	if (st == PLI_OK)
+		st = alert_list(c->doors->office, c->pool, SHOWN_MAX, &list, &count, err);
+	if (st != PLI_OK)
+		return st;
+	for (unsigned i = 0; i < count; i++)
+		alert_put(c, view_item(v, list[i].ended_us ? "past" : "on"), &list[i]);
+	admin_page(c, 200, &tpl_pages_admin_alerts_html, v, locale_text(c->locale, "admin.alerts"), "alerts");
+	return PLI_OK;
+}
