@@ -175,7 +175,8 @@ static void flip_each(struct work *w)
 static void drop_each(struct work *w)
 {
 	static const char *const names[] = {
-		"mimetype", "receipt.txt", "receipt.p7s", "receipt.tst", "manifest.json", "checkpoint.txt", "checkpoint.tst", "root.pem",
+		"mimetype", "receipt.txt", "receipt.p7s", "receipt.tst", "manifest.json", "withheld.json", "withheld.salt", "withheld.sha256",
+		"checkpoint.txt", "checkpoint.tst", "root.pem",
 		"operator.pem", "log.pub", "VERIFY.md", "journal/001.json", "journal/001.tlog-proof", ASIC_MANIFEST_NAME, ASIC_SIGNATURE_NAME,
 	};
 
@@ -324,6 +325,9 @@ static void edit_each(struct work *w)
 		{ "receipt.txt", "Not-Established", "Not-Established: that", "Established: that" },
 		{ "receipt.xml", "EventTime", "EventTime>20", "EventTime>19" },
 		{ "manifest.json", "size", "\"size\":", "\"size\":1" },
+		{ "withheld.json", "subject", "\"subject\":\"", "\"subject\":\"Re: " },
+		{ "withheld.json", "address", "\"address\":\"", "\"address\":\"x" },
+		{ "sheet.json", "withheld", "\"withheld\":\"", "\"withheld\":\"0" },
 		{ "sheet.json", "subject", "\"subject\":\"", "\"subject\":\"Re: " },
 		{ "sheet-001.json", "subject", "\"subject\":\"", "\"subject\":\"Re: " },
 		{ "sheet.json", "address", "\"address\":\"", "\"address\":\"x" },

@@ -67,10 +67,21 @@ static void content_files(struct work *w)
 {
 	const struct bundle *b = w->b;
 	AUTO_BUF text;
+	uint8_t digest[32];
+	char hex[65];
 
 	buf_init(&text);
+	if (b->withholds) {
+		entry_sheet_digest(b->withheld_salt, b->withheld_json, strlen(b->withheld_json), digest);
+		file_text(w, "withheld.sha256", pool_str(w->pool, hex_encode(hex, digest, 32)));
+		return;
+	}
 	bundle_manifest_write(b->message_size, b->message_sha256, b->parts, b->part_count, &text);
 	file_buf(w, "manifest.json", &text);
+	if (b->withheld_json) {
+		file_text(w, "withheld.json", b->withheld_json);
+		file_text(w, "withheld.salt", pool_str(w->pool, hex_encode(hex, b->withheld_salt, 32)));
+	}
 }
 
 static void sheet_files(struct work *w, bool sender)
@@ -198,6 +209,8 @@ static enum pli_status input_check(const struct bundle *b, struct err *err)
 		return err_set(err, PLI_BUG, "bundle: unknown kind");
 	if (!b->recipient_count || (str_eq(b->kind, "recipient") && b->recipient_count != 1))
 		return err_set(err, PLI_BUG, "bundle: a recipient's bundle speaks of him alone, a sender's of at least one");
+	if (b->withholds && (!b->withheld_json || str_eq(b->kind, "sender")))
+		return err_set(err, PLI_BUG, "bundle: only a recipient's withholds, and what the sheets bind apart");
 	if (2 * ((uint64_t)b->recipient_count + b->entry_count) > FILES_MAX)
 		return err_set(err, PLI_LIMIT, "This letter has too many entries for one proof; each recipient's own can be had.");
 	for (unsigned i = 0; i < b->part_count; i++)
@@ -218,13 +231,14 @@ static bool differs(const char *a, const char *b)
 static const char *sheet_difference(const struct bundle *b, const struct bundle_facts *f)
 {
 	const struct bundle_sheet *s = &f->sheets[0].s;
+	bool named = f->naming != FACTS_WITHHELD;
 
-	if (differs(b->sender_name, s->sender_name) || differs(b->sender_address, s->sender_address) ||
-	    differs(b->sender_method, s->sender_method) || b->sender_level != s->sender_level)
+	if (named && (differs(b->sender_name, s->sender_name) || differs(b->sender_address, s->sender_address) ||
+		      differs(b->sender_method, s->sender_method) || b->sender_level != s->sender_level))
 		return "sender";
-	if (differs(b->entity_name, s->entity_name) || differs(b->siren, s->siren))
+	if (named && (differs(b->entity_name, s->entity_name) || differs(b->siren, s->siren)))
 		return "entity";
-	if (differs(b->subject, s->subject))
+	if (named && differs(b->subject, s->subject))
 		return "subject";
 	if (differs(b->class_, s->class_) || differs(b->mode, s->mode) || differs(b->password, s->password))
 		return "class, mode or password grade";

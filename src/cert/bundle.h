@@ -7,6 +7,10 @@
  * ASiCManifest lists every file but mimetype and META-INF/…, one reference a line; verifiers demand that it
  * equals, byte for byte, what they would write themselves, and that no unlisted file is there.
  *
+ * Who wrote, and about what, may have to be withheld from a recipient until he accepts.  Then his sheet holds a digest in their place, which
+ * withheld.json and withheld.salt open: they stand behind manifest.json in the sender's bundle, and in the recipient's once he has accepted.
+ * Before, a recipient's bundle has withheld.sha256 (the digest, in hex) instead of manifest.json, withheld.json and withheld.salt.
+ *
  * Two verifiers make the same checks: bundle_verify here, web/data/verify.sh (in every bundle) with a shell and
  * openssl.  doc/proof.md is the format for third parties.
  *
@@ -38,7 +42,9 @@ struct bundle_part {
 
 /* What one recipient's deposit entry binds.  Canonical JSON, texts that are empty or NULL absent:
  * {"class","entity":{"name","siren"},"manifest","mode","password","recipient":{"address","kind","name"},
- *  "sender":{"address","level","method","name"},"subject","v":1} */
+ *  "sender":{"address","level","method","name"},"subject","v":1}
+ * With withheld: {"class","manifest","mode","password","recipient":{…},"v":2,"withheld"}; entity, sender and subject stand in withheld.json:
+ * {"entity":{…},"sender":{…},"subject","v":1}, and withheld = entry_sheet_digest of its salt and text. */
 struct bundle_sheet {
 	const char *class_, *mode;
 	const char *password;		/* grade: none | gate */
@@ -48,8 +54,10 @@ struct bundle_sheet {
 	const char *sender_address, *sender_method, *sender_name;
 	int sender_level;
 	const char *subject;
+	const uint8_t *withheld;	/* 32 bytes, or NULL */
 };
 void bundle_sheet_write(const struct bundle_sheet *sheet, struct buf *out);
+void bundle_withheld_write(const struct bundle_sheet *sheet, struct buf *out);
 
 /* manifest.json, canonical: {"message":{"sha256","size"},"parts":[{"n","name","sha256","size","type"}],"v":1} */
 void bundle_manifest_write(uint64_t message_size, const uint8_t message_sha256[32],
@@ -81,6 +89,9 @@ struct bundle {
 	const char *subject, *class_, *mode, *password;	/* password grade: none | gate */
 	const struct bundle_recipient *recipients;	/* a recipient's bundle: exactly one, himself */
 	unsigned recipient_count;
+	const char *withheld_json;	/* canonical; NULL: the sheets withhold nothing */
+	uint8_t withheld_salt[32];
+	bool withholds;			/* a recipient's bundle that leaves them and manifest.json out */
 	uint64_t message_size;
 	uint8_t message_sha256[32];
 	const struct bundle_part *parts;

@@ -21,11 +21,18 @@
 #define PARTS_MAX 1000
 #define JSON_MAX_BYTES (1 << 20)
 
-static const char *const fixed_start[] = { "receipt.txt", "receipt.xml", "receipt.p7s", "receipt.tst", "manifest.json" };
+static const char *const fixed_start[] = { "receipt.txt", "receipt.xml", "receipt.p7s", "receipt.tst" };
 static const char *const fixed_end[] = {
 	"checkpoint.txt", "checkpoint.tst", "root.pem", "seal.pem", "operator.pem", "tsa.pem", "log.pub", "VERIFY.md", "verify.sh",
 };
 #define FIXED_HEAD 2	/* of them: the checkpoint's; what its witnesses have signed follows, when there is any */
+/* Of content and sender, by facts->naming. */
+#define CONTENT_MAX 3
+static const char *const content_files[][CONTENT_MAX + 1] = {
+	[FACTS_NAMED] = { "manifest.json", NULL },
+	[FACTS_OPENED] = { "manifest.json", "withheld.json", "withheld.salt", NULL },
+	[FACTS_WITHHELD] = { "withheld.sha256", NULL },
+};
 static const char *const witness_files[] = { "witness.txt", "witness.pub" };
 static const char *const unlisted[] = { "mimetype", ASIC_MANIFEST_NAME, ASIC_SIGNATURE_NAME };
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -81,6 +88,9 @@ const char *facts_listed(const struct bundle_facts *facts, size_t i)
 	if (i < COUNT(fixed_start))
 		return fixed_start[i];
 	i -= COUNT(fixed_start);
+	for (const char *const *name = content_files[facts->naming]; *name; name++)
+		if (i-- == 0)
+			return *name;
 	if (i < 2 * (size_t)facts->sheet_count)
 		return sheet_name(facts, i / 2, i % 2 ? "salt" : "json");
 	i -= 2 * (size_t)facts->sheet_count;
@@ -165,6 +175,10 @@ enum pli_status facts_files(struct pool *pool, const struct zip_file *files, siz
 			return err_set(err, PLI_CONFLICT, "files: %.60s stands twice", f.files[i]->name);
 	f.renewal_count = count_renewals(&f);
 	f.sender = !find(&f, "sheet.json");
+	if (!f.sender && find(&f, "withheld.sha256"))
+		f.naming = FACTS_WITHHELD;
+	else if (find(&f, "withheld.json") || find(&f, "withheld.salt"))
+		f.naming = FACTS_OPENED;
 	f.witnessed = find(&f, "witness.txt") || find(&f, "witness.pub");
 	f.sheet_count = f.sender ? count_pairs(&f, sheet_name, "salt") : 1;
 	f.entry_count = count_pairs(&f, entry_name, "tlog-proof");
@@ -255,10 +269,13 @@ enum pli_status facts_failed(struct err *err, const char *stage, const char *fil
 
 enum pli_status facts_content(struct bundle_facts *facts, struct err *err)
 {
-	const struct zip_file *file = facts_file(facts, "manifest.json");
+	const struct zip_file *file;
 	AUTO_BUF again;
 
 	buf_init(&again);
+	if (facts->naming == FACTS_WITHHELD)	/* its digest comes from the sheet */
+		return PLI_OK;
+	file = facts_file(facts, "manifest.json");
 	if (content_read(facts, file, err) != PLI_OK)
 		return facts_failed(err, "content", file->name);
 	bundle_manifest_write(facts->message_size, facts->message_sha256, facts->parts, facts->part_count, &again);
@@ -270,31 +287,22 @@ enum pli_status facts_content(struct bundle_facts *facts, struct err *err)
 
 /* ---------------------------------------------------------------------------------------------- sheets */
 
-static enum pli_status sheet_people(const struct json_read *o, struct bundle_sheet *s, struct err *err)
+enum pli_status facts_sender_read(const struct json_read *o, struct bundle_sheet *s, struct err *err)
 {
 	static const char *const entity[] = { "name", "siren", NULL };
-	static const char *const recipient[] = { "address", "kind", "name", NULL };
 	static const char *const sender[] = { "address", "level", "method", "name", NULL };
-	struct json_read *e = NULL, *r = NULL, *w = NULL;
+	struct json_read *e = NULL, *w = NULL;
 	int64_t level = -1;
 	enum pli_status status = json_read_object(o, "entity", entity, &e, err);
 
 	if (status == PLI_OK)
-		status = json_read_object(o, "recipient", recipient, &r, err);
-	if (status == PLI_OK)
 		status = json_read_object(o, "sender", sender, &w, err);
-	if (status == PLI_OK && (!e || !r || !w))
-		return err_set(err, PLI_CONFLICT, "entity, recipient or sender is missing");
+	if (status == PLI_OK && (!e || !w))
+		return err_set(err, PLI_CONFLICT, "entity or sender is missing");
 	if (status == PLI_OK)
 		status = json_read_str(e, "name", &s->entity_name, err);
 	if (status == PLI_OK)
 		status = json_read_str(e, "siren", &s->siren, err);
-	if (status == PLI_OK)
-		status = json_read_str(r, "address", &s->recipient_address, err);
-	if (status == PLI_OK)
-		status = json_read_str(r, "kind", &s->recipient_kind, err);
-	if (status == PLI_OK)
-		status = json_read_str(r, "name", &s->recipient_name, err);
 	if (status == PLI_OK)
 		status = json_read_str(w, "address", &s->sender_address, err);
 	if (status == PLI_OK)
@@ -303,23 +311,47 @@ static enum pli_status sheet_people(const struct json_read *o, struct bundle_she
 		status = json_read_str(w, "name", &s->sender_name, err);
 	if (status == PLI_OK)
 		status = json_read_int(w, "level", 0, 4, &level, err);
+	if (status == PLI_OK)
+		status = json_read_str(o, "subject", &s->subject, err);
 	s->sender_level = (int)level;
+	if (status == PLI_OK && (!s->subject || level < 0))
+		return err_set(err, PLI_CONFLICT, "a member is missing");
 	return status;
 }
 
-static enum pli_status sheet_read(struct pool *pool, const struct zip_file *file, struct facts_sheet *sheet,
-				  struct err *err)
+static enum pli_status recipient_read(const struct json_read *o, struct bundle_sheet *s, struct err *err)
 {
-	static const char *const top[] = {
+	static const char *const recipient[] = { "address", "kind", "name", NULL };
+	struct json_read *r = NULL;
+	enum pli_status status = json_read_object(o, "recipient", recipient, &r, err);
+
+	if (status == PLI_OK && !r)
+		return err_set(err, PLI_CONFLICT, "recipient is missing");
+	if (status == PLI_OK)
+		status = json_read_str(r, "address", &s->recipient_address, err);
+	if (status == PLI_OK)
+		status = json_read_str(r, "kind", &s->recipient_kind, err);
+	if (status == PLI_OK)
+		status = json_read_str(r, "name", &s->recipient_name, err);
+	return status;
+}
+
+/* Version 1 names the sender, version 2 has a digest in his place: which it must be, the names of the files say. */
+static enum pli_status sheet_read(struct bundle_facts *f, const struct zip_file *file, struct facts_sheet *sheet, struct err *err)
+{
+	static const char *const named[] = {
 		"class", "entity", "manifest", "mode", "password", "recipient", "sender", "subject", "v", NULL
 	};
+	static const char *const withheld[] = { "class", "manifest", "mode", "password", "recipient", "v", "withheld", NULL };
+	bool names = f->naming == FACTS_NAMED;
 	struct bundle_sheet *s = &sheet->s;
 	struct json_read *o;
+	uint8_t digest[32];
 	int64_t v = 0;
-	enum pli_status status = json_read_open(pool, file->p, file->n, JSON_MAX_BYTES, top, &o, err);
+	enum pli_status status = json_read_open(f->pool, file->p, file->n, JSON_MAX_BYTES, names ? named : withheld, &o, err);
 
 	if (status == PLI_OK)
-		status = json_read_int(o, "v", 1, 1, &v, err);
+		status = json_read_int(o, "v", 1, 2, &v, err);
 	if (status == PLI_OK)
 		status = json_read_str(o, "class", &s->class_, err);
 	if (status == PLI_OK)
@@ -327,15 +359,19 @@ static enum pli_status sheet_read(struct pool *pool, const struct zip_file *file
 	if (status == PLI_OK)
 		status = json_read_str(o, "password", &s->password, err);
 	if (status == PLI_OK)
-		status = json_read_str(o, "subject", &s->subject, err);
-	if (status == PLI_OK)
 		status = digest_read(o, "manifest", sheet->manifest, err);
 	if (status == PLI_OK)
-		status = sheet_people(o, s, err);
+		status = recipient_read(o, s, err);
+	if (status == PLI_OK)
+		status = names ? facts_sender_read(o, s, err) : digest_read(o, "withheld", digest, err);
 	s->manifest = sheet->manifest;
-	if (status == PLI_OK && (v != 1 || !s->recipient_address || !s->recipient_kind || !s->subject ||
-				 s->sender_level < 0))
+	if (status == PLI_OK && (v != (names ? 1 : 2) || !s->recipient_address || !s->recipient_kind))
 		return err_set(err, PLI_CONFLICT, "a member is missing");
+	if (status == PLI_OK && !names) {
+		if (memcmp(digest, f->withheld, 32) != 0)
+			return err_set(err, PLI_CONFLICT, "binds another sender than withheld.* does");
+		s->withheld = f->withheld;
+	}
 	return status;
 }
 
@@ -353,7 +389,19 @@ static bool sheet_printable(const struct bundle_sheet *s)
 	return true;
 }
 
-static enum pli_status sheet_one(struct bundle_facts *f, unsigned i, struct err *err)
+/* Who wrote and about what, for a sheet that only binds it. */
+static void sheet_open(struct bundle_sheet *s, const struct bundle_sheet *who)
+{
+	s->entity_name = who->entity_name;
+	s->siren = who->siren;
+	s->sender_address = who->sender_address;
+	s->sender_method = who->sender_method;
+	s->sender_name = who->sender_name;
+	s->sender_level = who->sender_level;
+	s->subject = who->subject;
+}
+
+static enum pli_status sheet_one(struct bundle_facts *f, unsigned i, const struct bundle_sheet *who, struct err *err)
 {
 	const struct zip_file *json = facts_file(f, sheet_name(f, i, "json"));
 	const struct zip_file *salt = facts_file(f, sheet_name(f, i, "salt"));
@@ -363,11 +411,15 @@ static enum pli_status sheet_one(struct bundle_facts *f, unsigned i, struct err 
 	AUTO_BUF again;
 
 	buf_init(&again);
-	if (sheet_read(f->pool, json, sheet, err) != PLI_OK)
+	if (sheet_read(f, json, sheet, err) != PLI_OK)
 		return facts_failed(err, "sheet", json->name);
 	bundle_sheet_write(&sheet->s, &again);
 	if (again.n != json->n || memcmp(again.p, json->p, json->n) != 0)
 		return err_set(err, PLI_CONFLICT, "sheet: %s is not in canonical form", json->name);
+	if (f->naming == FACTS_OPENED)
+		sheet_open(&sheet->s, who);
+	if (f->naming == FACTS_WITHHELD)
+		memcpy(f->manifest, sheet->manifest, 32);
 	if (!sheet_printable(&sheet->s))
 		return err_set(err, PLI_CONFLICT, "sheet: %s holds control characters", json->name);
 	if (salt->n != 64 || !hex_decode(salt32, 32, (const char *)salt->p, 64) ||
@@ -381,12 +433,13 @@ static enum pli_status sheet_one(struct bundle_facts *f, unsigned i, struct err 
 
 enum pli_status facts_sheets(struct bundle_facts *facts, struct err *err)
 {
-	for (unsigned i = 0; i < facts->sheet_count; i++) {
-		enum pli_status status = sheet_one(facts, i, err);
+	struct bundle_sheet who = { .subject = NULL };
+	enum pli_status status = facts_withheld(facts, &who, err);
 
-		if (status != PLI_OK)
-			return status;
-	}
+	for (unsigned i = 0; status == PLI_OK && i < facts->sheet_count; i++)
+		status = sheet_one(facts, i, &who, err);
+	if (status != PLI_OK)
+		return status;
 	for (unsigned i = 0; i < facts->part_count; i++) {
 		const struct bundle_part *p = &facts->parts[i];
 

@@ -16,6 +16,7 @@
 #include "note_key.h"
 
 struct buf;
+struct json_read;
 struct pool;
 struct zip_file;
 
@@ -46,6 +47,10 @@ struct bundle_facts {
 	bool sender;
 	unsigned renewal_count;	/* renewal-1.… to renewal-N.…, three files each (renewal.h) */
 	bool witnessed;		/* witness.txt and witness.pub are there */
+	/* Who wrote and about what: in the sheets, or opened by withheld.json, or left out with manifest.json (then the sheets' sender, entity
+	 * and subject are NULL, and of the content only `manifest` is known). */
+	enum { FACTS_NAMED, FACTS_OPENED, FACTS_WITHHELD } naming;
+	uint8_t withheld[32];	/* the digest that the sheets hold, unless named */
 	/* checkpoint */
 	const char *origin;
 	uint64_t tree_size;
@@ -84,6 +89,10 @@ enum pli_status facts_failed(struct err *err, const char *stage, const char *fil
 MUST enum pli_status facts_content(struct bundle_facts *facts, struct err *err);
 /* sheet*.json, sheet*.salt; with each other and with manifest.json. */
 MUST enum pli_status facts_sheets(struct bundle_facts *facts, struct err *err);
+/* First step of facts_sheets: withheld.json and .salt, or withheld.sha256, if there are any; who_r gets sender, entity and subject. */
+MUST enum pli_status facts_withheld(struct bundle_facts *facts, struct bundle_sheet *who_r, struct err *err);
+/* Sender, entity and subject, from a text's members. */
+MUST enum pli_status facts_sender_read(const struct json_read *o, struct bundle_sheet *sheet, struct err *err);
 /* Text of checkpoint.txt (not its signature). */
 MUST enum pli_status facts_checkpoint(struct bundle_facts *facts, struct err *err);
 /* witness.txt and witness.pub, when they are there: every line a cosignature of the checkpoint by the key of the same line. */

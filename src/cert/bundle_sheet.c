@@ -1,4 +1,4 @@
-/* sheet.json and manifest.json: the two canonical texts that deposit entries bind (bundle.h has the forms). */
+/* sheet.json, withheld.json and manifest.json: the canonical texts that deposit entries bind (bundle.h has the forms). */
 #include "buf.h"
 #include "jsonw.h"
 
@@ -10,6 +10,37 @@ static void text(struct jsonw *w, const char *key, const char *s)
 		jsonw_str(w, key, s);
 }
 
+static void entity(struct jsonw *w, const struct bundle_sheet *sheet)
+{
+	jsonw_object(w, "entity");
+	text(w, "name", sheet->entity_name);
+	text(w, "siren", sheet->siren);
+	jsonw_object_end(w);
+}
+
+static void sender(struct jsonw *w, const struct bundle_sheet *sheet)
+{
+	jsonw_object(w, "sender");
+	text(w, "address", sheet->sender_address);
+	jsonw_int(w, "level", sheet->sender_level);
+	text(w, "method", sheet->sender_method);
+	text(w, "name", sheet->sender_name);
+	jsonw_object_end(w);
+	text(w, "subject", sheet->subject);
+}
+
+void bundle_withheld_write(const struct bundle_sheet *sheet, struct buf *out)
+{
+	struct jsonw w;
+
+	jsonw_init(&w, out, true);
+	jsonw_object(&w, NULL);
+	entity(&w, sheet);
+	sender(&w, sheet);
+	jsonw_int(&w, "v", 1);
+	jsonw_object_end(&w);
+}
+
 void bundle_sheet_write(const struct bundle_sheet *sheet, struct buf *out)
 {
 	struct jsonw w;
@@ -17,10 +48,8 @@ void bundle_sheet_write(const struct bundle_sheet *sheet, struct buf *out)
 	jsonw_init(&w, out, true);
 	jsonw_object(&w, NULL);
 	text(&w, "class", sheet->class_);
-	jsonw_object(&w, "entity");
-	text(&w, "name", sheet->entity_name);
-	text(&w, "siren", sheet->siren);
-	jsonw_object_end(&w);
+	if (!sheet->withheld)
+		entity(&w, sheet);
 	jsonw_hex(&w, "manifest", sheet->manifest, 32);
 	text(&w, "mode", sheet->mode);
 	text(&w, "password", sheet->password);
@@ -29,14 +58,11 @@ void bundle_sheet_write(const struct bundle_sheet *sheet, struct buf *out)
 	text(&w, "kind", sheet->recipient_kind);
 	text(&w, "name", sheet->recipient_name);
 	jsonw_object_end(&w);
-	jsonw_object(&w, "sender");
-	text(&w, "address", sheet->sender_address);
-	jsonw_int(&w, "level", sheet->sender_level);
-	text(&w, "method", sheet->sender_method);
-	text(&w, "name", sheet->sender_name);
-	jsonw_object_end(&w);
-	text(&w, "subject", sheet->subject);
-	jsonw_int(&w, "v", 1);
+	if (!sheet->withheld)
+		sender(&w, sheet);
+	jsonw_int(&w, "v", sheet->withheld ? 2 : 1);
+	if (sheet->withheld)
+		jsonw_hex(&w, "withheld", sheet->withheld, 32);
 	jsonw_object_end(&w);
 }
 

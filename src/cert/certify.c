@@ -24,6 +24,13 @@ static const struct rule receipt_rules[] = {
 	{ "Checkpoint-Size", false }, { "Checkpoint-Root", false }, { "Checkpoint-Time", false }, { "Not-Established", true },
 	{ "Non-etabli", true }, { NULL, false },
 };
+/* … that withholds who wrote and about what. */
+static const struct rule withheld_rules[] = {
+	{ "Pli-Receipt", false }, { "Kind", false }, { "Number", false }, { "Letter", false }, { "Origin", false }, { "Date", false },
+	{ "Horodatage", false }, { "Withheld", false }, { "Recipient", true }, { "Class", false }, { "Mode", false }, { "Password", false },
+	{ "Content", false }, { "Entry", true }, { "Checkpoint-Size", false }, { "Checkpoint-Root", false }, { "Checkpoint-Time", false },
+	{ "Not-Established", true }, { "Non-etabli", true }, { "Not-Established", true }, { "Non-etabli", true }, { NULL, false },
+};
 static const struct rule pdf_rules[] = {
 	{ "Pli-Pdf", false }, { "Digest", false }, { "Entry", true }, { "Checkpoint-Size", false }, { "Checkpoint-Root", false },
 	{ NULL, false },
@@ -71,12 +78,24 @@ static bool entry_line(struct reading *r, const char *p, const char *end)
 	return true;
 }
 
+/* sha256 HEX */
+static bool digest_line(const char *p, const char *end)
+{
+	static const char before[] = "sha256 ";
+	uint8_t digest[32];
+
+	return (size_t)(end - p) == sizeof(before) - 1 + 64 && memcmp(p, before, sizeof(before) - 1) == 0 &&
+	       hex_decode(digest, 32, p + sizeof(before) - 1, 64);
+}
+
 static bool value_read(struct reading *r, const char *key, const char *p, const char *end)
 {
 	struct certify_text *t = r->text;
 
 	if (str_eq(key, "Digest"))
 		return end - p == 64 && hex_decode(t->digest, 32, p, 64);
+	if (str_eq(key, "Withheld") || str_eq(key, "Content"))
+		return digest_line(p, end);
 	if (str_eq(key, "Pli-Receipt") || str_eq(key, "Pli-Pdf"))
 		return end - p == 1 && *p == '1';
 	if (str_eq(key, "Entry"))
@@ -151,7 +170,7 @@ enum pli_status certify_parse(struct pool *pool, const void *p, size_t n, struct
 
 	if (n > sizeof(receipt) && memcmp(p, receipt, sizeof(receipt) - 1) == 0) {
 		t.kind = CERTIFY_RECEIPT;
-		status = lines_read(pool, receipt_rules, p, n, &t, err);
+		status = lines_read(pool, memmem(p, n, "\nWithheld: ", 11) ? withheld_rules : receipt_rules, p, n, &t, err);
 	} else if (n > sizeof(pdf) && memcmp(p, pdf, sizeof(pdf) - 1) == 0) {
 		t.kind = CERTIFY_PDF;
 		status = lines_read(pool, pdf_rules, p, n, &t, err);

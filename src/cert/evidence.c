@@ -74,9 +74,17 @@ static void issuer(const struct bundle_facts *f, struct buf *out)
 	buf_str(out, "</erds:Identity>\n</erds:EvidenceIssuerDetails>\n");
 }
 
-static void sender(const struct bundle_sheet *s, struct buf *out)
+/* A sender who is withheld has no name: what binds it stands in its place. */
+static void sender(const struct bundle_facts *f, struct buf *out)
 {
+	const struct bundle_sheet *s = &f->sheets[0].s;
+	char hex[65];
+
 	buf_str(out, "<erds:SenderDetails>\n<erds:Identity>\n");
+	if (f->naming == FACTS_WITHHELD) {
+		buf_fmt(out, "</erds:Identity>\n<pli:Withheld sha256=\"%s\"/>\n</erds:SenderDetails>\n", hex_encode(hex, f->withheld, 32));
+		return;
+	}
 	attribute(out, ATTRIBUTE_LEGAL_NAME, s->entity_name);
 	attribute(out, ATTRIBUTE_SIREN, s->siren);
 	attribute(out, ATTRIBUTE_NAME, s->sender_name);
@@ -107,11 +115,16 @@ static void part(struct buf *out, const char *id, const char *type, const uint8_
 	buf_str(out, "</erds:PartInfo>\n");
 }
 
-/* The list of parts stands whole in the evidence of the deposit, elsewhere by the digest of manifest.json. */
+/* The list of parts stands whole in the evidence of the deposit, elsewhere by the digest of manifest.json; how many they are is withheld with the
+ * sender. */
 static void content(const struct bundle_facts *f, bool whole, struct buf *out)
 {
-	buf_fmt(out, "<erds:UserContentInfo>\n<ComposingParts>%u</ComposingParts>\n<erds:PartsInfo>\n", f->part_count + 1);
+	buf_str(out, "<erds:UserContentInfo>\n");
+	if (f->naming != FACTS_WITHHELD)
+		buf_fmt(out, "<ComposingParts>%u</ComposingParts>\n", f->part_count + 1);
+	buf_str(out, "<erds:PartsInfo>\n");
 	part(out, "manifest.json", "application/json", f->manifest);
+	whole = whole && f->naming != FACTS_WITHHELD;
 	if (whole)
 		part(out, "0", "text/plain; charset=utf-8", f->message_sha256);
 	for (unsigned i = 0; whole && i < f->part_count; i++)
@@ -158,7 +171,7 @@ static void evidence(const struct bundle_facts *f, const struct facts_entry *e, 
 	element_time(out, "EventTime", e->v.e.t_us);
 	place(f, e, out);
 	issuer(f, out);
-	sender(&f->sheets[0].s, out);
+	sender(f, out);
 	for (unsigned i = 0; i < f->sheet_count; i++)
 		if (!own || own == &f->sheets[i].s)
 			recipient(&f->sheets[i].s, out);

@@ -27,6 +27,8 @@
 /* A longer list of documents stands in the attached proof only. */
 #define CONTENT_MAX 900
 #define ID_BYTES 4
+/* manifest.json sheet.json sheet.salt, then withheld.json withheld.salt or withheld.sha256 */
+#define PAPER_FILES 5
 #define KEYS_MAX 16		/* of the log, today's and earlier ones */
 
 static const unsigned block_digits[] = { 0, 3, 5, 8, 10, 13, 15, 17 };
@@ -173,27 +175,36 @@ static enum pli_status signature_find(const struct bundle_facts *f, struct pool 
 	return err_set(err, PLI_CONFLICT, "paper: the checkpoint has no signature of the log");
 }
 
-static void people_write(const struct bundle_facts *f, bool one, struct buf *out)
+static void salted_write(const struct bundle_facts *f, const char *stem, struct buf *out)
 {
-	const char *stem = f->sender ? "sheet-001" : "sheet";
-	const struct zip_file *salt, *sheet;
+	const struct zip_file *salt = facts_file(f, pool_fmt(f->pool, "%s.salt", stem)), *json = facts_file(f, pool_fmt(f->pool, "%s.json", stem));
 	uint8_t bytes[32];
 
-	buf_u8(out, one);
-	if (!one)
-		return;
-	salt = facts_file(f, pool_fmt(f->pool, "%s.salt", stem));
-	sheet = facts_file(f, pool_fmt(f->pool, "%s.json", stem));
 	(void)hex_decode(bytes, 32, (const char *)salt->p, salt->n);	/* checked with the sheets */
 	buf_add(out, bytes, 32);
-	short_form((const char *)sheet->p, sheet->n, out);
+	short_form((const char *)json->p, json->n, out);
+}
+
+static void people_write(const struct bundle_facts *f, bool one, struct buf *out)
+{
+	buf_u8(out, one ? 1 + (uint8_t)f->naming : 0);
+	if (!one)
+		return;
+	salted_write(f, f->sender ? "sheet-001" : "sheet", out);
+	if (f->naming == FACTS_OPENED)
+		salted_write(f, "withheld", out);
 }
 
 static void content_write(const struct bundle_facts *f, struct buf *out)
 {
-	const struct zip_file *manifest = facts_file(f, "manifest.json");
+	const struct zip_file *manifest;
 	AUTO_BUF packed = { 0 };
 
+	if (f->naming == FACTS_WITHHELD) {
+		buf_u8(out, 0);
+		return;
+	}
+	manifest = facts_file(f, "manifest.json");
 	paper_pack((const char *)manifest->p, manifest->n, &packed);
 	buf_u8(out, packed.n <= CONTENT_MAX);
 	if (packed.n > CONTENT_MAX)
@@ -464,31 +475,66 @@ static enum pli_status signature_check(struct reading *r, const char *log_pub_pe
 	return err_set(err, PLI_CONFLICT, "paper: the head of the journal is not signed by this key");
 }
 
+/* A salt and the text that it is digested with, as the files NAME.json and NAME.salt. */
+static enum pli_status salted_read(struct reading *r, const char *name, struct zip_file files[2], struct err *err)
+{
+	const uint8_t *salt = cursor_bytes(&r->c, 32);
+	const char *text;
+	char hex[65];
+	size_t n;
+	enum pli_status status = salt ? long_form(r, SHORT_MAX, &text, &n, err) : malformed(err);
+
+	if (status != PLI_OK)
+		return status;
+	files[0] = (struct zip_file){ .name = pool_fmt(r->pool, "%s.json", name), .p = (const uint8_t *)text, .n = n };
+	files[1] = (struct zip_file){ .name = pool_fmt(r->pool, "%s.salt", name), .p = pool_dup(r->pool, hex_encode(hex, salt, 32), 64), .n = 64 };
+	return PLI_OK;
+}
+
+/* What a sheet that withholds binds is in the sheet itself. */
+static struct zip_file digest_file(struct pool *pool, const struct zip_file *sheet)
+{
+	const char *value;
+	size_t n;
+
+	if (!canon_member((const char *)sheet->p, sheet->n, "withheld", &value, &n) || n != 66)
+		return (struct zip_file){ .name = "withheld.sha256", .p = (const uint8_t *)"", .n = 0 };
+	return (struct zip_file){ .name = "withheld.sha256", .p = pool_dup(pool, value + 1, 64), .n = 64 };
+}
+
+static enum pli_status people_read(struct reading *r, struct zip_file files[PAPER_FILES], struct err *err)
+{
+	unsigned form = cursor_u8(&r->c);
+	enum pli_status status = form <= 1 + FACTS_WITHHELD ? PLI_OK : malformed(err);
+
+	r->paper->sheet = form > 0;
+	if (status != PLI_OK || !form)
+		return status;
+	r->paper->facts.naming = form - 1;
+	status = salted_read(r, "sheet", &files[1], err);
+	if (status == PLI_OK && form == 1 + FACTS_OPENED)
+		status = salted_read(r, "withheld", &files[3], err);
+	if (status == PLI_OK && form == 1 + FACTS_WITHHELD)
+		files[3] = digest_file(r->pool, &files[1]);
+	return status;
+}
+
 /* Sheet and list of contents, each with what the entries bind. */
 static enum pli_status bound_read(struct reading *r, struct err *err)
 {
 	struct paper_facts *paper = r->paper;
 	struct bundle_facts *f = &paper->facts;
-	struct zip_file *files = POOL_ARRAY(r->pool, struct zip_file, 3);
+	struct zip_file *files = POOL_ARRAY(r->pool, struct zip_file, PAPER_FILES);
 	const struct facts_entry *binds = &f->entries[0];
-	const uint8_t *salt = NULL;
 	const char *text, *value;
-	char hex[65];
 	size_t n;
-	enum pli_status status = PLI_OK;
+	enum pli_status status = people_read(r, files, err);
 
+	if (status != PLI_OK)
+		return status;
 	for (unsigned i = 0; i < f->entry_count; i++)
 		if (str_eq(f->entries[i].v.e.ev, "consigned"))
 			binds = &f->entries[i];
-	paper->sheet = cursor_u8(&r->c) == 1;
-	if (paper->sheet) {
-		salt = cursor_bytes(&r->c, 32);
-		status = salt ? long_form(r, SHORT_MAX, &text, &n, err) : malformed(err);
-		if (status != PLI_OK)
-			return status;
-		files[1] = (struct zip_file){ .name = "sheet.json", .p = (const uint8_t *)text, .n = n };
-		files[2] = (struct zip_file){ .name = "sheet.salt", .p = pool_dup(r->pool, hex_encode(hex, salt, 32), 64), .n = 64 };
-	}
 	paper->content = cursor_u8(&r->c) == 1;
 	if (paper->content) {
 		status = long_form(r, SHORT_MAX, &text, &n, err);
@@ -498,10 +544,12 @@ static enum pli_status bound_read(struct reading *r, struct err *err)
 	}
 	if (r->c.bad || r->c.n)
 		return malformed(err);
-	f->files = POOL_ARRAY(r->pool, const struct zip_file *, 3);
-	for (int i = 0; i < 3; i++)
+	f->files = POOL_ARRAY(r->pool, const struct zip_file *, PAPER_FILES);
+	for (int i = 0; i < PAPER_FILES; i++)	/* by name */
 		if (files[i].name)
 			f->files[f->file_count++] = &files[i];
+	if (paper->content && f->naming == FACTS_WITHHELD)
+		return malformed(err);
 	if (paper->content)
 		status = facts_content(f, err);
 	if (status != PLI_OK)

@@ -6,8 +6,9 @@
  *
  *   u8 1 · u64 size, root 32, signature 64: the checkpoint · u8 n, n hashes of 32 bytes
  *   · u8 n entries: { u16 n, entry · u8 n, n × u8: its inclusion path, as numbers of hashes }
- *   · u8 0, or 1, salt 32, u16 n, sheet · u8 0, or 1, u16 n, manifest.json
+ *   · u8 0, or 1 … 3, salt 32, u16 n, sheet · u8 0, or 1, u16 n, manifest.json
  *
+ * Behind a sheet that only binds who wrote and about what: with 2, salt 32, u16 n, withheld.json; with 3, which withholds it, nothing more.
  * Entries, sheet and manifest are those of the bundle (doc/proof.md), in the short form of paper_pack.h; big-endian.  The last entry is the
  * event that the proof is about; the one before it the recipient's `consigned`, which binds sheet and manifest.  The origin is the entries'. */
 #ifndef PLI_PAPER_H

@@ -33,6 +33,14 @@ static const char *const limits[] = {
 	"Non-etabli: un service d'envoi recommandé électronique qualifié (règlement (UE) 910/2014, article 44)",
 };
 
+/* Of a proof that withholds, besides. */
+static const char *const limits_withheld[] = {
+	"Not-Established: who sent the letter, and what it is about: withheld until acceptance; texts that have the digest Withheld together"
+	" with their salt show it",
+	"Non-etabli: qui a envoyé la lettre, et son objet : tus jusqu'à l'acceptation ; un texte qui, avec son sel, a l'empreinte Withheld"
+	" l'établit",
+};
+
 static void line(struct buf *out, const char *key, const char *value)
 {
 	buf_str(out, key);
@@ -59,7 +67,7 @@ static void line_time(struct buf *out, const char *key, int64_t t_us)
 static void head_lines(const struct bundle_facts *f, struct buf *out)
 {
 	const struct bundle_sheet *s = &f->sheets[0].s;
-	char id[37];
+	char id[37], hex[65];
 
 	line(out, "Pli-Receipt", "1");
 	line(out, "Kind", f->sender ? "sender" : "recipient");
@@ -68,12 +76,16 @@ static void head_lines(const struct bundle_facts *f, struct buf *out)
 	line(out, "Origin", f->origin);
 	line_time(out, "Date", f->deposit->v.e.t_us);
 	line_time(out, "Horodatage", f->deposit->stamp_us);
-	line(out, "Sender-Name", s->sender_name);
-	line(out, "Sender-Address", s->sender_address);
-	line(out, "Sender-Entity", s->entity_name);
-	line(out, "Sender-SIREN", s->siren);
-	line(out, "Sender-Method", s->sender_method);
-	line_number(out, "Sender-Level", (uint64_t)s->sender_level);
+	if (f->naming == FACTS_WITHHELD) {
+		buf_fmt(out, "Withheld: sha256 %s\n", hex_encode(hex, f->withheld, 32));
+	} else {
+		line(out, "Sender-Name", s->sender_name);
+		line(out, "Sender-Address", s->sender_address);
+		line(out, "Sender-Entity", s->entity_name);
+		line(out, "Sender-SIREN", s->siren);
+		line(out, "Sender-Method", s->sender_method);
+		line_number(out, "Sender-Level", (uint64_t)s->sender_level);
+	}
 	for (unsigned i = 0; i < f->sheet_count; i++) {
 		s = &f->sheets[i].s;
 		buf_fmt(out, "Recipient: %s, %s%s%s\n", s->recipient_kind, s->recipient_address,
@@ -86,10 +98,15 @@ static void content_lines(const struct bundle_facts *f, struct buf *out)
 	const struct bundle_sheet *s = &f->sheets[0].s;
 	char hex[65];
 
-	line(out, "Subject", s->subject);
+	if (f->naming != FACTS_WITHHELD)
+		line(out, "Subject", s->subject);
 	line(out, "Class", s->class_);
 	line(out, "Mode", s->mode);
 	line(out, "Password", s->password);
+	if (f->naming == FACTS_WITHHELD) {
+		buf_fmt(out, "Content: sha256 %s\n", hex_encode(hex, f->manifest, 32));
+		return;
+	}
 	buf_fmt(out, "Message: %" PRIu64 " bytes, sha256 %s\n", f->message_size,
 		hex_encode(hex, f->message_sha256, 32));
 	for (unsigned i = 0; i < f->part_count; i++) {
@@ -116,16 +133,23 @@ static void journal_lines(const struct bundle_facts *f, struct buf *out)
 	line_time(out, "Checkpoint-Time", f->token_us);
 }
 
+static void lines(struct buf *out, const char *const *texts, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		buf_str(out, texts[i]);
+		buf_ch(out, '\n');
+	}
+}
+
 void receipt_write(const struct bundle_facts *facts, struct buf *out)
 {
 	assert(facts->deposit && facts->sheet_count > 0);
 	head_lines(facts, out);
 	content_lines(facts, out);
 	journal_lines(facts, out);
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		buf_str(out, limits[i]);
-		buf_ch(out, '\n');
-	}
+	if (facts->naming == FACTS_WITHHELD)
+		lines(out, limits_withheld, sizeof(limits_withheld) / sizeof(limits_withheld[0]));
+	lines(out, limits, sizeof(limits) / sizeof(limits[0]));
 }
 
 enum pli_status receipt_stamps(struct bundle_facts *facts, const char *text, size_t n, struct err *err)

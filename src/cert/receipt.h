@@ -15,6 +15,8 @@
  *   Entry: NUMBER, sha256 LEAF-HASH, EVENT, DATE, stamped DATE	one line each
  *   Checkpoint-Size, Checkpoint-Root (hex), Checkpoint-Time
  *   Not-Established, Non-etabli					fixed sentences, one line each
+ * A proof that withholds who wrote and about what has `Withheld: sha256 HEX` (bundle.h) instead of the lines Sender-…, no Subject, `Content:
+ * sha256 HEX` (the digest of manifest.json) instead of Message and Part, and one more sentence of either kind, first.
  * Everything follows from the bundle's other files but the stamps, which the service states. */
 #ifndef PLI_RECEIPT_H
 #define PLI_RECEIPT_H

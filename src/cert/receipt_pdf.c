@@ -196,6 +196,11 @@ static const char WAX[] = "M 66 31 C 72.5 29.4 76.8 33.3 79.9 37.3 C 83.8 41.6 8
 			  "C 67.9 63.9 62.8 63.2 58.5 60.6 C 53.3 58.2 50.5 53.9 50.2 48.6 C 48.9 43.4 51 38.7 54.8 35.3 C 57.8 31.9 61.6 30.8 66 31 Z";
 static const char MARK[] = "M 61.5 57 L 61.5 38.5 L 67.8 38.5 C 75.2 38.5 75.2 49 67.8 49 L 61.5 49";
 
+static bool withheld(const struct proof *p)
+{
+	return p->facts.naming == FACTS_WITHHELD;
+}
+
 static void masthead(struct proof *p)
 {
 	struct sheet *s = &p->sheet;
@@ -204,7 +209,8 @@ static void masthead(struct proof *p)
 	const char *number = say(p, "receipt.number", pool_fmt(p->pool, "%" PRIu64, p->event->v.e.seq + 1), NULL, NULL, NULL);
 	const char *service = word(p, "receipt.service"), *heading = word(p, pool_fmt(p->pool, "receipt.title.%s", p->what->kind->name));
 	const struct bundle_sheet *first = &p->facts.sheets[0].s;
-	const char *sender = first->sender_name && *first->sender_name ? first->sender_name : first->sender_address;
+	const char *sender = withheld(p) ? word(p, "receipt.sender_withheld")
+			     : first->sender_name && *first->sender_name ? first->sender_name : first->sender_address;
 
 	pdf_shape(s->pdf, SHEET_LEFT, 44, 0.34, ENVELOPE, SHEET_QUIET, 0.7);
 	pdf_shape(s->pdf, SHEET_LEFT, 44, 0.34, WAX, SHEET_WAX, 0);
@@ -243,9 +249,12 @@ static void people(struct proof *p)
 	if (a->siren && *a->siren)
 		entity = pool_fmt(p->pool, "%s (SIREN %s)", entity ? entity : "", a->siren);
 	sheet_heading(s, word(p, "receipt.people_title"), 28);
-	sheet_fact(s, word(p, "receipt.sender"), person(p, a->sender_name, a->sender_address),
-		   entity ? pool_fmt(p->pool, "%s – %s", entity, method(p, a->sender_method, a->sender_level))
-			  : method(p, a->sender_method, a->sender_level));
+	if (withheld(p))
+		sheet_fact(s, word(p, "receipt.sender"), word(p, "receipt.withheld"), pool_fmt(p->pool, "SHA-256 %s", hex(p, f->withheld)));
+	else
+		sheet_fact(s, word(p, "receipt.sender"), person(p, a->sender_name, a->sender_address),
+			   entity ? pool_fmt(p->pool, "%s – %s", entity, method(p, a->sender_method, a->sender_level))
+				  : method(p, a->sender_method, a->sender_level));
 	for (unsigned i = 0; i < f->sheet_count; i++) {
 		const struct bundle_sheet *r = &f->sheets[i].s;
 
@@ -262,6 +271,11 @@ static void letter(struct proof *p)
 	char id[37];
 
 	sheet_heading(s, word(p, "receipt.letter_title"), 28);
+	if (withheld(p)) {
+		sheet_fact(s, word(p, "receipt.content"), word(p, "receipt.withheld"), pool_fmt(p->pool, "SHA-256 %s", hex(p, f->manifest)));
+		sheet_fact(s, word(p, "receipt.letter_number"), uuid_format(id, f->deposit->v.e.letter), NULL);
+		return;
+	}
 	sheet_fact(s, word(p, "receipt.subject"), a->subject, say(p, "receipt.letter_id", uuid_format(id, f->deposit->v.e.letter), NULL, NULL, NULL));
 	sheet_fact(s, word(p, "receipt.message"), bytes(p, f->message_size), pool_fmt(p->pool, "SHA-256 %s", hex(p, f->message_sha256)));
 	for (unsigned i = 0; i < f->part_count; i++) {
@@ -295,6 +309,8 @@ static void journal(struct proof *p)
 static void limits(struct proof *p)
 {
 	sheet_heading(&p->sheet, word(p, "receipt.not_title"), 28);
+	if (withheld(p))
+		sheet_point(&p->sheet, word(p, "receipt.not.withheld"));
 	for (int i = 1; i <= LIMITS; i++)
 		sheet_point(&p->sheet, word(p, pool_fmt(p->pool, "receipt.not.%d", i)));
 }
@@ -435,7 +451,9 @@ enum pli_status receipt_pdf_write(const struct receipt_pdf *what,
 
 	if (status != PLI_OK)
 		return status;
-	info.title = pool_fmt(pool, "%s – %s", word(&p, pool_fmt(pool, "receipt.title.%s", what->kind->name)), p.facts.sheets[0].s.subject);
+	info.title = word(&p, pool_fmt(pool, "receipt.title.%s", what->kind->name));
+	if (!withheld(&p))
+		info.title = pool_fmt(pool, "%s – %s", info.title, p.facts.sheets[0].s.subject);
 	info.author = p.host;
 	SHA256(what->bundle, what->bundle_n, id);
 	memcpy(info.id, id, sizeof(info.id));

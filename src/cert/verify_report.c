@@ -62,13 +62,20 @@ static void letter_write(struct jsonw *w, const struct bundle_facts *f)
 	jsonw_str(w, "origin", f->origin);
 	jsonw_time(w, "date", f->deposit->v.e.t_us);
 	jsonw_time(w, "timestamp", f->deposit->stamp_us);
-	jsonw_str(w, "subject", s->subject);
-	person(w, "sender", s->sender_name, s->sender_address, NULL);
+	if (f->naming == FACTS_WITHHELD) {
+		jsonw_hex(w, "withheld", f->withheld, 32);
+	} else {
+		jsonw_str(w, "subject", s->subject);
+		person(w, "sender", s->sender_name, s->sender_address, NULL);
+	}
 	jsonw_array(w, "recipients");
 	for (unsigned i = 0; i < f->sheet_count; i++)
 		person(w, NULL, f->sheets[i].s.recipient_name, f->sheets[i].s.recipient_address, f->sheets[i].s.recipient_kind);
 	jsonw_array_end(w);
-	parts_write(w, f);
+	if (f->naming == FACTS_WITHHELD)
+		jsonw_hex(w, "content", f->manifest, 32);
+	else
+		parts_write(w, f);
 	entries_write(w, f);
 	jsonw_object(w, "checkpoint");
 	jsonw_int(w, "size", (int64_t)f->tree_size);

@@ -50,6 +50,18 @@ static enum pli_status enter(struct door_call *c, struct delivery_view **view_r,
 	return st;
 }
 
+/* For his proof, also one who has refused or let the time go by: his link is enough then. */
+static enum pli_status enter_for_proof(struct door_call *c, struct delivery_view **view_r, struct err *err)
+{
+	struct delivery_view *view = POOL_NEW(c->pool, struct delivery_view);
+	struct err undecided = { 0 };
+
+	if (delivery_decided(c->doors->office, c->pool, c->params[0], view, &undecided) != PLI_OK)
+		return enter(c, view_r, err);
+	*view_r = view;
+	return PLI_OK;
+}
+
 static void add_people(struct view *v, const struct letter *letter)
 {
 	for (unsigned i = 0; i < letter->recipient_count; i++) {
@@ -173,7 +185,7 @@ enum pli_status page_zip(struct door_call *c, struct err *err)
 enum pli_status page_receipt(struct door_call *c, struct err *err)
 {
 	struct delivery_view *dv;
-	enum pli_status st = enter(c, &dv, err);
+	enum pli_status st = enter_for_proof(c, &dv, err);
 
 	if (st != PLI_OK || !dv)
 		return st;
@@ -188,7 +200,7 @@ enum pli_status page_receipt(struct door_call *c, struct err *err)
 enum pli_status page_proof(struct door_call *c, struct err *err)
 {
 	struct delivery_view *dv;
-	enum pli_status st = enter(c, &dv, err);
+	enum pli_status st = enter_for_proof(c, &dv, err);
 
 	if (st != PLI_OK || !dv)
 		return st;

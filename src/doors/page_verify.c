@@ -115,10 +115,11 @@ static void letter_put(struct door_call *c, struct view *v, const struct examine
 	view_bool(v, "has_sent", !x->is_paper || str_eq(first, "deposit.accepted") || str_eq(first, "consigned"));
 	answer_date(c, v, "sent", "sent_iso", x->t_us);
 	view_bool(v, "has_people", x->has_people);
+	view_bool(v, "withheld", x->withheld);
 	if (!x->has_people)
 		return;
-	view_str(v, "subject", x->subject);
-	view_str(v, "sender", person_text(c, &x->sender));
+	view_str(v, "subject", x->withheld ? locale_text(c->locale, "verify.withheld") : x->subject);
+	view_str(v, "sender", x->withheld ? locale_text(c->locale, "verify.withheld") : person_text(c, &x->sender));
 	view_str(v, "entity", x->entity ? x->entity : "");
 	for (unsigned i = 0; i < x->recipient_count && i < 200; i++) {
 		struct view *item = view_item(v, "recipients");

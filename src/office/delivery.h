@@ -72,6 +72,10 @@ struct delivery_view {
 MUST enum pli_status delivery_view(struct office *office, struct pool *pool, const char *token, const char *cookie,
 				   struct delivery_view *view_r, struct err *err);
 
+/* The same for a registered letter that its recipient has refused or left unclaimed: no content, and nothing to be shown of it but his own proof.
+ * The link is enough.  PLI_UNAUTH when it is not so decided; PLI_GONE for a link that was replaced. */
+MUST enum pli_status delivery_decided(struct office *office, struct pool *pool, const char *token, struct delivery_view *view_r, struct err *err);
+
 /* Bytes [offset, offset+length) of part n (1…): writes `access` once per file and reading session before the first byte.
  * delivery_sent afterwards adds the range really sent; `access.complete` once when the union is whole. */
 MUST enum pli_status delivery_file(struct office *office, struct pool *pool, const struct delivery_view *view, unsigned n,
@@ -81,7 +85,8 @@ void delivery_sent(struct office *office, const struct delivery_view *view, unsi
 /* The recipient's own proof bundle: as of now, or (receipt) as of his first opening, made when first asked for and kept, so that it always has
  * the same bytes. */
 MUST enum pli_status delivery_proof(struct office *office, struct pool *pool, const struct delivery_view *view, struct buf *out, struct err *err);
-/* The acknowledgement of his opening, as a sealed PDF; kept once made. */
+/* The acknowledgement of his opening, or the proof of his refusal or of non-collection, as a sealed PDF; kept once made.  What he may not know
+ * before he accepts is withheld in it, as in the bundle. */
 MUST enum pli_status delivery_receipt_pdf(struct office *office, struct pool *pool, const struct delivery_view *view, const char *lang,
 					  struct buf *out, struct err *err);
 MUST enum pli_status delivery_receipt(struct office *office, struct pool *pool, const struct delivery_view *view, struct buf *out, struct err *err);

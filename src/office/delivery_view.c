@@ -62,6 +62,33 @@ static enum pli_status view_key(struct office *office, const struct delivery_pla
 	return st;
 }
 
+static void view_fill(const struct delivery_place *place, struct delivery_view *view_r)
+{
+	letter_narrow(place->letter, place->n);
+	view_r->letter = place->letter;
+	for (unsigned i = 0; i < place->letter->recipient_count; i++)
+		if (place->letter->recipients[i].n == place->n)
+			view_r->me = i;
+}
+
+enum pli_status delivery_decided(struct office *office, struct pool *pool, const char *token, struct delivery_view *view_r, struct err *err)
+{
+	struct delivery_place place;
+	const char *decision;
+	enum pli_status st = delivery_place_read(office, pool, token, &place, err);
+
+	*view_r = (struct delivery_view){ .message = "" };
+	if (st != PLI_OK)
+		return st;
+	if (place.retired)
+		return delivery_place_open(office, &place, err);
+	decision = delivery_place_who(&place)->decision;
+	if (!decision || str_eq(decision, "accepted"))
+		return no_session(err);
+	view_fill(&place, view_r);
+	return PLI_OK;
+}
+
 enum pli_status delivery_view(struct office *office, struct pool *pool, const char *token, const char *cookie,
 			      struct delivery_view *view_r, struct err *err)
 {
@@ -94,10 +121,6 @@ enum pli_status delivery_view(struct office *office, struct pool *pool, const ch
 					 &view_r->message_n, err);
 	if (st != PLI_OK)
 		return st;
-	letter_narrow(place.letter, place.n);
-	view_r->letter = place.letter;
-	for (unsigned i = 0; i < place.letter->recipient_count; i++)
-		if (place.letter->recipients[i].n == place.n)
-			view_r->me = i;
+	view_fill(&place, view_r);
 	return PLI_OK;
 }

@@ -151,7 +151,7 @@ static enum pli_status keys_make(struct deposit_work *w, struct err *err)
 	w->recipients = POOL_ARRAY(w->pool, struct deposit_recipient, count);
 	for (unsigned i = 0; i < count; i++) {
 		struct deposit_recipient *d = &w->recipients[i];
-		mem_random(d->salt, sizeof(d->salt));
+		mem_random(d->sheet.salt, sizeof(d->sheet.salt));
 		link_hash(keys->tokens[i].token, d->token_hash);
 		mem_wipe(keys->tokens[i].token, sizeof(keys->tokens[i].token));
 		d->wrapped_token = (struct deposit_bytes){ keys->tokens[i].wrapped, sizeof(keys->tokens[i].wrapped) };
@@ -164,23 +164,32 @@ static enum pli_status recipients_seal(struct deposit_work *w, struct buf *scrat
 {
 	struct letter *l = &w->letter;
 	const uint8_t *key = w->who->meta_key;
+	uint8_t withheld_salt[32];
 	enum pli_status st = PLI_OK;
 
+	mem_random(withheld_salt, sizeof(withheld_salt));
 	for (unsigned i = 0; st == PLI_OK && i < l->recipient_count; i++) {
 		const struct letter_recipient *r = &l->recipients[i];
 		struct deposit_recipient *d = &w->recipients[i];
 		const char *texts[RECIPIENT_TEXTS] = { [RECIPIENT_NAME] = r->name, [RECIPIENT_ADDRESS] = r->address };
 		AUTO_BUF sheet;
-		size_t n;
 
 		st = meta_seal_texts(key, RECIPIENT_PLACE(&l->entity, &l->letter, r->n), texts, RECIPIENT_TEXTS, scratch, err);
 		if (st != PLI_OK)
 			return st;
 		d->sealed = kept(w, scratch);
-		d->sheet = letter_sheet_write(w->pool, l, r, &n);
+		if (letter_withholds(l))
+			d->sheet.withheld = "";
+		memcpy(d->sheet.withheld_salt, withheld_salt, sizeof(withheld_salt));
+		letter_sheet_write(w->pool, l, r, &d->sheet);
 		buf_init_secret(&sheet);
-		buf_add(&sheet, d->salt, sizeof(d->salt));
-		buf_add(&sheet, d->sheet, n);
+		buf_add(&sheet, d->sheet.salt, sizeof(d->sheet.salt));
+		buf_str(&sheet, d->sheet.json);
+		if (d->sheet.withheld) {
+			buf_ch(&sheet, '\0');
+			buf_add(&sheet, d->sheet.withheld_salt, sizeof(d->sheet.withheld_salt));
+			buf_str(&sheet, d->sheet.withheld);
+		}
 		st = meta_seal(key, SHEET_PLACE(&l->entity, &l->letter, r->n), sheet.p, sheet.n, scratch, err);
 		d->sealed_sheet = kept(w, scratch);
 	}

@@ -1,6 +1,8 @@
 /* Deposits against a real database, a real keeper and real blobs: what is stored, what is refused and leaves nothing. */
 #include "office_testing.h"
 
+#include "entry.h"
+
 #include "letter_own.h"
 
 static struct instance in;
@@ -127,22 +129,53 @@ static void sheets_are_kept(void **state)
 	AUTO_POOL pool = pool_new();
 	struct deposit d = { .to = TO, .bcc = BCC, .subject = "Objet" };
 	struct db_conn *conn;
-	uint8_t salt[2][32];
-	const char *json;
-	size_t n;
+	struct letter_sheet sheets[2];
 
 	(void)state;
 	buf_init(&body);
 	OK(instance_deposit(&in, &in.editor, &d, &letter, &body, &err));
 	conn = db_reader_take(in.db);
 	for (unsigned i = 0; i < 2; i++) {
-		OK(letter_sheet(in.office, conn, pool, &in.mairie, &letter, i + 1, salt[i], &json, &n, &err));
+		const char *json;
+
+		OK(letter_sheet(in.office, conn, pool, &in.mairie, &letter, i + 1, &sheets[i], &err));
+		json = sheets[i].json;
+		assert_null(sheets[i].withheld);
 		assert_non_null(strstr(json, "\"subject\":\"Objet\""));
 		assert_non_null(strstr(json, i ? "c@example.org" : "a@example.org"));
 		assert_null(strstr(json, i ? "a@example.org" : "c@example.org"));
 	}
-	assert_memory_not_equal(salt[0], salt[1], 32);
-	assert_int_equal(letter_sheet(in.office, conn, pool, &in.mairie, &letter, 3, salt[0], &json, &n, &err), PLI_ABSENT);
+	assert_memory_not_equal(sheets[0].salt, sheets[1].salt, 32);
+	assert_int_equal(letter_sheet(in.office, conn, pool, &in.mairie, &letter, 3, &sheets[0], &err), PLI_ABSENT);
+	db_reader_give(in.db, conn);
+}
+
+/* Of the profile that keeps the sender from recipients: his name is bound apart. */
+static void sheet_withholds(void **state)
+{
+	struct err err = { 0 };
+	struct uuid letter;
+	AUTO_BUF body = { 0 };
+	AUTO_POOL pool = pool_new();
+	struct deposit d = { .to = TO, .bcc = BCC, .subject = "Objet", .class_ = "fr-lre" };
+	struct letter_sheet sheets[2];
+	struct db_conn *conn;
+	uint8_t digest[32];
+	char hex[65];
+
+	(void)state;
+	OK(instance_deposit(&in, &in.editor, &d, &letter, &body, &err));
+	conn = db_reader_take(in.db);
+	for (unsigned i = 0; i < 2; i++) {
+		OK(letter_sheet(in.office, conn, pool, &in.mairie, &letter, i + 1, &sheets[i], &err));
+		assert_null(strstr(sheets[i].json, "Objet"));
+		assert_null(strstr(sheets[i].json, in.editor.email));
+		assert_non_null(strstr(sheets[i].withheld, "\"subject\":\"Objet\""));
+		assert_non_null(strstr(sheets[i].withheld, in.editor.email));
+		entry_sheet_digest(sheets[i].withheld_salt, sheets[i].withheld, strlen(sheets[i].withheld), digest);
+		assert_non_null(strstr(sheets[i].json, hex_encode(hex, digest, 32)));
+	}
+	assert_memory_not_equal(sheets[0].salt, sheets[0].withheld_salt, 32);
 	db_reader_give(in.db, conn);
 }
 
@@ -460,6 +493,7 @@ int main(void)
 		cmocka_unit_test(three_recipients_and_two_files),
 		cmocka_unit_test(contents_come_back),
 		cmocka_unit_test(sheets_are_kept),
+		cmocka_unit_test(sheet_withholds),
 		cmocka_unit_test(refusals_leave_nothing),
 		cmocka_unit_test(ten_thousand_recipients),
 		cmocka_unit_test(a_thousand_recipients),

@@ -142,8 +142,8 @@ enum pli_status deposit_entries(struct deposit_work *w, struct err *err)
 	for (unsigned i = 0; st == PLI_OK && i < l->recipient_count; i++) {
 		struct journal_event consigned = {
 			.ev = "consigned", .actor = &system, .entity = &l->entity, .letter = &l->letter,
-			.recipient = &l->recipients[i].recipient, .h_json = w->manifest_h, .shown_json = w->recipients[i].sheet,
-			.sheet_salt = w->recipients[i].salt, .shown_elsewhere = true, .meta_key = w->who->meta_key,
+			.recipient = &l->recipients[i].recipient, .h_json = w->manifest_h, .shown_json = w->recipients[i].sheet.json,
+			.sheet_salt = w->recipients[i].sheet.salt, .shown_elsewhere = true, .meta_key = w->who->meta_key,
 			.owner = &l->account, .hidden = str_eq(l->recipients[i].kind, "bcc"),
 		};
 		st = journal_prepare(journal, w->pool, &consigned, &w->entries[w->entry_count++], err);

@@ -64,6 +64,7 @@ void examine_people(struct pool *pool, const struct bundle_facts *f, struct exam
 	struct examine_person *people = POOL_ARRAY(pool, struct examine_person, f->sheet_count);
 	const struct bundle_sheet *s = &f->sheets[0].s;
 
+	r->withheld = f->naming == FACTS_WITHHELD;
 	r->sender = (struct examine_person){ .name = s->sender_name, .address = s->sender_address };
 	r->entity = s->entity_name;
 	r->subject = s->subject;

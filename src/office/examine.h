@@ -55,6 +55,7 @@ struct examine {
 	int64_t token_us;
 	/* What it proves; only when verified. */
 	bool of_sender;
+	bool withheld;			/* sender, entity, subject and content are not told before acceptance */
 	uint64_t number;
 	const char *letter, *origin, *subject;
 	int64_t t_us, stamp_us;

@@ -259,9 +259,29 @@ enum pli_status letter_key_unwrap(struct office *office, const struct letter *le
 	return st;
 }
 
+static bool sheet_parse(struct pool *pool, const struct buf *plain, struct letter_sheet *sheet_r)
+{
+	const char *end = plain->p + plain->n, *json, *apart;
+
+	*sheet_r = (struct letter_sheet){ .withheld = NULL };
+	if (plain->n < 32)
+		return false;
+	memcpy(sheet_r->salt, plain->p, 32);
+	json = plain->p + 32;
+	apart = memchr(json, '\0', (size_t)(end - json));
+	sheet_r->json = pool_strn(pool, json, (size_t)((apart ? apart : end) - json));
+	if (!apart)
+		return true;
+	apart++;
+	if (end - apart < 32)
+		return false;
+	memcpy(sheet_r->withheld_salt, apart, 32);
+	sheet_r->withheld = pool_strn(pool, apart + 32, (size_t)(end - apart - 32));
+	return true;
+}
+
 enum pli_status letter_sheet(struct office *office, struct db_conn *conn, struct pool *pool, const struct uuid *entity,
-			     const struct uuid *letter, unsigned n, uint8_t salt_r[32], const char **json_r, size_t *json_n_r,
-			     struct err *err)
+			     const struct uuid *letter, unsigned n, struct letter_sheet *sheet_r, struct err *err)
 {
 	AUTO_ROWS rows = { 0 };
 	AUTO_BUF plain;
@@ -278,14 +298,9 @@ enum pli_status letter_sheet(struct office *office, struct db_conn *conn, struct
 		const void *sealed = db_blob(&rows, 0, &sealed_n);
 		st = meta_open(key, SHEET_PLACE(entity, letter, n), sealed, sealed_n, &plain, err);
 	}
-	if (st == PLI_OK && plain.n < 32)
+	if (st == PLI_OK && !sheet_parse(pool, &plain, sheet_r))
 		st = damaged(err);
-	if (st != PLI_OK)
-		return st;
-	memcpy(salt_r, plain.p, 32);
-	*json_n_r = plain.n - 32;
-	*json_r = pool_strn(pool, plain.p + 32, *json_n_r);
-	return PLI_OK;
+	return st;
 }
 
 static enum pli_status sheet_differs(struct err *err, const char *what)
@@ -299,9 +314,8 @@ enum pli_status letter_sheet_check(struct office *office, struct db_conn *conn, 
 	AUTO_POOL pool = pool_new();
 	struct letter *loaded;
 	const struct letter_recipient *r = NULL;
-	const char *sheet, *again;
-	uint8_t salt[32], digest[32];
-	size_t n, again_n;
+	struct letter_sheet sheet, again;
+	uint8_t digest[32];
 	enum pli_status st = letter_load(office, conn, pool, entity, letter, &loaded, NULL, err);
 
 	if (st == PLI_ABSENT)
@@ -315,19 +329,20 @@ enum pli_status letter_sheet_check(struct office *office, struct db_conn *conn, 
 			r = &loaded->recipients[i];
 	if (!r)
 		return sheet_differs(err, "the letter's recipients: he is not among them");
-	st = letter_sheet(office, conn, pool, entity, letter, r->n, salt, &sheet, &n, err);
+	st = letter_sheet(office, conn, pool, entity, letter, r->n, &sheet, err);
 	if (st == PLI_IO)
 		return sheet_differs(err, "what is stored: it does not open");
 	if (st != PLI_OK)
 		return st;
-	entry_sheet_digest(salt, sheet, n, digest);
+	entry_sheet_digest(sheet.salt, sheet.json, strlen(sheet.json), digest);
 	if (!mem_same(digest, sheet_digest, 32))
 		return sheet_differs(err, "what the entry binds");
 	letter_manifest(loaded, digest);
 	if (!mem_same(digest, loaded->manifest, 32))
 		return sheet_differs(err, "the rows of the letter's files");
-	again = letter_sheet_write(pool, loaded, r, &again_n);
-	if (again_n != n || memcmp(again, sheet, n) != 0)
+	again = sheet;
+	letter_sheet_write(pool, loaded, r, &again);
+	if (!str_eq(again.json, sheet.json) || (sheet.withheld && !str_eq(again.withheld, sheet.withheld)))
 		return sheet_differs(err, "the rows of letter and recipient");
 	return PLI_OK;
 }

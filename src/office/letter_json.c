@@ -9,6 +9,7 @@
 #include "cipher.h"
 
 #include "bundle.h"
+#include "entry.h"
 
 #include "letter_own.h"
 #include "reading.h"
@@ -122,11 +123,11 @@ void letter_manifest(const struct letter *letter, uint8_t digest_r[32])
 	cipher_sha256(json.p, json.n, digest_r);
 }
 
-const char *letter_sheet_write(struct pool *pool, const struct letter *letter, const struct letter_recipient *recipient,
-			       size_t *n_r)
+void letter_sheet_write(struct pool *pool, const struct letter *letter, const struct letter_recipient *recipient, struct letter_sheet *sheet)
 {
-	AUTO_BUF json;
-	const struct bundle_sheet sheet = {
+	AUTO_BUF json = { 0 }, apart = { 0 };
+	uint8_t digest[32];
+	struct bundle_sheet facts = {
 		.class_ = letter->class_, .mode = letter->mode, .password = letter->password,
 		.entity_name = letter->entity_name, .siren = letter->siren, .manifest = letter->manifest,
 		.recipient_address = recipient->address, .recipient_kind = recipient->kind, .recipient_name = recipient->name,
@@ -134,10 +135,14 @@ const char *letter_sheet_write(struct pool *pool, const struct letter *letter, c
 		.sender_name = letter->sender_name, .sender_level = letter->sender_level, .subject = letter->subject,
 	};
 
-	buf_init(&json);
-	bundle_sheet_write(&sheet, &json);
-	*n_r = json.n;
-	return pool_strn(pool, json.p, json.n);
+	if (sheet->withheld) {
+		bundle_withheld_write(&facts, &apart);
+		sheet->withheld = pool_strn(pool, apart.p, apart.n);
+		entry_sheet_digest(sheet->withheld_salt, apart.p, apart.n, digest);
+		facts.withheld = digest;
+	}
+	bundle_sheet_write(&facts, &json);
+	sheet->json = pool_strn(pool, json.p, json.n);
 }
 
 const char *letter_shown(struct pool *pool, const struct letter *letter, const char *user)

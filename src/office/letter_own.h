@@ -16,7 +16,8 @@ struct jsonw;
 /* Places of sealed values: under the entity's metadata key … */
 #define LETTER_PLACE(e, l) (&(struct meta_place){ "letter", (e), (l), 0 })
 #define RECIPIENT_PLACE(e, l, n) (&(struct meta_place){ "recipient", (e), (l), (n) })
-#define SHEET_PLACE(e, l, n) (&(struct meta_place){ "sheet", (e), (l), (n) })	/* salt (32) ‖ canonical sheet */
+/* salt (32) ‖ canonical sheet; behind a sheet that withholds: ‖ 0 ‖ salt (32) ‖ withheld.json */
+#define SHEET_PLACE(e, l, n) (&(struct meta_place){ "sheet", (e), (l), (n) })
 #define PART_PLACE(e, l, n) (&(struct meta_place){ "part", (e), (l), (n) })
 #define UPLOAD_PLACE(e, u) (&(struct meta_place){ "upload", (e), (u), 0 })	/* texts as of a part */
 /* … under the letter key … */
@@ -62,13 +63,21 @@ MUST enum pli_status letter_key_unwrap(struct office *office, const struct lette
 /* The message, in pool (wiped with it), with a NUL behind. */
 MUST enum pli_status letter_message_read(struct office *office, struct pool *pool, const struct letter *letter, const struct letter_keys *keys,
 					 const uint8_t key[32], const char **message_r, size_t *n_r, struct err *err);
-/* The sheet that recipient n's deposit entry binds; JSON in pool. */
+/* The sheet that a recipient's deposit entry binds, and what it binds apart (bundle.h). */
+struct letter_sheet {
+	uint8_t salt[32];
+	const char *json;
+	const char *withheld;		/* withheld.json; NULL: the sheet itself names the sender */
+	uint8_t withheld_salt[32];
+};
+/* Recipient n's; texts in pool. */
 MUST enum pli_status letter_sheet(struct office *office, struct db_conn *conn, struct pool *pool, const struct uuid *entity,
-				  const struct uuid *letter, unsigned n, uint8_t salt_r[32], const char **json_r,
-				  size_t *json_n_r, struct err *err);
-/* Canonical sheet of one recipient, made when the letter is deposited. */
-const char *letter_sheet_write(struct pool *pool, const struct letter *letter, const struct letter_recipient *recipient,
-			       size_t *n_r);
+				  const struct uuid *letter, unsigned n, struct letter_sheet *sheet_r, struct err *err);
+/* Fills json of a sheet from the letter, and withheld of one that withholds (withheld not NULL, any text); the salts are there.  Made when the
+ * letter is deposited. */
+void letter_sheet_write(struct pool *pool, const struct letter *letter, const struct letter_recipient *recipient, struct letter_sheet *sheet);
+/* Does a letter's profile keep its sender from recipients who have not accepted? */
+bool letter_withholds(const struct letter *letter);
 /* SHA-256 of the canonical manifest of message and parts. */
 void letter_manifest(const struct letter *letter, uint8_t digest_r[32]);
 /* What a document-chain row shows: {document, entity, siren, user}; user NULL: nobody. */

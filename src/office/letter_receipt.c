@@ -27,7 +27,9 @@ static const char PDF_ADD[] = "INSERT INTO receipt_pdf (entity, letter, n, kind,
 struct wanted {
 	const struct letter *letter;
 	unsigned n;			/* 0: the sender's */
+	enum proof_copy copy;
 	const struct receipt_kind *kind;
+	const char *kept_as;		/* a recipient's own copy may say less than the sender's about him */
 	const char *lang;
 	const uint8_t *key;		/* of the entity's metadata: proofs outlive contents */
 	struct meta_place place;
@@ -39,7 +41,7 @@ static enum pli_status kept_get(struct office *office, const struct wanted *w, s
 	const struct letter *l = w->letter;
 	struct db_conn *conn = db_reader_take(office->parts.db);
 	struct db_rows rows = { 0 };
-	enum pli_status st = db_query(conn, &rows, err, PDF_GET, "uuitt", &l->entity, &l->letter, (int64_t)w->n, w->kind->name, w->lang);
+	enum pli_status st = db_query(conn, &rows, err, PDF_GET, "uuitt", &l->entity, &l->letter, (int64_t)w->n, w->kept_as, w->lang);
 
 	if (st == PLI_OK)
 		st = db_next(&rows, err);
@@ -59,7 +61,7 @@ static enum pli_status keep_fn(struct db_tx *tx, void *arg, struct err *err)
 	const struct wanted *w = arg;
 	const struct letter *l = w->letter;
 
-	return db_run(tx->conn, NULL, err, PDF_ADD, "uuittb", &l->entity, &l->letter, (int64_t)w->n, w->kind->name, w->lang, w->sealed->p,
+	return db_run(tx->conn, NULL, err, PDF_ADD, "uuittb", &l->entity, &l->letter, (int64_t)w->n, w->kept_as, w->lang, w->sealed->p,
 		      w->sealed->n);
 }
 
@@ -73,20 +75,31 @@ static enum pli_status make(struct office *office, struct pool *pool, const stru
 	AUTO_BUF bundle = { 0 };
 	struct receipt_pdf what = { .kind = w->kind, .lang = w->lang, .timezone = office->parts.settings->timezone,
 				    .base_url = office->parts.base_url };
-	enum pli_status st = proof_make(office, pool, &w->letter->entity, &w->letter->letter, w->n, w->kind, &bundle, err);
+	enum pli_status st = proof_make(office, pool, &w->letter->entity, &w->letter->letter, w->n, w->copy, w->kind, &bundle, err);
 
 	what.bundle = bundle.p;
 	what.bundle_n = bundle.n;
 	return st == PLI_OK ? receipt_pdf_write(&what, seal, office->parts.keeper, out, err) : st;
 }
 
+static const struct letter_recipient *recipient_of(const struct wanted *w)
+{
+	for (unsigned i = 0; i < w->letter->recipient_count; i++)
+		if (w->letter->recipients[i].n == w->n)
+			return &w->letter->recipients[i];
+	return &w->letter->recipients[0];
+}
+
 static enum pli_status get(struct office *office, struct pool *pool, struct wanted *w, struct buf *out, struct err *err)
 {
 	const struct letter *l = w->letter;
 	AUTO_BUF made = { 0 }, sealed = { 0 };
+	bool own;
 	enum pli_status st = directory_meta_key(office->parts.directory, &l->entity, &w->key, err);
 
-	w->place = (struct meta_place){ pool_fmt(pool, "receipt-pdf/%s/%s", w->kind->name, w->lang), &l->entity, &l->letter, w->n };
+	own = w->n && w->copy == PROOF_OWN && letter_hides_sender(l, recipient_of(w));
+	w->kept_as = own ? pool_fmt(pool, "own-%s", w->kind->name) : w->kind->name;
+	w->place = (struct meta_place){ pool_fmt(pool, "receipt-%s/%s/%s", own ? "own" : "pdf", w->kind->name, w->lang), &l->entity, &l->letter, w->n };
 	if (st == PLI_OK)
 		st = kept_get(office, w, out, err);
 	if (st != PLI_ABSENT)
@@ -111,7 +124,7 @@ static const char *known_lang(const char *lang)
 enum pli_status letter_receipt(struct office *office, const struct principal *who, struct pool *pool, const char *id, const char *kind,
 			       const char *recipient_address, const char *lang, struct buf *out, struct err *err)
 {
-	struct wanted w = { .kind = receipt_kind_find(kind), .lang = known_lang(lang) };
+	struct wanted w = { .kind = receipt_kind_find(kind), .copy = PROOF_SENDERS, .lang = known_lang(lang) };
 	struct letter *l;
 	enum pli_status st;
 
@@ -133,8 +146,10 @@ enum pli_status letter_receipt(struct office *office, const struct principal *wh
 enum pli_status delivery_receipt_pdf(struct office *office, struct pool *pool, const struct delivery_view *view, const char *lang,
 				     struct buf *out, struct err *err)
 {
-	struct wanted w = { .letter = view->letter, .n = view->letter->recipients[view->me].n, .kind = receipt_kind_find("receipt"),
-			    .lang = known_lang(lang) };
+	const struct letter_recipient *me = &view->letter->recipients[view->me];
+	const char *kind = me->decision && str_eq(me->decision, "refused") ? "refusal" :
+			   me->decision && str_eq(me->decision, "unclaimed") ? "unclaimed" : "receipt";
+	struct wanted w = { .letter = view->letter, .n = me->n, .copy = PROOF_OWN, .kind = receipt_kind_find(kind), .lang = known_lang(lang) };
 
 	return get(office, pool, &w, out, err);
 }

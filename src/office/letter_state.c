@@ -44,9 +44,14 @@ const char *letter_state_of(const struct letter *letter)
 	return t.all && t.failed == t.all ? "failed" : "sent";
 }
 
+bool letter_withholds(const struct letter *letter)
+{
+	return letter->profile && str_eq(letter->profile, "fr-lre");
+}
+
 bool letter_hides_sender(const struct letter *letter, const struct letter_recipient *recipient)
 {
-	return letter->profile && str_eq(letter->profile, "fr-lre") && !(recipient->decision && str_eq(recipient->decision, "accepted"));
+	return letter_withholds(letter) && !(recipient->decision && str_eq(recipient->decision, "accepted"));
 }
 
 void letter_narrow(struct letter *letter, unsigned me)

@@ -189,6 +189,15 @@ static enum pli_status tree_choose(struct office *office, struct db_conn *conn, 
 	return st;
 }
 
+/* Who wrote, for sheets that bind it apart: the same for all. */
+static void withheld_fill(const struct letter_sheet *sheet, struct bundle *b)
+{
+	if (b->withheld_json || !sheet->withheld)
+		return;
+	b->withheld_json = sheet->withheld;
+	memcpy(b->withheld_salt, sheet->withheld_salt, sizeof(b->withheld_salt));
+}
+
 static enum pli_status people_fill(struct office *office, struct db_conn *conn, struct pool *pool, const struct letter *l, unsigned only_n,
 				   struct bundle *b, struct err *err)
 {
@@ -198,16 +207,33 @@ static enum pli_status people_fill(struct office *office, struct db_conn *conn, 
 	for (unsigned i = 0; st == PLI_OK && i < l->recipient_count; i++) {
 		const struct letter_recipient *r = &l->recipients[i];
 		struct bundle_recipient *out = &list[b->recipient_count];
-		size_t n;
+		struct letter_sheet sheet;
 
 		if (only_n && r->n != only_n)
 			continue;
 		*out = (struct bundle_recipient){ .name = r->name, .address = r->address, .kind = r->kind };
-		st = letter_sheet(office, conn, pool, &l->entity, &l->letter, r->n, out->sheet_salt, &out->sheet_json, &n, err);
+		st = letter_sheet(office, conn, pool, &l->entity, &l->letter, r->n, &sheet, err);
+		if (st != PLI_OK)
+			return st;
+		out->sheet_json = sheet.json;
+		memcpy(out->sheet_salt, sheet.salt, sizeof(out->sheet_salt));
+		withheld_fill(&sheet, b);
 		b->recipient_count++;
 	}
 	b->recipients = list;
-	return st;
+	return PLI_OK;
+}
+
+/* Sheets of letters that were deposited before there were others name the sender: of these there is no proof that does not. */
+static enum pli_status withhold(const struct letter *l, unsigned n, struct bundle *b, struct err *err)
+{
+	for (unsigned i = 0; i < l->recipient_count; i++)
+		if (l->recipients[i].n == n)
+			b->withholds = letter_hides_sender(l, &l->recipients[i]);
+	if (b->withholds && !b->withheld_json)
+		return err_field(err, PLI_CONFLICT, "sender-withheld", "recipient",
+				 "This recipient's proof would name the sender, which he is not told before he accepts.");
+	return PLI_OK;
 }
 
 static void letter_fill(struct pool *pool, const struct letter *l, struct bundle *b)
@@ -238,8 +264,8 @@ static void letter_fill(struct pool *pool, const struct letter *l, struct bundle
 }
 
 static enum pli_status bundle_gather(struct office *office, struct db_conn *conn, struct pool *pool, const struct uuid *entity,
-				     const struct uuid *letter_id, unsigned n, const struct receipt_kind *until, struct bundle *b,
-				     struct err *err)
+				     const struct uuid *letter_id, unsigned n, enum proof_copy copy, const struct receipt_kind *until,
+				     struct bundle *b, struct err *err)
 {
 	struct letter *l;
 	struct gather g = { .pool = pool, .until = until };
@@ -265,6 +291,8 @@ static enum pli_status bundle_gather(struct office *office, struct db_conn *conn
 		st = err_field(err, PLI_ABSENT, "no-such-event", "kind", "This has not happened: there is no proof of it.");
 	if (st == PLI_OK)
 		st = people_fill(office, conn, pool, l, n, b, err);
+	if (st == PLI_OK && n && copy == PROOF_OWN)
+		st = withhold(l, n, b, err);
 	if (st == PLI_OK)
 		st = tree_choose(office, conn, pool, &g, b, err);
 	b->entries = g.entries;
@@ -276,7 +304,7 @@ static enum pli_status bundle_gather(struct office *office, struct db_conn *conn
 }
 
 enum pli_status proof_make(struct office *office, struct pool *pool, const struct uuid *entity, const struct uuid *letter, unsigned n,
-			   const struct receipt_kind *until, struct buf *out, struct err *err)
+			   enum proof_copy copy, const struct receipt_kind *until, struct buf *out, struct err *err)
 {
 	struct bundle b;
 	struct db_conn *conn;
@@ -287,7 +315,7 @@ enum pli_status proof_make(struct office *office, struct pool *pool, const struc
 	conn = db_reader_take(office->parts.db);
 	st = db_snapshot(conn, err);
 	if (st == PLI_OK)
-		st = bundle_gather(office, conn, pool, entity, letter, n, until, &b, err);
+		st = bundle_gather(office, conn, pool, entity, letter, n, copy, until, &b, err);
 	db_reader_give(office->parts.db, conn);
 	return st == PLI_OK ? bundle_write(&b, office->parts.keeper, out, err) : st;
 }
@@ -323,14 +351,14 @@ enum pli_status letter_proof(struct office *office, const struct principal *who,
 	unsigned n;
 	enum pli_status st = proof_target(office, who, pool, id, recipient_address, &l, &n, err);
 
-	return st == PLI_OK ? proof_make(office, pool, &l->entity, &l->letter, n, NULL, out, err) : st;
+	return st == PLI_OK ? proof_make(office, pool, &l->entity, &l->letter, n, PROOF_OWN, NULL, out, err) : st;
 }
 
 enum pli_status delivery_proof(struct office *office, struct pool *pool, const struct delivery_view *view, struct buf *out, struct err *err)
 {
 	const struct letter *l = view->letter;
 
-	return proof_make(office, pool, &l->entity, &l->letter, l->recipients[view->me].n, NULL, out, err);
+	return proof_make(office, pool, &l->entity, &l->letter, l->recipients[view->me].n, PROOF_OWN, NULL, out, err);
 }
 
 static enum pli_status receipt_get(struct office *office, const struct delivery_view *view, struct buf *out, struct err *err)
@@ -379,7 +407,7 @@ enum pli_status delivery_receipt(struct office *office, struct pool *pool, const
 		return st;
 	st = office_room(office, OFFICE_RESERVE_READ, err);	/* what is made is kept */
 	if (st == PLI_OK)
-		st = proof_make(office, pool, &l->entity, &l->letter, keep.n, receipt_kind_find("receipt"), &made, err);
+		st = proof_make(office, pool, &l->entity, &l->letter, keep.n, PROOF_OWN, receipt_kind_find("receipt"), &made, err);
 	if (st == PLI_OK)
 		st = meta_seal(view->letter_key, RECEIPT_PLACE(&l->entity, &l->letter, keep.n), made.p, made.n, &sealed, err);
 	if (st == PLI_OK)

@@ -16,8 +16,16 @@ static void say_person(const char *what, const char *name, const char *address)
 	printf("%s: %s%s%s%s\n", what, name && *name ? name : "", name && *name ? " <" : "", address ? address : "", name && *name ? ">" : "");
 }
 
-static void say_people(const struct bundle_sheet *s)
+static void say_people(const struct bundle_facts *f)
 {
+	const struct bundle_sheet *s = &f->sheets[0].s;
+	char hex[65];
+
+	if (f->naming == FACTS_WITHHELD) {
+		printf("sender and subject: withheld until acceptance, sha256 %s\n", hex_encode(hex, f->withheld, 32));
+		say_person(s->recipient_kind, s->recipient_name, s->recipient_address);
+		return;
+	}
 	say_person("sender", s->sender_name, s->sender_address);
 	if (s->entity_name && *s->entity_name)
 		printf("entity: %s%s%s\n", s->entity_name, s->siren && *s->siren ? ", SIREN " : "", s->siren ? s->siren : "");
@@ -50,7 +58,7 @@ enum pli_status proof_paper_say(struct pool *pool, const char *text, size_t n, c
 		printf("entry %" PRIu64 ": %s, %s, %s (level %d)\n", f->entries[i].v.e.seq + 1, f->entries[i].v.e.ev,
 		       clock_rfc3339(t, f->entries[i].v.e.t_us), f->entries[i].v.e.method, f->entries[i].v.e.level);
 	if (paper.sheet)
-		say_people(&f->sheets[0].s);
+		say_people(f);
 	if (paper.content)
 		say_content(f);
 	return PLI_OK;

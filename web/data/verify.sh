@@ -117,9 +117,16 @@ awk '
 	/^sheet-[0-9]*\.json$/ { sheets++ }
 	/^sheet\.json$/ { own++ }
 	/^journal\/[0-9]*\.json$/ { entries++ }
+	/^withheld\.(json|salt)$/ { opened++ }
+	/^withheld\.sha256$/ { withheld++ }
 	/^witness\.(txt|pub)$/ { witnesses++ }
 	END {
-		print "receipt.txt"; print "receipt.xml"; print "receipt.p7s"; print "receipt.tst"; print "manifest.json"
+		print "receipt.txt"; print "receipt.xml"; print "receipt.p7s"; print "receipt.tst"
+		if (own && withheld) print "withheld.sha256"
+		else {
+			print "manifest.json"
+			if (opened) { print "withheld.json"; print "withheld.salt" }
+		}
 		if (own) { print "sheet.json"; print "sheet.salt" }
 		else for (i = 1; i <= sheets; i++) printf "sheet-%03d.json\nsheet-%03d.salt\n", i, i
 		for (i = 1; i <= entries; i++) printf "journal/%03d.json\njournal/%03d.tlog-proof\n", i, i
@@ -163,10 +170,10 @@ if ! cmp -s "$T/manifest" $manifest; then
 	fail "manifest: is not what these files demand"
 fi
 # Text is text: no control characters that a reader or this script could trip over.
-{ grep_names '(json|salt|proof)$'; echo checkpoint.txt; echo receipt.txt; echo receipt.xml; grep_names '^witness'; } >"$T/texts"
+{ grep_names '(json|salt|sha256|proof)$'; echo checkpoint.txt; echo receipt.txt; echo receipt.xml; grep_names '^witness'; } >"$T/texts"
 [ "$(xargs cat <"$T/texts" | tr -d '\012\040-\176\200-\377' | wc -c)" -eq 0 ] ||
 	fail "manifest: a text file holds control characters"
-[ "$(grep_names '(json|salt)$' | xargs cat | wc -l)" -eq 0 ] || fail "manifest: a JSON or salt file holds a line feed"
+[ "$(grep_names '(json|salt|sha256)$' | xargs cat | wc -l)" -eq 0 ] || fail "manifest: a JSON, salt or digest file holds a line feed"
 pass "manifest: lists every file with its digest"
 
 # ------------------------------------------------------------------------------------------- certificates
@@ -402,7 +409,7 @@ pass "witness: what witnesses have signed of the checkpoint holds"
 
 # --------------------------------------------------------------- JSON files as lines "FILE TAB PATH TAB VALUE"
 # Canonical JSON only: members in order, no white space, escapes as they stand.
-{ cat "$T/sheets" "$T/entries"; echo manifest.json; } | xargs awk '
+{ cat "$T/sheets" "$T/entries"; grep_names '^(manifest|withheld)\.json$'; } | xargs awk '
 	function bad() { print FILENAME; failed = 1; exit 1 }
 	function string(   raw) {
 		if (!match(s, /^"([^"\\]|\\["\\bfnrt]|\\u00[01][0-9a-f])*"/)) bad()
@@ -520,17 +527,23 @@ awk -v root="$tree_root" '($1 "") != (root "") { print $2; exit }' "$T/hashes" >
 [ ! -s "$T/out" ] || fail "proof: journal/$(cat "$T/out").json is not in the tree of the checkpoint"
 
 # ----------------------------------------------------------------------------------------- sheets' digests
+# What the sheets say of the sender: his name, or a digest that withheld.json opens, or that digest alone.
+naming=named
+[ ! -e withheld.json ] || naming=opened
+[ ! -e withheld.sha256 ] || naming=withheld
+{ cat "$T/sheets"; grep_names '^withheld\.json$'; } >"$T/salted"
 rm -rf "$T/n"; mkdir "$T/n"
 while read -r name; do
 	IFS= read -r salt <"${name%.json}.salt" || IFS= read -r text <"$name" || printf '%s%s' "$salt" "$text" >"$T/n/$name"
-done <"$T/sheets"
+done <"$T/salted"
 digest_nodes >"$T/sheet-digests"
 
 # ---------------------------------------------- what all of this says together, and the receipt that follows
 kind=sender
 [ ! -e sheet.json ] || kind=recipient
 {
-	printf 'kind\t%s\norigin\t%s\nsize\t%s\nroot\t%s\ntime\t%s\n' "$kind" "$origin" "$size" "$tree_root" "$token_time"
+	printf 'kind\t%s\norigin\t%s\nsize\t%s\nroot\t%s\ntime\t%s\nnaming\t%s\n' "$kind" "$origin" "$size" "$tree_root" "$token_time" $naming
+	[ $naming != withheld ] || awk '{ print "withheld\t" $0 }' withheld.sha256
 	sed -n 's/^\([0-9a-f]*\) manifest\.json$/manifest	\1/p' "$T/digests"
 	sed 's/^\(.*\) \(.*\)$/leaf	\2	\1/' "$T/leaves"
 	sed 's/^\(.*\) \(.*\)$/sheet	\2	\1/' "$T/sheet-digests"
@@ -573,6 +586,10 @@ awk -F'\t' -v out="$T/receipt" -v xml="$T/evidence" "$AWK_CODES"'
 		n = split(members[file], a, " ")
 		for (i = 1; i <= n; i++) if (!(a[i] in ok)) bad("content: " file ": unknown member " a[i])
 	}
+	# the file that says who wrote; "" when it is withheld
+	function who(sheet_) {
+		return known["naming"] == "named" ? sheet_ : known["naming"] == "opened" ? "withheld.json" : ""
+	}
 	function line(key, value) { print key ":" (value == "" ? "" : " " value) >out }
 
 	NR == FNR {
@@ -586,14 +603,14 @@ awk -F'\t' -v out="$T/receipt" -v xml="$T/evidence" "$AWK_CODES"'
 		json[$1, $2] = $3
 		members[$1] = members[$1] " " ($1 == "manifest.json" ? "" : ($1 ~ /^journal/ && $2 ~ /^\/[dh]\// ? "" : $2))
 		if ($2 == "/v") {
-			if ($3 != "1") bad("content: " $1 " is of another version")
+			if ($3 != ($1 ~ /^sheet/ && known["naming"] != "named" ? "2" : "1")) bad("content: " $1 " is of another version")
 			if ($1 ~ /^sheet/) sheet[++sheets] = $1
 			if ($1 ~ /^journal/) { entry[++entries] = $1; nnn[entries] = substr($1, 9, length($1) - 13) }
 		}
 		if ($1 == "manifest.json" && $2 ~ /^\/parts\/[0-9]*\/n$/) parts++
 	}
 
-	function check_content(   i, f, p, k, n, names) {
+	function check_manifest(   i, f, p) {
 		f = "manifest.json"
 		number(f, "/message/size"); digest(f, "/message/sha256")
 		manifest_members = 3 + 5 * parts
@@ -607,16 +624,39 @@ awk -F'\t' -v out="$T/receipt" -v xml="$T/evidence" "$AWK_CODES"'
 		for (i in json) if (i ~ /^manifest\.json/) manifest_members--
 		if (manifest_members != 0) bad("content: manifest.json has members that do not belong there")
 		if (!((f, "/v") in json)) bad("content: manifest.json has no version")
+	}
+	function salted(f,   p) {
+		p = known["salt", substr(f, 1, length(f) - 5) ".salt"]
+		if (length(p) != 64 || p !~ /^[0-9a-f]*$/) bad("sheet: the salt of " f " is not 64 hexadecimal digits")
+	}
+	function check_content(   i, f, k, n, names, sender_) {
+		sender_ = " /entity/name /entity/siren /sender/address /sender/level /sender/method /sender/name /subject /v"
+		if (known["naming"] == "withheld") {
+			if (length(known["withheld"]) != 64 || known["withheld"] !~ /^[0-9a-f]*$/)
+				bad("sheet: withheld.sha256 is not 64 hexadecimal digits")
+			known["manifest"] = digest(sheet[1], "/manifest")
+		} else
+			check_manifest()
+		if (known["naming"] == "opened") {
+			f = "withheld.json"
+			known_members(f, sender_)
+			salted(f)
+			if (!((f, "/v") in json)) bad("sheet: " f " has no version")
+			n = split(members[f], names, " ")
+			for (k = 1; k <= n; k++) if (names[k] !~ /(level|v)$/) text(f, names[k])
+			known["withheld"] = known["sheet", "withheld"]
+		}
 		for (i = 1; i <= sheets; i++) {
 			f = sheet[i]
-			known_members(f, "/class /entity/name /entity/siren /manifest /mode /password /recipient/address" \
-				" /recipient/kind /recipient/name /sender/address /sender/level /sender/method /sender/name /subject /v")
-			p = known["salt", substr(f, 1, length(f) - 5) ".salt"]
-			if (length(p) != 64 || p !~ /^[0-9a-f]*$/) bad("sheet: the salt of " f " is not 64 hexadecimal digits")
+			known_members(f, "/class /manifest /mode /password /recipient/address /recipient/kind /recipient/name" \
+				(known["naming"] == "named" ? sender_ : " /v /withheld"))
+			salted(f)
+			if (known["naming"] != "named" && digest(f, "/withheld") != known["withheld"])
+				bad("sheet: " f " binds another sender than withheld.* does")
 			if (digest(f, "/manifest") != known["manifest"])
 				bad("sheet: " f " speaks of another content than manifest.json")
 			if (text(f, "/recipient/address") == "" || text(f, "/recipient/kind") !~ /^(to|cc|bcc)$/ || \
-			    !((f, "/subject") in json) || number(f, "/sender/level") > 4)
+			    (who(f) != "" && (!((who(f), "/subject") in json) || number(who(f), "/sender/level") > 4)))
 				bad("sheet: " f " lacks a member")
 			n = split(members[f], names, " ")
 			for (k = 1; k <= n; k++) if (names[k] !~ /(level|v)$/) text(f, names[k])
@@ -660,7 +700,7 @@ awk -F'\t' -v out="$T/receipt" -v xml="$T/evidence" "$AWK_CODES"'
 	}
 	function check_binding(   i, j, f, a, b, n, rank, last, of, count) {
 		n = split("/class /entity/name /entity/siren /mode /password /sender/address /sender/method /sender/name" \
-			" /sender/level /subject", of, " ")
+			" /sender/level /subject /withheld", of, " ")
 		rank["to"] = 1; rank["cc"] = 2; rank["bcc"] = 3
 		for (i = 1; i <= sheets; i++) {
 			for (j = 1; j <= n; j++) {
@@ -692,8 +732,8 @@ awk -F'\t' -v out="$T/receipt" -v xml="$T/evidence" "$AWK_CODES"'
 			a = text(sheet[1], "/password")
 			if (text(f, "/d/pw") != a && !(a == "none" && !((f, "/d/pw") in json)))
 				bad("binding: the deposit entry has another password grade than the sheets")
-			if (text(f, "/act/m") != text(sheet[1], "/sender/method") || \
-			    number(f, "/act/lvl") != number(sheet[1], "/sender/level"))
+			if (text(f, "/act/m") != text(who(sheet[1]), "/sender/method") || \
+			    number(f, "/act/lvl") != number(who(sheet[1]), "/sender/level"))
 				bad("binding: the deposit entry names another method or level than the sheets")
 		}
 		pass("binding: deposit entries bind sheets and content")
@@ -709,8 +749,8 @@ awk -F'\t' -v out="$T/receipt" -v xml="$T/evidence" "$AWK_CODES"'
 			last = t
 		}
 	}
-	function write_receipt(   i, f, s, p) {
-		s = sheet[1]; f = entry[deposit]
+	function write_receipt(   i, f, s, w, p) {
+		s = sheet[1]; f = entry[deposit]; w = who(s)
 		line("Pli-Receipt", "1")
 		line("Kind", known["kind"])
 		line("Number", sprintf("%.0f", number(f, "/seq") + 1))
@@ -718,22 +758,27 @@ awk -F'\t' -v out="$T/receipt" -v xml="$T/evidence" "$AWK_CODES"'
 		line("Origin", known["origin"])
 		line("Date", text(f, "/t"))
 		line("Horodatage", known["stamp", deposit])
-		line("Sender-Name", text(s, "/sender/name"))
-		line("Sender-Address", text(s, "/sender/address"))
-		line("Sender-Entity", text(s, "/entity/name"))
-		line("Sender-SIREN", text(s, "/entity/siren"))
-		line("Sender-Method", text(s, "/sender/method"))
-		line("Sender-Level", number(s, "/sender/level"))
+		if (w == "")
+			line("Withheld", "sha256 " known["withheld"])
+		else {
+			line("Sender-Name", text(w, "/sender/name"))
+			line("Sender-Address", text(w, "/sender/address"))
+			line("Sender-Entity", text(w, "/entity/name"))
+			line("Sender-SIREN", text(w, "/entity/siren"))
+			line("Sender-Method", text(w, "/sender/method"))
+			line("Sender-Level", number(w, "/sender/level"))
+		}
 		for (i = 1; i <= sheets; i++) {
 			p = text(sheet[i], "/recipient/name")
 			line("Recipient", text(sheet[i], "/recipient/kind") ", " text(sheet[i], "/recipient/address") (p == "" ? "" : ", " p))
 		}
-		line("Subject", text(s, "/subject"))
+		if (w != "") line("Subject", text(w, "/subject"))
 		line("Class", text(s, "/class"))
 		line("Mode", text(s, "/mode"))
 		line("Password", text(s, "/password"))
 		f = "manifest.json"
-		line("Message", number(f, "/message/size") " bytes, sha256 " digest(f, "/message/sha256"))
+		if (w == "") line("Content", "sha256 " known["manifest"])
+		else line("Message", number(f, "/message/size") " bytes, sha256 " digest(f, "/message/sha256"))
 		for (i = 1; i <= parts; i++) {
 			p = "/parts/" i
 			line("Part", i ", " number(f, p "/size") " bytes, sha256 " digest(f, p "/sha256") ", " text(f, p "/type") ", " text(f, p "/name"))
@@ -767,7 +812,7 @@ awk -F'\t' -v out="$T/receipt" -v xml="$T/evidence" "$AWK_CODES"'
 		tag("<pli:EvidenceSet xmlns:pli=\"urn:pli:evidence:1\" xmlns:erds=\"http://uri.etsi.org/19522/v1#\"" \
 			" xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\" xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\">")
 		for (i = 1; i <= entries; i++) {
-			f = entry[i]; etsi = text(f, "/etsi"); s = sheet[1]
+			f = entry[i]; etsi = text(f, "/etsi"); s = who(sheet[1])
 			if (etsi == "") continue
 			at = sprintf("%.0f", number(f, "/seq") + 1)
 			tag("<erds:Evidence version=\"EN319522v1.2.1\">")
@@ -787,12 +832,17 @@ awk -F'\t' -v out="$T/receipt" -v xml="$T/evidence" "$AWK_CODES"'
 			attribute(eidas "LegalName", "LegalName", j)
 			tag("</erds:Identity>"); tag("</erds:EvidenceIssuerDetails>")
 			tag("<erds:SenderDetails>"); tag("<erds:Identity>")
-			attribute(eidas "LegalName", "LegalName", text(s, "/entity/name"))
-			attribute(eidas "LegalPersonIdentifier", "LegalPersonIdentifier", text(s, "/entity/siren"))
-			attribute("urn:oid:2.16.840.1.113730.3.1.241", "displayName", text(s, "/sender/name"))
-			tag("</erds:Identity>")
-			element("Identifier", text(s, "/sender/address"))
-			tag("<pli:Authentication method=\"" text(s, "/sender/method") "\" level=\"" number(s, "/sender/level") "\"/>")
+			if (s == "") {
+				tag("</erds:Identity>")
+				tag("<pli:Withheld sha256=\"" known["withheld"] "\"/>")
+			} else {
+				attribute(eidas "LegalName", "LegalName", text(s, "/entity/name"))
+				attribute(eidas "LegalPersonIdentifier", "LegalPersonIdentifier", text(s, "/entity/siren"))
+				attribute("urn:oid:2.16.840.1.113730.3.1.241", "displayName", text(s, "/sender/name"))
+				tag("</erds:Identity>")
+				element("Identifier", text(s, "/sender/address"))
+				tag("<pli:Authentication method=\"" text(s, "/sender/method") "\" level=\"" number(s, "/sender/level") "\"/>")
+			}
 			tag("</erds:SenderDetails>")
 			r = text(f, "/r")
 			for (j = 1; j <= sheets; j++) {
@@ -804,9 +854,11 @@ awk -F'\t' -v out="$T/receipt" -v xml="$T/evidence" "$AWK_CODES"'
 			}
 			element("erds:MessageIdentifier", text(f, "/corr"))
 			element("erds:SubmissionTime", text(entry[deposit], "/t"))
-			tag("<erds:UserContentInfo>"); tag("<ComposingParts>" parts + 1 "</ComposingParts>"); tag("<erds:PartsInfo>")
+			tag("<erds:UserContentInfo>")
+			if (s != "") tag("<ComposingParts>" parts + 1 "</ComposingParts>")
+			tag("<erds:PartsInfo>")
 			part_info("manifest.json", "application/json", known["manifest"])
-			if (i == deposit) {
+			if (i == deposit && s != "") {
 				part_info("0", "text/plain; charset=utf-8", digest("manifest.json", "/message/sha256"))
 				for (j = 1; j <= parts; j++)
 					part_info(j "", text("manifest.json", "/parts/" j "/type"), digest("manifest.json", "/parts/" j "/sha256"))
@@ -819,6 +871,10 @@ awk -F'\t' -v out="$T/receipt" -v xml="$T/evidence" "$AWK_CODES"'
 		if (failed) exit 1
 		check_content(); check_entries(); check_chains(); check_binding(); check_times(); write_receipt(); write_evidence()
 	}' "$T/known" "$T/flat" || exit 1
+[ $naming != withheld ] || cat >>"$T/receipt" <<'LIMITS'
+Not-Established: who sent the letter, and what it is about: withheld until acceptance; texts that have the digest Withheld together with their salt show it
+Non-etabli: qui a envoyé la lettre, et son objet : tus jusqu'à l'acceptation ; un texte qui, avec son sel, a l'empreinte Withheld l'établit
+LIMITS
 cat >>"$T/receipt" <<'LIMITS'
 Not-Established: who held the sender's or the recipient's account or mailbox, beyond the stated level; level 1 means access to a secret link or token, by whoever had it
 Not-Established: that a letter was read or understood; handover means that it was opened by the link of that address
