@@ -5,6 +5,7 @@
 #include "pool.h"
 #include "text.h"
 
+#include "archive_list.h"
 #include "asic.h"
 
 #include "certify.h"
@@ -162,9 +163,32 @@ static enum pli_status lines_read(struct pool *pool, const struct rule *rule, co
 	return PLI_OK;
 }
 
+static enum pli_status list_read(struct pool *pool, const void *p, size_t n, struct certify_text *t, struct err *err)
+{
+	struct archive_list list;
+	struct certify_entry *entries;
+	enum pli_status status = archive_list_parse(pool, p, n, &list, err);
+
+	if (status != PLI_OK)
+		return status;
+	entries = POOL_ARRAY(pool, struct certify_entry, 2 * list.count + 1);
+	for (unsigned i = 0; i < list.count; i++) {
+		const struct archive_list_letter *l = &list.letters[i];
+
+		entries[t->entry_count].seq = l->seq;
+		memcpy(entries[t->entry_count++].leaf, l->leaf, 32);
+		entries[t->entry_count].seq = l->latest_seq;
+		memcpy(entries[t->entry_count++].leaf, l->latest_leaf, 32);
+	}
+	t->entries = entries;
+	t->tree_size = list.tree_size;
+	memcpy(t->tree_root, list.tree_root, 32);
+	return PLI_OK;
+}
+
 enum pli_status certify_parse(struct pool *pool, const void *p, size_t n, struct certify_text *text_r, struct err *err)
 {
-	static const char receipt[] = "Pli-Receipt:", pdf[] = "Pli-Pdf:";
+	static const char receipt[] = "Pli-Receipt:", pdf[] = "Pli-Pdf:", list[] = "Pli-Archive:";
 	struct certify_text t = { .kind = CERTIFY_MANIFEST };
 	enum pli_status status;
 
@@ -174,6 +198,9 @@ enum pli_status certify_parse(struct pool *pool, const void *p, size_t n, struct
 	} else if (n > sizeof(pdf) && memcmp(p, pdf, sizeof(pdf) - 1) == 0) {
 		t.kind = CERTIFY_PDF;
 		status = lines_read(pool, pdf_rules, p, n, &t, err);
+	} else if (n > sizeof(list) && memcmp(p, list, sizeof(list) - 1) == 0) {
+		t.kind = CERTIFY_LIST;
+		status = list_read(pool, p, n, &t, err);
 	} else {
 		struct asic_manifest manifest;
 

@@ -1,7 +1,8 @@
-/* What the keeper seals and certifies, read by itself before it signs: it knows three texts and nothing else.
+/* What the keeper seals and certifies, read by itself before it signs: it knows four texts and nothing else.
  *
  *   manifest   META-INF/ASiCManifest.xml (asic.h): one signer, the seal
  *   receipt    receipt.txt (receipt.h): two signers, the seal and the certification operator, and a token over their signatures
+ *   list       of the letters in an archive (archive_list.h): signers and token as of a receipt
  *   pdf        the statement below about a proof in PDF: the seal, as pades.h says
  *
  * Of a PDF the keeper sees the digest alone.  It vouches that the entries which the document is about stand in its tree; what the pages
@@ -21,7 +22,7 @@
 
 struct pool;
 
-enum certify_kind { CERTIFY_MANIFEST, CERTIFY_RECEIPT, CERTIFY_PDF };
+enum certify_kind { CERTIFY_MANIFEST, CERTIFY_RECEIPT, CERTIFY_PDF, CERTIFY_LIST };
 
 struct certify_entry {
 	uint64_t seq;
@@ -32,7 +33,7 @@ struct certify_text {
 	uint64_t tree_size;
 	uint8_t tree_root[32];
 	uint8_t digest[32];			/* PDF */
-	const struct certify_entry *entries;	/* by rising seq; lives in the pool */
+	const struct certify_entry *entries;	/* by rising seq (of a list: in its order); lives in the pool */
 	size_t entry_count;
 };
 /* Strict: of a receipt every line must be one that receipt.h names, in its order.  PLI_INPUT with the line at fault. */

@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <openssl/x509.h>
 #include <string.h>
 #include <time.h>
@@ -30,6 +31,16 @@ static X509 *read_cert(const char *pem)
 
 	BIO_free(bio);
 	return cert;
+}
+
+bool seal_usage(const char *cert_pem)
+{
+	X509 *cert = read_cert(cert_pem);
+	bool fit = cert && !(X509_get_extension_flags(cert) & (EXFLAG_CA | EXFLAG_XKUSAGE | EXFLAG_INVALID)) &&
+		   (X509_get_extension_flags(cert) & EXFLAG_KUSAGE) && (X509_get_key_usage(cert) & KU_NON_REPUDIATION);
+
+	X509_free(cert);
+	return fit;
 }
 
 enum pli_status sealer_new(const char *cert_pem, const char *key_pem, struct sealer **sealer_r, struct err *err)

@@ -28,6 +28,9 @@ MUST enum pli_status seal_make(struct sealer *sealer, const void *data, size_t n
 /* One SignedData with two signers, each as above: what both the service and its certification operator answer for. */
 MUST enum pli_status seal_make_two(struct sealer *a, struct sealer *b, const void *data, size_t n, struct buf *p7s_out, struct err *err);
 
+/* Is this a certificate (PEM) for seals?  A key of the house made for something else (mail, time-stamping) must not seal. */
+bool seal_usage(const char *cert_pem);
+
 /* Is this certificate (PEM) among those inside the signature?  Nothing is verified. */
 bool seal_holds_certificate(const void *p7s, size_t n, const char *cert_pem);
 

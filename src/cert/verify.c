@@ -5,7 +5,6 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
-#include <openssl/x509v3.h>
 
 #include "buf.h"
 #include "clock.h"
@@ -157,15 +156,6 @@ static enum pli_status check_manifest(struct verify *v, struct err *err)
 
 /* --------------------------------------------------------------------------------------- certificates */
 
-static X509 *certificate_read(const char *pem)
-{
-	BIO *bio = BIO_new_mem_buf(pem, -1);
-	X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-
-	BIO_free(bio);
-	return cert;
-}
-
 /* The file is exactly what openssl writes for the one thing in it: nothing before, behind or beside. */
 static bool pem_exact(const struct zip_file *file, bool certificate)
 {
@@ -185,18 +175,6 @@ static bool pem_exact(const struct zip_file *file, bool certificate)
 	BIO_free(in);
 	BIO_free(out);
 	return same;
-}
-
-/* A key of the house made for something else (mail, time-stamping) must not seal. */
-static bool seal_usage(const char *pem)
-{
-	X509 *cert = certificate_read(pem);
-	bool fit = cert && !(X509_get_extension_flags(cert) & (EXFLAG_CA | EXFLAG_XKUSAGE | EXFLAG_INVALID)) &&
-		   (X509_get_extension_flags(cert) & EXFLAG_KUSAGE) &&
-		   (X509_get_key_usage(cert) & KU_NON_REPUDIATION);
-
-	X509_free(cert);
-	return fit;
 }
 
 static enum pli_status pinned_check(const char *what, const char *name, const char *own, const char *pinned,

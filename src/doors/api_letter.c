@@ -12,6 +12,7 @@
 #include "json_read.h"
 #include "mediatype.h"
 
+#include "archive_export.h"
 #include "letter.h"
 #include "reading.h"
 #include "letter_journal.h"
@@ -155,6 +156,36 @@ enum pli_status api_letter_proof(struct door_call *c, struct err *err)
 	c->x->res.status = 200;
 	answer_download(c, "application/vnd.etsi.asic-e+zip", pool_fmt(c->pool, "pli-%.8s.asice", c->params[0]));
 	return PLI_OK;
+}
+
+/* letter may stand many times; so query_read, which takes each name once, is not for this. */
+enum pli_status api_archive_list(struct door_call *c, struct err *err)
+{
+	static const char *const NAMES[] = { "letter", "cursor", NULL };
+	const char **ids;
+	const char *cursor;
+	size_t count = 0;
+	struct form q;
+	enum pli_status st;
+
+	form_init(&q, c->pool);
+	st = form_parse(&q, c->x->req.query, strlen(c->x->req.query), ARCHIVE_EXPORT_MAX + 1, err);
+	if (st == PLI_OK)
+		st = form_only(&q, NAMES, err);
+	if (st == PLI_OK)
+		st = form_one(&q, "cursor", &cursor, err);
+	if (st != PLI_OK)
+		return st;
+	ids = POOL_ARRAY(c->pool, const char *, q.count + 1);
+	for (size_t i = 0; i < q.count; i++)
+		if (str_eq(q.items[i].name, "letter"))
+			ids[count++] = q.items[i].value;
+	if (count && cursor)
+		return err_field(err, PLI_INVALID, "bad-cursor", "cursor", "A cursor is for the list of all letters.");
+	st = archive_export_list(c->doors->office, &c->principal, c->pool, ids, count, cursor, &c->x->res.body, err);
+	if (st == PLI_OK)
+		answer_json(c, 200);
+	return st;
 }
 
 enum pli_status api_letter_receipt(struct door_call *c, struct err *err)

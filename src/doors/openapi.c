@@ -156,7 +156,7 @@ static void fault_answers(struct jsonw *w, const struct route *r, const struct o
 		fault_answer(w, ALWAYS[i]);
 	while (word_next(&list, word)) {
 		query = true;
-		names_letter |= str_eq(word, "letter");
+		names_letter |= str_eq(word, "letter") || str_eq(word, "letters");
 	}
 	if (r->who == ROUTE_TOKEN) {
 		fault_answer(w, 401);

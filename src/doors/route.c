@@ -34,6 +34,8 @@ static const struct route ROUTES[] = {
 	  .help = "The proof bundle" },
 	{ .method = HTTP_GET, .pattern = "/api/v1/letters/{id}/proof.pdf", .who = ROUTE_TOKEN, .handle = api_letter_receipt,
 	  .help = "A proof as a sealed PDF" },
+	{ .method = HTTP_GET, .pattern = "/api/v1/archive/list", .who = ROUTE_TOKEN, .handle = api_archive_list,
+	  .help = "The sealed list of letters for an archive" },
 	{ .method = HTTP_POST, .pattern = "/api/v1/drafts", .who = ROUTE_TOKEN, .types = ROUTE_JSON | ROUTE_MULTIPART,
 	  .body_max = JSON_MAX, .handle = api_draft_post, .sink_open = api_letter_sink, .sink_types = ROUTE_MULTIPART,
 	  .sink_broken = api_letter_broken, .help = "Begin a draft" },

@@ -1,8 +1,7 @@
 /* pli archive: letters with their documents and proofs in one file, for an archive, an auditor or a court.
  *
- * A tar archive as of a backup (backup_file.h): for each letter a folder letters/ID with letter.json, sender.asice, recipient-N.asice, and,
- * where the caller may read and it is still kept, message.md and files/N.  What each file should be stands in letter.json, and what that
- * should be in the sealed proofs, so that verifying needs no server. */
+ * What is in the file, and how it is verified without a server: archive_check.h.  Here it is fetched: first a list of letters, sealed by the
+ * server under its newest head, then each of them with what its proofs and rights give. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,12 +16,8 @@
 #include "json_read.h"
 
 #include "backup_file.h"
-#include "digest.h"
 
-#include "bundle.h"
-#include "bundle_facts.h"
-#include "verify_report.h"
-
+#include "archive_check.h"
 #include "args.h"
 #include "cli.h"
 #include "client.h"
@@ -33,10 +28,10 @@
 #include "verb.h"
 
 #define JSON_MAX_BYTES (16u << 20)
-#define BUNDLE_MAX_BYTES (256u << 20)
 #define PIECE_BYTES (32u << 20)		/* of a document, in one request */
 #define ROWS_MAX 100000
 #define PARTS_MAX 1000
+#define IDS_AT_ONCE 100
 
 struct archive {
 	struct cli_call *call;
@@ -44,7 +39,7 @@ struct archive {
 	struct backup_writer writer;
 	const char *part;		/* the file's name while it is made */
 	int fd;
-	unsigned letters, proofs, files, without;	/* without: letters whose content is gone, or not the caller's to read */
+	unsigned lists, letters, proofs, files, without;	/* without: letters whose content is gone, or not the caller's to read */
 };
 
 /* ------------------------------------------------------------------ export */
@@ -160,7 +155,71 @@ static enum pli_status letter_add(struct archive *a, const char *id, struct err 
 	return st;
 }
 
-/* Every letter that the caller may see, newest first. */
+static enum pli_status list_member(struct archive *a, struct pool *pool, const char *file, const char *p, size_t n, struct err *err)
+{
+	return backup_writer_add(&a->writer, pool_fmt(pool, "lists/%03u/%s", a->lists, file), p, n, err);
+}
+
+static enum pli_status list_decoded(struct archive *a, struct pool *pool, const char *file, const char *base64, struct err *err)
+{
+	size_t n;
+	uint8_t *bytes = pool_alloc(pool, strlen(base64) + 3);
+
+	if (!base64_decode(bytes, &n, base64, strlen(base64)))
+		return err_set(err, PLI_INPUT, "the server's list has no signature that can be read");
+	return list_member(a, pool, file, (const char *)bytes, n, err);
+}
+
+/* The list as the server has sealed it, with what a verifier needs. */
+static enum pli_status list_add(struct archive *a, struct pool *pool, const struct json_read *answer, struct err *err)
+{
+	static const char *const NAMES[] = { "root", "seal", "operator", "tsa" };
+	const char *list = verb_member(answer, "list");
+	struct json_read *certificates;
+	enum pli_status st;
+
+	a->lists++;
+	st = json_read_object(answer, "certificates", NAMES, &certificates, err);
+	if (st == PLI_OK)
+		st = list_member(a, pool, "list.txt", list, strlen(list), err);
+	if (st == PLI_OK)
+		st = list_decoded(a, pool, "list.p7s", verb_member(answer, "signature"), err);
+	if (st == PLI_OK)
+		st = list_decoded(a, pool, "list.tst", verb_member(answer, "timestamp"), err);
+	for (size_t i = 0; st == PLI_OK && i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
+		const char *pem = verb_member(certificates, NAMES[i]);
+
+		st = list_member(a, pool, pool_fmt(pool, "%s.pem", NAMES[i]), pem, strlen(pem), err);
+	}
+	return st;
+}
+
+/* One list and its letters.  *cursor: where the next page begins; empty after the last. */
+static enum pli_status page_add(struct archive *a, const char *query, struct buf *cursor, struct err *err)
+{
+	AUTO_POOL pool = pool_new();
+	struct client_response response;
+	struct json_read *answer;
+	const char **ids;
+	size_t count = 0;
+	enum pli_status st = get(a, pool_fmt(pool, "/api/v1/archive/list%s", query), NULL, &response, err);
+
+	if (st == PLI_OK)
+		st = json_read_open(pool, response.body.p, response.body.n, JSON_MAX_BYTES, NULL, &answer, err);
+	if (st == PLI_OK)
+		st = list_add(a, pool, answer, err);
+	if (st == PLI_OK)
+		st = json_read_strs(answer, "letters", ROWS_MAX, &ids, &count, err);
+	buf_reset(cursor);
+	if (st == PLI_OK)
+		buf_str(cursor, verb_member(answer, "next"));
+	for (size_t i = 0; st == PLI_OK && i < count; i++)
+		st = letter_add(a, ids[i], err);
+	client_response_free(&response);
+	return st;
+}
+
+/* Every letter that the caller may prove, newest first. */
 static enum pli_status all_add(struct archive *a, struct err *err)
 {
 	AUTO_BUF cursor = { 0 };
@@ -168,23 +227,23 @@ static enum pli_status all_add(struct archive *a, struct err *err)
 
 	do {
 		AUTO_POOL pool = pool_new();
-		struct client_response response;
-		struct json_read *answer, **letters;
-		size_t count = 0;
 
-		st = get(a, pool_fmt(pool, "/api/v1/letters?limit=200%s%s", cursor.n ? "&cursor=" : "",
-				     cursor.n ? client_escape(a->client, cursor.p) : ""), NULL, &response, err);
-		if (st == PLI_OK)
-			st = json_read_open(pool, response.body.p, response.body.n, JSON_MAX_BYTES, NULL, &answer, err);
-		client_response_free(&response);
-		if (st == PLI_OK)
-			st = json_read_objects(answer, "letters", NULL, ROWS_MAX, &letters, &count, err);
-		buf_reset(&cursor);
-		if (st == PLI_OK)
-			buf_str(&cursor, verb_member(answer, "next"));
-		for (size_t i = 0; st == PLI_OK && i < count; i++)
-			st = letter_add(a, verb_member(letters[i], "id"), err);
+		st = page_add(a, cursor.n ? pool_fmt(pool, "?cursor=%s", client_escape(a->client, cursor.p)) : "", &cursor, err);
 	} while (st == PLI_OK && cursor.n);
+	return st;
+}
+
+static enum pli_status chosen_add(struct archive *a, const char *const *ids, unsigned count, struct err *err)
+{
+	enum pli_status st = PLI_OK;
+
+	for (unsigned from = 0; st == PLI_OK && from < count; from += IDS_AT_ONCE) {
+		AUTO_BUF query = { 0 }, cursor = { 0 };
+
+		for (unsigned i = from; i < count && i < from + IDS_AT_ONCE; i++)
+			buf_fmt(&query, "%cletter=%s", i == from ? '?' : '&', client_escape(a->client, ids[i]));
+		st = page_add(a, query.p, &cursor, err);
+	}
 	return st;
 }
 
@@ -201,10 +260,8 @@ static enum pli_status export(struct archive *a, const char *file, struct err *e
 	if (a->fd < 0)
 		return err_set(err, PLI_IO, "%s: %s", a->part, strerror(errno));
 	st = backup_writer_begin(&a->writer, a->fd, err);
-	for (unsigned i = 0; st == PLI_OK && i < count; i++)
-		st = letter_add(a, ids[i], err);
-	if (st == PLI_OK && !count)
-		st = all_add(a, err);
+	if (st == PLI_OK)
+		st = count ? chosen_add(a, ids, count, err) : all_add(a, err);
 	if (st == PLI_OK)
 		st = backup_writer_end(&a->writer, err);
 	close(a->fd);
@@ -236,162 +293,10 @@ int verb_archive_export(struct cli_call *call)
 
 /* ------------------------------------------------------------------ verify */
 
-struct checking {
-	struct cli_call *call;
-	struct bundle_verify_options options;
-	struct pool *pool;		/* of the present letter */
-	char id[40];
-	struct json_read *letter;
-	uint8_t message_sha256[32];	/* as the last verified proof says */
-	unsigned letters, proofs, files, faults;
-};
-
-static void fault(struct checking *c, const char *name, const char *what)
+static void fault_print(void *arg, const char *name, const char *what)
 {
-	c->faults++;
+	(void)arg;
 	printf("FAILED: %s: %s\n", name, what);
-}
-
-static enum pli_status whole(struct backup_reader *r, size_t max, struct buf *out, struct err *err)
-{
-	size_t n = 1;
-	enum pli_status st = r->entry.size <= max ? PLI_OK : err_set(err, PLI_INPUT, "%s is too large", r->entry.name);
-
-	while (st == PLI_OK && n) {
-		st = backup_reader_read(r, buf_reserve(out, 65536), 65536, &n, err);
-		out->n += st == PLI_OK ? n : 0;
-	}
-	return st;
-}
-
-static enum pli_status digest_of(struct backup_reader *r, char hex_r[65], struct err *err)
-{
-	uint8_t piece[16384], sha256[32];
-	struct digest digest;
-	size_t n = 1;
-	enum pli_status st = PLI_OK;
-
-	digest_init(&digest);
-	while (st == PLI_OK && n) {
-		st = backup_reader_read(r, piece, sizeof(piece), &n, err);
-		digest_add(&digest, piece, st == PLI_OK ? n : 0);
-	}
-	digest_final(&digest, sha256);
-	hex_encode(hex_r, sha256, 32);
-	return st;
-}
-
-static enum pli_status letter_begin(struct checking *c, struct backup_reader *r, struct err *err)
-{
-	AUTO_BUF json = { 0 };
-	enum pli_status st = whole(r, JSON_MAX_BYTES, &json, err);
-
-	pool_free(c->pool);
-	c->pool = pool_new();
-	c->letter = NULL;
-	if (st == PLI_OK)
-		st = json_read_open(c->pool, json.p, json.n, JSON_MAX_BYTES, NULL, &c->letter, err);
-	c->letters++;
-	return st;
-}
-
-/* The proof holds, and is of this letter with these files. */
-static void proof_match(struct checking *c, const char *name, const struct verify_report *report)
-{
-	const struct bundle_facts *facts = report->facts;
-	struct json_read **parts;
-	size_t count = 0;
-	char id[37];
-
-	if (!report->verified) {
-		fault(c, name, report->err.text);
-		return;
-	}
-	if (!facts->deposit || !facts->deposit->v.e.letter || !str_eq(uuid_format(id, facts->deposit->v.e.letter), c->id)) {
-		fault(c, name, "it is the proof of another letter");
-		return;
-	}
-	if (!c->letter || json_read_objects(c->letter, "parts", NULL, PARTS_MAX, &parts, &count, NULL) != PLI_OK || count != facts->part_count) {
-		fault(c, name, "letter.json does not have the files that it proves");
-		return;
-	}
-	for (size_t i = 0; i < count; i++) {
-		char hex[65];
-
-		if (!str_eq(verb_member(parts[i], "sha256"), hex_encode(hex, facts->parts[i].sha256, 32))) {
-			fault(c, name, "letter.json names another file than it proves");
-			return;
-		}
-	}
-	memcpy(c->message_sha256, facts->message_sha256, 32);
-}
-
-static enum pli_status proof_check(struct checking *c, struct backup_reader *r, struct err *err)
-{
-	AUTO_POOL pool = pool_new();
-	AUTO_BUF zip = { 0 };
-	struct verify_report report;
-	const char *name = pool_str(pool, r->entry.name);
-	enum pli_status st = whole(r, BUNDLE_MAX_BYTES, &zip, err);
-
-	if (st != PLI_OK)
-		return st;
-	verify_examine(pool, zip.p, zip.n, &c->options, &report);
-	c->proofs++;
-	proof_match(c, name, &report);
-	return PLI_OK;
-}
-
-static enum pli_status file_check(struct checking *c, struct backup_reader *r, const char *number, struct err *err)
-{
-	struct json_read **parts;
-	char hex[65], wanted[24];
-	const char *name = pool_str(c->call->pool, r->entry.name);
-	bool found = false;
-	size_t count = 0;
-	enum pli_status st = digest_of(r, hex, err);
-
-	if (st != PLI_OK)
-		return st;
-	c->files++;
-	if (!c->letter || json_read_objects(c->letter, "parts", NULL, PARTS_MAX, &parts, &count, NULL) != PLI_OK)
-		count = 0;
-	for (size_t i = 0; i < count; i++) {
-		snprintf(wanted, sizeof(wanted), "%lld", (long long)verb_member_int(parts[i], "n"));
-		if (str_eq(wanted, number))
-			found = str_eq(verb_member(parts[i], "sha256"), hex);
-	}
-	if (!found)
-		fault(c, name, "it is not the file that was deposited");
-	return PLI_OK;
-}
-
-static enum pli_status message_check(struct checking *c, struct backup_reader *r, struct err *err)
-{
-	char hex[65], wanted[65];
-	const char *name = pool_str(c->call->pool, r->entry.name);
-	enum pli_status st = digest_of(r, hex, err);
-
-	if (st == PLI_OK && !str_eq(hex, hex_encode(wanted, c->message_sha256, 32)))
-		fault(c, name, "it is not the message that was deposited");
-	return st;
-}
-
-static enum pli_status member_check(struct checking *c, struct backup_reader *r, struct err *err)
-{
-	const char *name = r->entry.name, *rest;
-
-	if (!str_starts(name, "letters/") || strlen(name) < 46 || name[44] != '/')
-		return err_set(err, PLI_INPUT, "the archive holds %s, which does not belong there", name);
-	rest = name + 45;
-	if (strncmp(c->id, name + 8, 36) != 0 && !str_eq(rest, "letter.json"))
-		return err_set(err, PLI_INPUT, "%s does not follow its letter", name);
-	snprintf(c->id, sizeof(c->id), "%.36s", name + 8);
-	if (str_eq(rest, "letter.json"))
-		return letter_begin(c, r, err);
-	if (str_eq(rest, "message.md"))
-		return message_check(c, r, err);
-	return str_starts(rest, "files/") ? file_check(c, r, rest + 6, err) : proof_check(c, r, err);
 }
 
 static enum pli_status pinned(struct cli_call *call, const char *option, const char **pem_r, struct err *err)
@@ -408,24 +313,20 @@ static enum pli_status pinned(struct cli_call *call, const char *option, const c
 
 int verb_archive_verify(struct cli_call *call)
 {
-	struct checking c = { .call = call };
-	struct backup_reader reader;
+	struct archive_check c = { .fault = fault_print };
 	struct err err = { 0 };
 	int fd = open(args_word(call->args, 0), O_RDONLY | O_CLOEXEC);
 	enum pli_status st = fd >= 0 ? PLI_OK : err_set(&err, PLI_ABSENT, "%s: %s", args_word(call->args, 0), strerror(errno));
 
 	if (st == PLI_OK)
-		st = pinned(call, "--root", &c.options.root_pem, &err);
+		st = pinned(call, "--root", &c.root_pem, &err);
 	if (st == PLI_OK)
-		st = pinned(call, "--log-key", &c.options.log_pub_pem, &err);
+		st = pinned(call, "--log-key", &c.log_pub_pem, &err);
 	if (st == PLI_OK)
-		st = backup_reader_begin(&reader, fd, &err);
-	while (st == PLI_OK && (st = backup_reader_next(&reader, &err)) == PLI_OK)
-		st = member_check(&c, &reader, &err);
+		st = archive_check_run(&c, fd, &err);
 	if (fd >= 0)
 		close(fd);
-	pool_free(c.pool);
-	if (st != PLI_ABSENT)
+	if (st != PLI_OK)
 		return sysexit_say(&err);
 	printf("%s: %u letters, %u proofs, %u files, %u faults\n", c.faults ? "NOT VERIFIED" : "VERIFIED", c.letters, c.proofs, c.files, c.faults);
 	return c.faults ? EX_DATAERR : EX_OK;
