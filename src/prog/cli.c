@@ -50,7 +50,7 @@ static void list_verbs(FILE *to, const char *first_word)
 {
 	for (const struct cli_verb *v = cli_verbs; v->name; v++)
 		if (!first_word || (str_starts(v->name, first_word) && v->name[strlen(first_word)] == ' '))
-			fprintf(to, "  %-17s %s\n", v->name, v->summary);
+			fprintf(to, "  %-20s %s\n", v->name, v->summary);
 }
 
 static bool is_group(const char *word)
@@ -91,7 +91,7 @@ static void help_all(FILE *to)
 			group = (int)cli_group(v);
 			fprintf(to, "\n%s:\n", headings[group]);
 		}
-		fprintf(to, "  %-17s %s\n", v->name, v->summary);
+		fprintf(to, "  %-20s %s\n", v->name, v->summary);
 	}
 	fprintf(to, "\npli help VERB says more.\n");
 }
