@@ -431,6 +431,11 @@ bool settings_relay_is_here(const struct settings *settings)
 	return str_starts(host, "127.") || str_starts(host, "[::1]:") || str_starts(host, "localhost:");
 }
 
+bool settings_tsa_blocks(const struct settings *s)
+{
+	return s->tsa_url && (str_eq(s->tsa_away, "block") || (str_eq(s->tsa_away, "auto") && s->evidence_qualified));
+}
+
 const char *settings_helo(const struct settings *s)
 {
 	return s->mail_helo ? s->mail_helo : s->host;

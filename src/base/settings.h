@@ -81,6 +81,13 @@ struct settings {
 	unsigned witness_every_s;
 	const char *witness_ca_file;	/* NULL: the system's authorities */
 	const char *witness_logs;	/* "KEY, KEY": the logs that a witness cosigns; NULL: none */
+	/* [tsa] */
+	const char *tsa_url;		/* a time-stamping authority outside; NULL: none */
+	const char *tsa_ca_file;	/* its roots */
+	const char *tsa_policy;		/* asked for; NULL: any */
+	const char *tsa_user, *tsa_password_file, *tsa_tls_ca_file;	/* NULL: none, none, the system's */
+	unsigned tsa_every_s, tsa_alert_s;
+	const char *tsa_away;		/* auto | queue | block; see settings_tsa_blocks */
 	/* [log] */
 	const char *log_level;		/* debug | info | warn | error */
 	const char *log_requests;	/* none | errors | all */
@@ -98,6 +105,8 @@ bool settings_days(const char *value, unsigned days_r[SETTINGS_SPANS_MAX], unsig
 const char *settings_helo(const struct settings *settings);
 /* Who signs: as set, else the domain of `from`; NULL when that is an address. */
 const char *settings_dkim_domain(const struct settings *settings);
+/* While the authority outside is away: are registered letters refused? */
+bool settings_tsa_blocks(const struct settings *settings);
 /* Is the relay (mail = smtp://… or smtps://…) this machine, by its name or address? */
 bool settings_relay_is_here(const struct settings *settings);
 /* The commented pli.conf that `pli init` writes. */

@@ -271,6 +271,23 @@ static bool witness_is_sane(const char *value)
 	return str_starts(url, "https://") ? url[8] != 0 : str_starts(url, "http://") && url[7] != 0;
 }
 
+static bool http_is_sane(const char *value)
+{
+	size_t n = str_starts(value, "https://") ? 8 : str_starts(value, "http://") ? 7 : 0;
+
+	return n && value[n] && value[n] != '/' && strlen(value) <= 500 && !value[strcspn(value, " \t\"#@")] && text_is_line(value, strlen(value));
+}
+
+/* 1.2.3: two numbers at least. */
+static bool oid_is_sane(const char *value)
+{
+	size_t n = strlen(value);
+
+	return n >= 3 && n < 100 && value[strspn(value, "0123456789.")] == '\0' && value[0] >= '0' && value[0] <= '2' && value[1] == '.' &&
+	       value[n - 1] != '.' && !strstr(value, "..");
+}
+
+static const char *const tsa_aways[] = { "auto", "queue", "block", NULL };
 static const char *const roles[] = { "all", "witness", NULL };
 static const char *const langs[] = { "fr", "en", NULL };
 static const char *const policies[] = { "strong", "password", NULL };
@@ -463,6 +480,32 @@ const struct settings_row settings_rows[] = {
 	{ "witness", "log", WORDS, FIELD(witness_logs), "", .check = key_is_sane,
 	  .wanted = "a log's key, NAME+ID+KEY (an instance shows it at /log/key)",
 	  .help = "With role = witness: the logs whose heads are cosigned. Several: repeat the line or separate them by commas." },
+	{ "tsa", "url", TEXT, FIELD(tsa_url), "", .check = http_is_sane, .flags = RESTART,
+	  .wanted = "an address such as https://tsa.example.net/tsr",
+	  .help = "A time-stamping authority outside (RFC 3161 over HTTP), which stamps the newest head of the journal; none: nobody does "
+		  "but the service itself. Then ca_file too." },
+	{ "tsa", "ca_file", TEXT, FIELD(tsa_ca_file), "", .check = file_is_sane, .flags = RESTART,
+	  .wanted = "a file of PEM certificates",
+	  .help = "The roots of that authority: no token is kept that does not lead to one of them." },
+	{ "tsa", "policy", TEXT, FIELD(tsa_policy), "", .check = oid_is_sane, .flags = RESTART,
+	  .wanted = "an object identifier such as 0.4.0.2023.1.1",
+	  .help = "The policy that is asked for, and that its tokens must have; none: the authority's own." },
+	{ "tsa", "user", TEXT, FIELD(tsa_user), "", .check = user_is_sane, .flags = RESTART,
+	  .wanted = "the account at the authority",
+	  .help = "Account there, if it wants one (HTTP Basic); then password_file too." },
+	{ "tsa", "password_file", TEXT, FIELD(tsa_password_file), "", .check = file_is_sane, .flags = RESTART,
+	  .wanted = "a file whose first line is the password",
+	  .help = "File with that account's password; only pli-courier is given it." },
+	{ "tsa", "tls_ca_file", TEXT, FIELD(tsa_tls_ca_file), "", .check = file_is_sane, .flags = RESTART,
+	  .wanted = "a file of PEM certificates",
+	  .help = "Who may have signed the certificate of an https address; none: the system's authorities." },
+	{ "tsa", "every_s", NUMBER, FIELD(tsa_every_s), "60", 1, 86400,
+	  .help = "Seconds between two heads that it is asked to stamp, as long as there are new entries." },
+	{ "tsa", "away", CHOICE, FIELD(tsa_away), "auto", .choices = tsa_aways,
+	  .help = "While it does not answer. queue: entries wait for its next token. block: registered letters are refused, too. auto: block "
+		  "where [evidence] qualified is declared, else queue." },
+	{ "tsa", "alert_s", NUMBER, FIELD(tsa_alert_s), "900", 1, 86400,
+	  .help = "Seconds that entries wait for its token before the security administrators are told that it is away." },
 	{ "log", "requests", CHOICE, FIELD(log_requests), "errors", .choices = request_lines,
 	  .help = "Lines for requests: none, errors (answers from 500 on), or all. They name the route and the request's "
 		  "id, never an address or a person." },

@@ -235,7 +235,7 @@ enum pli_status courier_new(const struct courier_config *config, struct courier 
 	if (st == PLI_OK && config->relay)
 		st = relay_new(config->relay, job_answered, c, &c->relay, err);
 	if (st == PLI_OK)
-		st = fetch_new(config->fetch_ca_pem, job_answered, c, &c->fetch, err);
+		st = fetch_new(c->config.peers, job_answered, c, &c->fetch, err);
 	if (st == PLI_OK)
 		*courier_r = c;
 	else

@@ -8,6 +8,9 @@
 
 #include "status.h"
 
+#include "fetch.h"
+#include "job.h"
+
 struct courier;
 struct relay_config;
 
@@ -17,7 +20,7 @@ struct courier_config {
 	/* Reads one message of control_fd instead; *link_fd_r: a new link, or -1.  False: control_fd has ended.  NULL: as said above. */
 	bool (*control)(void *arg, int *link_fd_r);
 	void *control_arg;
-	const char *fetch_ca_pem;	/* NULL: the system's authorities.  Borrowed for the courier's life */
+	struct fetch_peer peers[JOB_WHOMS];	/* borrowed for the courier's life */
 	const struct relay_config *relay;	/* NULL: none.  Strings are borrowed for the courier's life */
 };
 /* Before the process is confined: reads all that must be read before, the resolver's configuration and the certificates. */

@@ -27,7 +27,7 @@ struct asked {
 };
 
 struct fetch {
-	const char *ca_pem;
+	const struct fetch_peer *peers;
 	fetch_answer *answer;
 	void *arg;
 	pthread_mutex_t lock;	/* of what follows */
@@ -66,6 +66,7 @@ static void line_copy(char *out, size_t max, const char *text)
 
 static void set_up(const struct fetch *f, struct exchange *x, const struct job *job, struct curl_slist *headers)
 {
+	const struct fetch_peer *peer = &f->peers[job->whom];
 	CURL *curl = x->curl;
 
 	curl_easy_reset(curl);	/* keeps connections */
@@ -82,8 +83,13 @@ static void set_up(const struct fetch *f, struct exchange *x, const struct job *
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, x->fault);
 	/* What the environment says of proxies is not ours: it is empty anyway. */
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
-	if (f->ca_pem) {
-		struct curl_blob blob = { .data = (void *)(uintptr_t)f->ca_pem, .len = strlen(f->ca_pem), .flags = CURL_BLOB_NOCOPY };
+	if (peer->user) {
+		curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+		curl_easy_setopt(curl, CURLOPT_USERNAME, peer->user);
+		curl_easy_setopt(curl, CURLOPT_PASSWORD, peer->password ? peer->password : "");
+	}
+	if (peer->ca_pem) {
+		struct curl_blob blob = { .data = (void *)(uintptr_t)peer->ca_pem, .len = strlen(peer->ca_pem), .flags = CURL_BLOB_NOCOPY };
 
 		curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
 		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
@@ -169,15 +175,16 @@ static void *work(void *arg)
 	return NULL;
 }
 
-enum pli_status fetch_new(const char *ca_pem, fetch_answer *answer, void *arg, struct fetch **fetch_r, struct err *err)
+enum pli_status fetch_new(const struct fetch_peer *peers, fetch_answer *answer, void *arg, struct fetch **fetch_r, struct err *err)
 {
 	struct fetch *f;
 	pthread_condattr_t monotonic;
 
-	if (ca_pem && !strstr(ca_pem, "-----BEGIN CERTIFICATE-----"))
-		return err_set(err, PLI_INPUT, "[witness] ca_file holds no certificate");
+	for (int i = 0; i < JOB_WHOMS; i++)
+		if (peers[i].ca_pem && !strstr(peers[i].ca_pem, "-----BEGIN CERTIFICATE-----"))
+			return err_set(err, PLI_INPUT, "%s holds no certificate", i == JOB_TSA ? "[tsa] tls_ca_file" : "[witness] ca_file");
 	f = mem_alloc(sizeof(*f));
-	f->ca_pem = ca_pem;
+	f->peers = peers;
 	f->answer = answer;
 	f->arg = arg;
 	f->last = &f->first;

@@ -104,6 +104,7 @@ enum pli_status job_write(struct buf *out, const struct job *job, struct err *er
 		text_write(out, job->url);
 		text_write(out, job->media);
 		buf_blob(out, job->mail, job->mail_n);
+		buf_u8(out, (uint8_t)job->whom);
 	} else if (job->type == JOB_FETCHED) {
 		buf_u16(out, job->code);
 		text_write(out, job->media);
@@ -169,7 +170,8 @@ static bool read_fetch(struct cursor *c, struct job *job)
 	if (!text_read(c, job->url, JOB_URL_MAX) || !url_good(job->url) || !line_read(c, job->media, JOB_MEDIA_MAX))
 		return false;
 	job->mail = cursor_blob(c, &job->mail_n);
-	return job->mail && job->mail_n <= JOB_BODY_MAX;
+	job->whom = (enum job_whom)cursor_u8(c);
+	return job->mail && job->mail_n <= JOB_BODY_MAX && job->whom < JOB_WHOMS;
 }
 
 static bool read_fetched(struct cursor *c, struct job *job)

@@ -3,7 +3,7 @@
  * Frame: u32 length of what follows (1 … JOB_FRAME_MAX), u8 type, body; integers big-endian, blob = u32 length and bytes.
  *   1 OUTBOX    u64 number · blob file name · blob mail         write the mail into the outbox under that name
  *   2 MAIL      u64 number · blob from · blob to · blob mail    give the mail to the relay
- *   3 FETCH     u64 number · blob url · blob media type · blob body    POST it there; without a media type: GET
+ *   3 FETCH     u64 number · blob url · blob media type · blob body · u8 whom    POST it there; without a media type: GET
  *   130 FETCHED u64 number · u16 code · blob media type · blob body · blob why    code 0: no answer was to be had
  *   129 ANSWER  u64 number · u8 outcome · blob reply · blob peer · blob tls
  * A number is front's own and comes back with the answer; doing an OUTBOX twice gives the same file.
@@ -39,6 +39,9 @@ enum job_outcome {
 	JOB_DOUBT,		/* the relay had the whole mail and broke off without a word: it may have been taken */
 };
 
+/* Whose address it is: each has authorities and an account of its own (courier/fetch.h). */
+enum job_whom { JOB_WITNESS, JOB_TSA, JOB_WHOMS };
+
 struct job {
 	enum job_type type;
 	uint64_t number;
@@ -46,6 +49,7 @@ struct job {
 	char from[JOB_ADDRESS_MAX + 1], to[JOB_ADDRESS_MAX + 1];	/* MAIL: envelope, without <>; from may be empty */
 	char url[JOB_URL_MAX + 1];	/* FETCH: http:// or https:// */
 	char media[JOB_MEDIA_MAX + 1];	/* FETCH, FETCHED */
+	enum job_whom whom;		/* FETCH */
 	uint16_t code;			/* FETCHED */
 	const uint8_t *mail;		/* OUTBOX, MAIL; of FETCH, FETCHED the body; borrowed from the frame */
 	size_t mail_n;

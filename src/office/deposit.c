@@ -22,6 +22,7 @@
 
 #include "deposit_own.h"
 #include "draft.h"
+#include "external_time.h"
 #include "key_reserve.h"
 #include "link.h"
 #include "office_own.h"
@@ -101,6 +102,8 @@ static enum pli_status verdict(struct deposit_work *w, struct err *err)
 
 	for (unsigned i = 0; i < w->letter.part_count; i++)
 		facts.bytes += w->letter.parts[i].size;
+	if (str_eq(w->letter.class_, "registered") && external_check(w->office, err) != PLI_OK)
+		return err->status;
 	verdict_give(&facts, &result);
 	if (result.verdict != VERDICT_ACCEPT)
 		return err_field(err, PLI_DENIED, result.reason, "", "The rules of this server do not let this letter pass.");

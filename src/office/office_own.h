@@ -30,6 +30,7 @@ struct office {
 	pthread_cond_t once_over;	/* one of them ended; on the monotonic clock */
 	struct public_log log;		/* has a lock of its own */
 	unsigned exports;		/* whole tables of the journal being written */
+	bool time_blocked;		/* see external_time.h; without the lock */
 	unsigned examining;		/* proofs of strangers */
 	void (*due_fn)(void *arg);	/* notices may have become due */
 	void *due_arg;

@@ -182,6 +182,29 @@ enum pli_status child_origin(struct pool *pool, int journal_dir_fd, const char *
 	return PLI_OK;
 }
 
+enum pli_status child_read_given(struct pool *pool, int fd, const char *what, size_t max, char **text_r, struct err *err)
+{
+	struct stat sb;
+	char *text;
+	ssize_t n;
+
+	*text_r = NULL;
+	if (fstat(fd, &sb) != 0)
+		return err_errno(err, what);
+	if (S_ISCHR(sb.st_mode))
+		return PLI_OK;
+	text = pool_alloc(pool, max + 1);
+	n = pread(fd, text, max + 1, 0);
+	close(fd);
+	if (n < 0)
+		return err_errno(err, what);
+	if ((size_t)n > max)
+		return err_set(err, PLI_LIMIT, "%s is longer than %zu bytes", what, max);
+	text[n] = '\0';
+	*text_r = text;
+	return PLI_OK;
+}
+
 int child_failed(const struct err *err)
 {
 	char words[sizeof(err->text) + sizeof(err->hint) + 1];

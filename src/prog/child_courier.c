@@ -1,6 +1,5 @@
 /* pli-courier: the only process that dials out.  No database, no key but the password for the relay. */
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -21,37 +20,13 @@
 #define SECRET_MAX_BYTES 1024
 #define CA_MAX_BYTES (1024 * 1024)
 
-/* What the parent opened for us: all of it, at most max bytes; NULL when it is the null device. */
-static enum pli_status read_given(struct pool *pool, int fd, const char *what, size_t max, char **text_r, struct err *err)
-{
-	struct stat sb;
-	char *text;
-	ssize_t n;
-
-	*text_r = NULL;
-	if (fstat(fd, &sb) != 0)
-		return err_errno(err, what);
-	if (S_ISCHR(sb.st_mode))
-		return PLI_OK;
-	text = pool_alloc(pool, max + 1);
-	n = pread(fd, text, max + 1, 0);
-	close(fd);
-	if (n < 0)
-		return err_errno(err, what);
-	if ((size_t)n > max)
-		return err_set(err, PLI_LIMIT, "%s is longer than %zu bytes", what, max);
-	text[n] = '\0';
-	*text_r = text;
-	return PLI_OK;
-}
-
 static enum pli_status read_relay(struct pool *pool, const struct settings *s, struct relay_config *config_r, struct err *err)
 {
 	char *password, *ca;
-	enum pli_status st = read_given(pool, CHILD_FD_COURIER_PASSWORD, "[mail] password_file", SECRET_MAX_BYTES, &password, err);
+	enum pli_status st = child_read_given(pool, CHILD_FD_COURIER_PASSWORD, "[mail] password_file", SECRET_MAX_BYTES, &password, err);
 
 	if (st == PLI_OK)
-		st = read_given(pool, CHILD_FD_COURIER_CA, "[mail] ca_file", CA_MAX_BYTES, &ca, err);
+		st = child_read_given(pool, CHILD_FD_COURIER_CA, "[mail] ca_file", CA_MAX_BYTES, &ca, err);
 	if (st != PLI_OK)
 		return st;
 	if (password)
@@ -59,6 +34,27 @@ static enum pli_status read_relay(struct pool *pool, const struct settings *s, s
 	if (password && !password[0])
 		return err_set(err, PLI_INPUT, "[mail] password_file is empty");
 	relay_settings(s, password, ca, config_r);
+	return PLI_OK;
+}
+
+/* Who is asked over HTTP. */
+static enum pli_status read_peers(struct pool *pool, const struct settings *s, struct fetch_peer peers[JOB_WHOMS], struct err *err)
+{
+	char *witness_ca, *tsa_ca, *password;
+	enum pli_status st = child_read_given(pool, CHILD_FD_COURIER_FETCH_CA, "[witness] ca_file", CA_MAX_BYTES, &witness_ca, err);
+
+	if (st == PLI_OK)
+		st = child_read_given(pool, CHILD_FD_COURIER_TSA_CA, "[tsa] tls_ca_file", CA_MAX_BYTES, &tsa_ca, err);
+	if (st == PLI_OK)
+		st = child_read_given(pool, CHILD_FD_COURIER_TSA_PASSWORD, "[tsa] password_file", SECRET_MAX_BYTES, &password, err);
+	if (st != PLI_OK)
+		return st;
+	if (password)
+		password[strcspn(password, "\r\n")] = '\0';
+	if (s->tsa_user && (!password || !password[0]))
+		return err_set(err, PLI_INPUT, "[tsa] user wants a password_file that is not empty");
+	peers[JOB_WITNESS] = (struct fetch_peer){ .ca_pem = witness_ca };
+	peers[JOB_TSA] = (struct fetch_peer){ .ca_pem = tsa_ca, .user = s->tsa_user, .password = password };
 	return PLI_OK;
 }
 
@@ -90,7 +86,6 @@ int child_courier(int argc, char **argv)
 	struct courier_config config = { .outbox_dir_fd = CHILD_FD_COURIER_OUTBOX, .control_fd = CHILD_FD_CONTROL,
 					 .control = child_reload_control, .control_arg = &reload };
 	struct courier *courier;
-	char *fetch_ca = NULL;
 	enum pli_status st = child_begin(pool, argc, argv, &child, &err);
 
 	if (st == PLI_OK && !str_eq(child.settings.mail, "outbox")) {
@@ -98,8 +93,7 @@ int child_courier(int argc, char **argv)
 		st = read_relay(pool, &child.settings, &relay, &err);
 	}
 	if (st == PLI_OK)
-		st = read_given(pool, CHILD_FD_COURIER_FETCH_CA, "[witness] ca_file", CA_MAX_BYTES, &fetch_ca, &err);
-	config.fetch_ca_pem = fetch_ca;
+		st = read_peers(pool, &child.settings, config.peers, &err);
 	if (st == PLI_OK)
 		st = courier_new(&config, &courier, &err);
 	if (st == PLI_OK)

@@ -37,6 +37,7 @@
 #include "metrics_server.h"
 #include "reload_ask.h"
 #include "sysexit.h"
+#include "tsa_ask.h"
 #include "watch.h"
 #include "witness_ask.h"
 
@@ -55,6 +56,7 @@ struct child_front {
 	struct dispatch *dispatch;
 	struct errands *errands;
 	struct witness_ask *witness_ask;
+	struct tsa_ask *tsa_ask;
 	struct child_reload reload;
 	struct reload_ask reload_ask;
 	struct ssl_ctx_st *new_mail_tls;
@@ -258,6 +260,8 @@ static enum pli_status start_dispatch(struct child_front *f, struct err *err)
 
 	if (st == PLI_OK)
 		st = witness_ask_start(&f->front, f->errands, &f->witness_ask, err);
+	if (st == PLI_OK)
+		st = tsa_ask_start(&f->front, f->errands, &f->tsa_ask, err);
 	if (st == PLI_OK && f->courier_fd >= 0) {
 		dispatch_link(f->dispatch, f->courier_fd);
 		f->courier_fd = -1;
@@ -404,6 +408,7 @@ static bool stop_serving(struct child_front *f)
 		http_server_stop(f->server, GRACE_MS / 2);
 	errands_stop(f->errands);
 	witness_ask_stop(f->witness_ask);
+	tsa_ask_stop(f->tsa_ask);
 	dispatch_stop(f->dispatch);
 	errands_free(f->errands);
 	if (f->has_housekeeper) {

@@ -6,8 +6,6 @@
 #include "log.h"
 #include "pool.h"
 
-#include "job.h"
-
 #include "errand.h"
 
 #define PATIENCE_S 60
@@ -16,6 +14,7 @@
 struct errand {
 	struct errand *next;
 	uint64_t number;
+	enum job_whom whom;
 	const char *url, *media;
 	const void *body;
 	size_t n;
@@ -78,10 +77,10 @@ static void take_out(struct errands *e, const struct errand *gone)
 		*at = gone->next;
 }
 
-enum pli_status errand_run(struct errands *e, const char *url, const char *media, const void *body, size_t n,
+enum pli_status errand_run(struct errands *e, enum job_whom whom, const char *url, const char *media, const void *body, size_t n,
 			   struct errand_answer *answer_r, struct err *err)
 {
-	struct errand mine = { .url = url, .media = media ? media : "", .body = body, .n = n, .answer = answer_r };
+	struct errand mine = { .whom = whom, .url = url, .media = media ? media : "", .body = body, .n = n, .answer = answer_r };
 	struct timespec until;
 
 	*answer_r = (struct errand_answer){ 0 };
@@ -117,7 +116,7 @@ void errands_write(struct errands *e, bool again, struct buf *out)
 
 	pthread_mutex_lock(&e->lock);
 	for (struct errand *one = e->first; one; one = one->next) {
-		struct job job = { .type = JOB_FETCH, .number = one->number, .mail = one->body, .mail_n = one->n };
+		struct job job = { .type = JOB_FETCH, .number = one->number, .whom = one->whom, .mail = one->body, .mail_n = one->n };
 
 		if (one->done || (one->sent && !again))
 			continue;

@@ -10,8 +10,9 @@
 #include "buf.h"
 #include "status.h"
 
+#include "job.h"
+
 struct errands;
-struct job;
 
 struct errand_answer {
 	int code;			/* 0: no answer was to be had; why says so */
@@ -26,7 +27,7 @@ void errands_free(struct errands *errands);
 void errands_on_due(struct errands *errands, void (*fn)(void *arg), void *arg);
 
 /* Blocks until the answer is there, at most a minute.  media NULL: GET.  PLI_BUSY: the courier is away, or errands_stop was called. */
-MUST enum pli_status errand_run(struct errands *errands, const char *url, const char *media, const void *body, size_t n,
+MUST enum pli_status errand_run(struct errands *errands, enum job_whom whom, const char *url, const char *media, const void *body, size_t n,
 				struct errand_answer *answer_r, struct err *err);
 /* Ends all that wait, and all that come. */
 void errands_stop(struct errands *errands);

@@ -89,6 +89,21 @@ static enum pli_status read_log_keys(struct front *front, struct pool *pool, str
 	return front->log_key_count ? PLI_OK : err_set(err, PLI_CONFLICT, "public/log.pub holds no Ed25519 public key");
 }
 
+/* The roots of the authority outside. */
+static enum pli_status read_tsa_roots(struct front *front, struct err *err)
+{
+	char *text = NULL;
+	enum pli_status st = child_read_given(front->pool, CHILD_FD_FRONT_TSA, "[tsa] ca_file", PEM_MAX_BYTES, &text, err);
+
+	if (st != PLI_OK || !front->settings->tsa_url)
+		return st;
+	front->tsa_roots = text;
+	if (text && strstr(text, "-----BEGIN CERTIFICATE-----"))
+		return PLI_OK;
+	err_field(err, PLI_INPUT, "bad-setting", "ca_file", "[tsa] url is set, but ca_file %s", text ? "holds no certificate" : "is not");
+	return err_hint(err, "Put the roots of that authority, as PEM, into a file, and name it in [tsa] ca_file.");
+}
+
 enum pli_status front_read(struct front *front, bool tls, struct err *err)
 {
 	enum pli_status st = child_origin(front->pool, CHILD_FD_FRONT_JOURNAL, &front->origin, err);
@@ -103,6 +118,8 @@ enum pli_status front_read(struct front *front, bool tls, struct err *err)
 	}
 	if (st == PLI_OK)
 		st = read_log_keys(front, front->pool, err);
+	if (st == PLI_OK)
+		st = read_tsa_roots(front, err);
 	if (st == PLI_OK && tls)
 		st = front_read_tls(front->pool, &front->tls, err);
 	if (st != PLI_OK)

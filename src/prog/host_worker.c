@@ -15,7 +15,7 @@
 
 #include "host_own.h"
 
-#define FILES_MAX 3			/* that one process is given besides folders and sockets */
+#define FILES_MAX 5			/* that one process is given besides folders and sockets */
 
 /* A file that the settings name; the null device when they name none.  Read by the child alone. */
 static enum pli_status open_named(const struct host *host, const char *what, const char *name, int *fd_r, struct err *err)
@@ -36,7 +36,11 @@ static enum pli_status open_courier_files(const struct host *host, int files_r[F
 	if (st != PLI_OK)
 		return st;
 	st = open_named(host, "[mail] ca_file", relay ? s->mail_ca_file : NULL, &files_r[1], err);
-	return st == PLI_OK ? open_named(host, "[witness] ca_file", s->witness_ca_file, &files_r[2], err) : st;
+	if (st == PLI_OK)
+		st = open_named(host, "[witness] ca_file", s->witness_ca_file, &files_r[2], err);
+	if (st == PLI_OK)
+		st = open_named(host, "[tsa] password_file", s->tsa_password_file, &files_r[3], err);
+	return st == PLI_OK ? open_named(host, "[tsa] tls_ca_file", s->tsa_tls_ca_file, &files_r[4], err) : st;
 }
 
 /* Anew for each keeper, as above. */
@@ -55,6 +59,8 @@ static enum pli_status open_files(const struct host *host, enum child_kind kind,
 		return open_courier_files(host, files_r, err);
 	if (kind == CHILD_KEEPER)
 		return open_key_files(host, files_r, err);
+	if (kind == CHILD_FRONT)
+		return open_named(host, "[tsa] ca_file", host->instance->settings.tsa_ca_file, &files_r[0], err);
 	return PLI_OK;
 }
 
@@ -70,6 +76,7 @@ static void start_fds(const struct host *host, enum child_kind kind, const int f
 		start->fds[n++] = folder[FOLDER_PUBLIC];
 		start->fds[n++] = folder[FOLDER_TLS];
 		start->fds[n++] = host->ctl_fd;
+		start->fds[n++] = files[0];
 		for (int i = 0; i < host->listen_count; i++)
 			start->fds[n++] = host->listen_fds[i];
 		if (host->submission_fd >= 0)
@@ -90,6 +97,8 @@ static void start_fds(const struct host *host, enum child_kind kind, const int f
 		start->fds[n++] = files[0];
 		start->fds[n++] = files[1];
 		start->fds[n++] = files[2];
+		start->fds[n++] = files[3];
+		start->fds[n++] = files[4];
 		break;
 	case CHILD_MAIL:
 		break;
@@ -154,7 +163,7 @@ enum pli_status host_worker_start(struct host *host, enum child_kind kind, struc
 	struct worker *w = &host->workers[kind];
 	struct child_start start = { .kind = kind, .owner = *owner_of(host, kind), .settings_fd = host->settings_fd,
 				     .mode = host->serve ? "serve" : "verbs" };
-	int pair[2], files[FILES_MAX] = { -1, -1, -1 };
+	int pair[2], files[FILES_MAX] = { -1, -1, -1, -1, -1 };
 	enum pli_status st = open_files(host, kind, files, err);
 
 	if (st == PLI_OK && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)

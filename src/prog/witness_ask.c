@@ -200,7 +200,7 @@ static enum outcome ask_once(struct witness_ask *a, struct witness *w, struct er
 	if (cosignature_request(a->front->office, w->size, &size, &body, err) != PLI_OK)
 		return FAILED;
 	url = pool_fmt(pool, "%s%sadd-checkpoint", w->url, w->url[strlen(w->url) - 1] == '/' ? "" : "/");
-	if (errand_run(a->errands, url, "text/plain; charset=utf-8", body.p, body.n, &answer, err) == PLI_OK)
+	if (errand_run(a->errands, JOB_WITNESS, url, "text/plain; charset=utf-8", body.p, body.n, &answer, err) == PLI_OK)
 		outcome = judge(a, w, size, &answer, err);
 	buf_free(&answer.body);
 	return outcome;

@@ -61,7 +61,7 @@ enum pli_status witness_seen(const struct front *front, struct errands *errands,
 	struct errand_answer answer = { 0 };
 	struct checkpoint c;
 	const char *address = pool_fmt(pool, "%s%scheckpoint/%s", url, url[strlen(url) - 1] == '/' ? "" : "/", front->origin);
-	enum pli_status st = errand_run(errands, address, NULL, "", 0, &answer, err);
+	enum pli_status st = errand_run(errands, JOB_WITNESS, address, NULL, "", 0, &answer, err);
 
 	*behind_r = false;
 	if (st == PLI_OK && answer.code != 200)

@@ -1,0 +1,192 @@
+/* See tsa_ask.h. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "clock.h"
+#include "log.h"
+#include "pool.h"
+#include "settings.h"
+#include "text.h"
+
+#include "journal.h"
+
+#include "alert.h"
+#include "external_time.h"
+
+#include "errand.h"
+#include "front.h"
+
+#include "tsa_ask.h"
+
+#define LOOK_MS 200			/* how soon a new head is seen */
+#define PAUSE_FIRST_US SECOND_US	/* after a failure; doubled each time */
+#define PAUSE_MOST_US (60 * SECOND_US)
+#define AWAY_FAILURES 3			/* one after the other: it does not answer */
+
+struct tsa_ask {
+	const struct front *front;
+	struct errands *errands;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t stop_cond;
+	bool stop;
+	uint64_t covered;		/* entries under a head that it has stamped */
+	int64_t asked_us, not_before_us;	/* monotonic; 0: not yet */
+	unsigned failures;		/* since it last answered, those before a restart too */
+};
+
+/* ------------------------------------------------------------------ one request */
+
+static enum pli_status judge(const struct tsa_ask *a, uint64_t size, uint64_t nonce, const struct errand_answer *answer, struct err *err)
+{
+	if (!answer->code)
+		return err_set(err, PLI_BUSY, "%s", answer->why);
+	if (answer->code != 200)
+		return err_set(err, PLI_BUSY, "it answered %d", answer->code);
+	if (!str_starts(answer->media, "application/timestamp-reply"))
+		return err_set(err, PLI_BUSY, "what it answered is no application/timestamp-reply");
+	return external_add(a->front->office, size, nonce, a->front->tsa_roots, answer->body.p ? answer->body.p : "", answer->body.n, err);
+}
+
+static enum pli_status ask_once(struct tsa_ask *a, uint64_t size, struct err *err)
+{
+	AUTO_BUF body = { 0 };
+	struct errand_answer answer = { 0 };
+	uint64_t nonce;
+	enum pli_status st = external_request(a->front->office, size, &nonce, &body, err);
+
+	if (st != PLI_OK)
+		return st;
+	st = errand_run(a->errands, JOB_TSA, a->front->settings->tsa_url, "application/timestamp-query", body.p, body.n, &answer, err);
+	if (st == PLI_OK)
+		st = judge(a, size, nonce, &answer, err);
+	buf_free(&answer.body);
+	return st;
+}
+
+/* ------------------------------------------------------------------ when */
+
+static void good(struct tsa_ask *a, uint64_t size)
+{
+	if (a->failures)
+		log_info("tsa.back", "the time-stamping authority answers again");
+	a->covered = size;
+	a->failures = 0;
+	a->not_before_us = 0;
+	external_block(a->front->office, false);
+	alert_end(a->front->office, ALERT_TSA, "");
+}
+
+static void bad(struct tsa_ask *a, const struct external_state *state, const struct err *why)
+{
+	const struct settings *s = a->front->settings;
+	int64_t pause_us = PAUSE_FIRST_US << (a->failures < 6 ? a->failures : 6), most_us = (int64_t)s->tsa_every_s * SECOND_US;
+	struct err err;
+
+	if (a->failures++ == 0)
+		log_warn("tsa.away", "%s", why->text);
+	most_us = most_us < PAUSE_MOST_US ? most_us : PAUSE_MOST_US;
+	a->not_before_us = clock_mono_us() + (pause_us < most_us ? pause_us : most_us);
+	if (a->failures >= AWAY_FAILURES)
+		external_block(a->front->office, settings_tsa_blocks(s));
+	if (a->failures >= AWAY_FAILURES && clock_now_us() - state->since_us >= (int64_t)s->tsa_alert_s * SECOND_US)
+		alert_raise(a->front->office, ALERT_TSA, "", why->text);
+	if (external_failed(a->front->office, &err) != PLI_OK)
+		log_warn("tsa.queue", "%s", err.text);
+}
+
+static void look(struct tsa_ask *a)
+{
+	int64_t now = clock_mono_us(), every_us = (int64_t)a->front->settings->tsa_every_s * SECOND_US;
+	struct external_state state;
+	struct journal_head newest;
+	struct err err = { 0 };
+
+	journal_newest_head(a->front->journal, &newest);
+	if (newest.size <= a->covered || now < a->not_before_us || (!a->failures && a->asked_us && now - a->asked_us < every_us))
+		return;
+	if (external_queue(a->front->office, clock_now_us(), every_us, &state, &err) != PLI_OK) {
+		log_warn("tsa.queue", "%s", err.text);
+		a->not_before_us = now + SECOND_US;
+		return;
+	}
+	if (!state.waiting)
+		return;
+	a->asked_us = now;
+	if (ask_once(a, state.size, &err) == PLI_OK)
+		good(a, state.size);
+	else
+		bad(a, &state, &err);
+}
+
+static void *run(void *arg)
+{
+	struct tsa_ask *a = arg;
+	struct timespec next;
+
+	pthread_mutex_lock(&a->lock);
+	while (!a->stop) {
+		pthread_mutex_unlock(&a->lock);
+		look(a);
+		clock_gettime(CLOCK_MONOTONIC, &next);
+		next.tv_nsec += LOOK_MS * 1000000L;
+		if (next.tv_nsec >= 1000000000) {
+			next.tv_nsec -= 1000000000;
+			next.tv_sec++;
+		}
+		pthread_mutex_lock(&a->lock);
+		while (!a->stop && pthread_cond_timedwait(&a->stop_cond, &a->lock, &next) != ETIMEDOUT)
+			;
+	}
+	pthread_mutex_unlock(&a->lock);
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ start and stop */
+
+enum pli_status tsa_ask_start(const struct front *front, struct errands *errands, struct tsa_ask **ask_r, struct err *err)
+{
+	struct external_state state;
+	struct tsa_ask *a;
+	pthread_condattr_t monotonic;
+	enum pli_status st;
+
+	*ask_r = NULL;
+	if (!front->settings->tsa_url)
+		return PLI_OK;
+	st = external_state(front->office, &state, err);
+	if (st != PLI_OK)
+		return st;
+	a = mem_alloc(sizeof(*a));
+	*a = (struct tsa_ask){ .front = front, .errands = errands, .covered = state.covered, .failures = state.tries };
+	if (!state.waiting)
+		alert_end(front->office, ALERT_TSA, "");
+	if (state.tries >= AWAY_FAILURES)
+		external_block(front->office, settings_tsa_blocks(front->settings));
+	pthread_mutex_init(&a->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&a->stop_cond, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	if (pthread_create(&a->thread, NULL, run, a) != 0) {
+		mem_free(a);
+		return err_set(err, PLI_IO, "no thread to ask the time-stamping authority");
+	}
+	*ask_r = a;
+	return PLI_OK;
+}
+
+void tsa_ask_stop(struct tsa_ask *a)
+{
+	if (!a)
+		return;
+	pthread_mutex_lock(&a->lock);
+	a->stop = true;
+	pthread_cond_signal(&a->stop_cond);
+	pthread_mutex_unlock(&a->lock);
+	pthread_join(a->thread, NULL);
+	pthread_cond_destroy(&a->stop_cond);
+	pthread_mutex_destroy(&a->lock);
+	mem_free(a);
+}

@@ -1,0 +1,158 @@
+#!/usr/bin/env node
+// Goal: an authority outside stamps the journal's newest head and so everything before it; its tokens are kept only when they hold.  While it is
+// away entries wait in a queue that survives a restart, registered letters are refused where the settings say so, who minds the service is told
+// once; when it is back one token covers all.
+'use strict';
+const fs = require('fs');
+const http = require('http');
+const path = require('path');
+const { spawn, spawnSync } = require('child_process');
+const { Instance, check, same, until, main, TMP } = require('./lib/pli.js');
+
+const POLICY = '1.2.3.4';
+const file = (name) => path.join(TMP, name);
+const openssl = (...args) => {
+	const r = spawnSync('openssl', args, { cwd: TMP, encoding: 'utf8' });
+	if (r.status !== 0)
+		throw new Error('openssl ' + args.join(' ') + ': ' + r.stderr);
+	return r.stdout;
+};
+
+// An authority with a root of its own, and another in the middle.
+function authority(name) {
+	const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+	const sign = (what, by, ext, serial) => {
+		fs.writeFileSync(file('ext.cnf'), ext);
+		openssl('x509', '-req', '-in', what + '.csr', '-CA', by + '.pem', '-CAkey', by + '.key', '-out', what + '.pem', '-days', '3000', '-extfile', 'ext.cnf', '-set_serial', String(serial));
+	};
+	openssl('req', '-x509', ...key, '-keyout', name + '-root.key', '-out', name + '-root.pem', '-subj', `/CN=Root ${name}`, '-days', '3000', '-addext', 'keyUsage=critical,keyCertSign');
+	openssl('req', ...key, '-keyout', name + '-mid.key', '-out', name + '-mid.csr', '-subj', `/CN=Between ${name}`);
+	sign(name + '-mid', name + '-root', 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n', 2);
+	openssl('req', ...key, '-keyout', name + '.key', '-out', name + '.csr', '-subj', `/CN=Time ${name}`);
+	sign(name, name + '-mid', 'extendedKeyUsage=critical,timeStamping\nkeyUsage=critical,digitalSignature\n', 3);
+	fs.writeFileSync(file(name + '-chain.pem'), ['', '-mid'].map((n) => fs.readFileSync(file(name + n + '.pem'))).join(''));
+	fs.writeFileSync(file(name + '.cnf'), `[tsa]\ndefault_tsa = t\n[t]\nserial = ${file(name)}.serial\nsigner_cert = ${file(name)}.pem\ncerts = ${file(name)}-chain.pem\nsigner_key = ${file(name)}.key
+signer_digest = sha256\ndefault_policy = ${POLICY}\nother_policies = 1.2.3.5\ndigests = sha256, sha384, sha512\ness_cert_id_alg = sha256\nordering = no\ntsa_name = no\ness_cert_id_chain = no\n`);
+	fs.writeFileSync(file(name + '.serial'), '01\n');
+}
+
+// A real server that answers by `openssl ts -reply`.  behaves(): what it does with the next question.
+const asked = [];
+let behaviour = 'good', old = null, serial = 0;
+function answer(req, res) {
+	const parts = [];
+	req.on('data', (p) => parts.push(p));
+	req.on('end', () => {
+		const query = Buffer.concat(parts), way = behaviour, name = `q${serial++}`;
+		asked.push({ way, type: req.headers['content-type'], auth: req.headers.authorization, query });
+		const send = (body, type = 'application/timestamp-reply', status = 200) => {
+			res.writeHead(status, { 'Content-Type': type, 'Content-Length': body.length });
+			res.end(body);
+		};
+		if (way === 'broken')
+			return send(Buffer.from('no'), 'text/plain', 500);
+		if (way === 'silent')
+			return res.destroy();
+		if (way === 'words')
+			return send(Buffer.from('hello'));
+		if (way === 'page')
+			return send(Buffer.from('<p>sign in'), 'text/html');
+		if (way === 'replay' && old)
+			return send(old);
+		let q = query;
+		if (way === 'other data') {
+			q = Buffer.from(query);
+			q[30] ^= 1;
+		}
+		fs.writeFileSync(file(name + '.tsq'), q);
+		const who = way === 'stranger' ? 'b' : 'a';
+		const run = ['openssl', 'ts', '-reply', '-config', file(who + '.cnf'), '-queryfile', file(name + '.tsq'), '-out', file(name + '.tsr'), ...(way === 'other policy' ? ['-tspolicy', '1.2.3.5'] : [])];
+		const command = way === 'tomorrow' ? ['faketime', '+1 day', ...run] : run;
+		spawn(command[0], command.slice(1), { cwd: TMP, stdio: 'ignore' }).on('exit', () => {
+			const reply = fs.readFileSync(file(name + '.tsr'));
+			if (way === 'good')
+				old = reply;
+			send(reply);
+		});
+	});
+}
+
+main(async () => {
+	authority('a');
+	authority('b');
+	const server = http.createServer(answer);
+	await new Promise((done) => server.listen(0, '127.0.0.1', done));
+	const i = new Instance().make();
+	fs.copyFileSync(file('a-root.pem'), path.join(i.dir, 'outside.pem'));
+	fs.writeFileSync(path.join(i.dir, 'outside.password'), 'Trois-pommes\n', { mode: 0o600 });
+	fs.appendFileSync(path.join(i.dir, 'pli.conf'), `\n[tsa]\nurl = http://localhost:${server.address().port}/tsr\nca_file = outside.pem\npolicy = ${POLICY}\nuser = pli\npassword_file = outside.password
+every_s = 1\naway = block\n`);
+	await i.serve();
+	const token = i.user('ed@example.org');
+	const letter = (fields = {}) => i.json('POST', '/api/v1/letters', token, { to: ['a@example.net'], subject: 'L', ...fields });
+	const size = () => i.one('SELECT MAX(seq) + 1 FROM journal'), covered = () => i.one('SELECT IFNULL(MAX(size), 0) FROM external_token');
+	const allCovered = () => until('everything is covered', () => covered() === size() && i.one('SELECT COUNT(*) FROM external_wait') === 0, 30);
+	const wait = () => i.sql('SELECT size, since, tries FROM external_wait')[0];
+	const raised = (event) => i.one(`SELECT COUNT(*) FROM journal WHERE event = '${event}'`);
+
+	// There: asked as RFC 3161 wants it, with the account, and everything is covered.
+	same((await letter()).status, 201, 'a letter');
+	await allCovered();
+	same([asked[0].type, asked[0].auth], ['application/timestamp-query', 'Basic ' + Buffer.from('pli:Trois-pommes').toString('base64')], 'asked with type and account');
+	const stamped = i.sql('SELECT hex(t.token) AS token, hex(h.checkpoint) AS note, CAST(c.pem AS TEXT) AS pem, t.gen_time FROM external_token t JOIN head h ON h.size = t.size JOIN external_chain c ON c.digest = t.chain ORDER BY t.size');
+	check(stamped.length > 0 && i.one('SELECT COUNT(*) FROM external_chain') === 1, 'tokens are kept, their certificates once', stamped.length);
+	for (const s of stamped) {
+		fs.writeFileSync(file('t.tst'), Buffer.from(s.token, 'hex'));
+		fs.writeFileSync(file('t.txt'), Buffer.from(s.note, 'hex'));
+		fs.writeFileSync(file('t.pem'), s.pem);
+		openssl('ts', '-verify', '-in', 't.tst', '-token_in', '-data', 't.txt', '-CAfile', 'a-root.pem', '-untrusted', 't.pem');
+		check(Math.abs(s.gen_time / 1000 - Date.now()) < 60000, 'of now');
+	}
+
+	// What does not hold is not kept, whatever it is.
+	for (const way of ['other data', 'replay', 'stranger', 'other policy', 'tomorrow', 'words', 'page', 'broken', 'silent']) {
+		behaviour = way;
+		const had = covered();
+		if (!wait())
+			same((await letter()).status, 201, 'a letter before ' + way);
+		await until(`${way}: asked`, () => asked.some((a) => a.way === way), 30);
+		const tries = (wait() || { tries: 0 }).tries;
+		await until(`${way}: failed`, () => (wait() || { tries: 0 }).tries > tries, 30);
+		same(covered(), had, `${way}: nothing is kept`);
+	}
+	check(wait().tries >= 3, 'failures are counted', wait());
+
+	// Away: registered letters are refused, the others wait; a restart forgets nothing.
+	await until('registered letters are refused', async () => (await letter({ class: 'registered' })).status === 503, 30);
+	const refused = await letter({ class: 'registered' });
+	same([refused.status, refused.json.type, refused.headers['retry-after']], [503, 'urn:pli:problem:time-away', '60'], 'and told so');
+	same((await letter()).status, 201, 'a simple letter is not');
+	same(i.one("SELECT COUNT(*) FROM letter WHERE class = 'registered'"), 0, 'a refusal writes no letter');
+	const since = wait().since;
+	await i.stop();
+	await i.serve();
+	same(wait().since, since, 'entries wait since then');
+	same((await letter({ class: 'registered' })).status, 503, 'refused after a restart, too');
+
+	// An hour passes.
+	same(raised('alert.raised'), 0, 'nobody is told before time');
+	i.sqlWrite('UPDATE external_wait SET since = since - 3600000000');
+	await until('an alert', () => raised('alert.raised') === 1, 30);
+	const tries = wait().tries;
+	await until('more tries', () => wait().tries > tries + 2, 30);
+	same(raised('alert.raised'), 1, 'told once');
+	check(Date.now() * 1000 - wait().since > 3600e6, 'the wait is an hour');
+
+	// Back: one token for everything.
+	const tokens = i.one('SELECT COUNT(*) FROM external_token');
+	behaviour = 'good';
+	await allCovered();
+	check(i.one('SELECT COUNT(*) FROM external_token') <= tokens + 3, 'one token covers them all');
+	await until('the end is told', () => raised('alert.ended') === 1, 30);
+	same(raised('alert.raised'), 1, 'once');
+	same((await letter({ class: 'registered' })).status, 201, 'registered letters are taken again');
+	await allCovered();
+	await i.stop();
+	same(i.verify().status, 0, 'the journal verifies');
+	server.close();
+});
