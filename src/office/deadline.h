@@ -3,7 +3,8 @@
  * A notice sent on local day D opens a window from D+1 00:00 to the end of day D+N (N = 15 for the profile fr-lre): the first moment of
  * day D+N+1 is too late, whatever a change to or from summer time makes of the hours between.  The moment of the act counts, not that of its
  * entry.  A clock that is set forward ends no window, one that is set back prolongs none: once it has jumped, time goes on by the machine's
- * steady clock, until the wall clock agrees again or has stood by its word for a day. */
+ * steady clock, until the wall clock agrees again or has stood by its word for a day.  Links and contents do not end before that either
+ * (delivery.c, housekeeping.c).  At its start the server believes the clock it finds. */
 #ifndef PLI_DEADLINE_H
 #define PLI_DEADLINE_H
 

@@ -123,11 +123,11 @@ enum pli_status delivery_place_read(struct office *office, struct pool *pool, co
 enum pli_status delivery_place_open(struct office *office, const struct delivery_place *place, struct err *err)
 {
 	const struct letter *l = place->letter;
-	int64_t now_us = clock_now_us(), deadline_us = deadline_now_us(office);
+	int64_t now_us = deadline_now_us(office);
 
 	if (place->retired)
 		return err_field(err, PLI_GONE, "link-replaced", "", "A newer link was sent to the recipient.");
-	if (decision_open(l, delivery_place_who(place), deadline_us, err) != PLI_OK)
+	if (decision_open(l, delivery_place_who(place), now_us, err) != PLI_OK)
 		return PLI_GONE;
 	if (now_us > l->expires_us || l->purged_us || str_eq(l->state, "expired") || str_eq(l->state, "deleted"))
 		return err_field(err, PLI_GONE, "letter-expired", "", "The letter is no longer available.");

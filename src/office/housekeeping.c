@@ -235,6 +235,9 @@ enum pli_status office_housekeeping(struct office *office, int64_t now_us, struc
 	unsigned removed;
 	enum pli_status st;
 
+	/* A clock that was set forward makes nothing older than it is. */
+	if (deadline_now_us(office) < now_us)
+		now_us = deadline_now_us(office);
 	r->office = office;
 	r->now_us = now_us;
 	key_memory_sweep(office->key_memory, clock_mono_us());
