@@ -51,6 +51,7 @@ static const struct event events[] = {
 	{ "witness.back", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "alert.raised", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d: kind, subject?, at */
 	{ "alert.ended", EVENT_NO_CHAIN, NULL, "journal", NULL },
+	{ "selfproof.done", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d: at, fails?, holds?, undone?: names of checks; letters, size?, backup? */
 	{ "key.rotated", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* key_change.h */
 	{ "key.taken", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "entity.created", EVENT_NO_CHAIN, NULL, "journal", NULL },

@@ -15,6 +15,7 @@
 #include "range.h"
 
 #include "office.h"
+#include "selfproof.h"
 
 #include "answer.h"
 #include "door.h"
@@ -107,6 +108,17 @@ enum pli_status page_security_txt(struct door_call *c, struct err *err)
 	return PLI_OK;
 }
 
+/* The newest proof of itself: an entry, and what proves that it is one. */
+static enum pli_status selfproof_page(struct door_call *c, struct err *err)
+{
+	AUTO_BUF text = { 0 };
+	enum pli_status st = selfproof_published(c->doors->office, c->pool, &text, err);
+
+	if (st == PLI_OK)
+		answer_text(c, "text/plain; charset=utf-8", text.p);
+	return st;
+}
+
 enum pli_status page_anchor(struct door_call *c, struct err *err)
 {
 	const char *name = c->params[0];
@@ -115,6 +127,8 @@ enum pli_status page_anchor(struct door_call *c, struct err *err)
 			   : str_eq(name, "tsa.pem") ? c->doors->tsa_pem
 						     : NULL;
 
+	if (str_eq(name, "selfproof"))
+		return selfproof_page(c, err);
 	if (!text)
 		return err_set(err, PLI_ABSENT, "There is no such trust anchor; try root.pem, log.pub or tsa.pem.");
 	answer_text(c, "application/x-pem-file", text);

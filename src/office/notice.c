@@ -303,7 +303,7 @@ static enum pli_status job_render(struct office *office, struct pool *pool, cons
 	st = render(arg, pool, &view, mail, &content_at, err);
 	*job = (struct notice_job){ .entity = d->entity, .notice = d->notice, .from = return_address(office, pool, d),
 				    .to = r->address, .mail = mail->p, .mail_n = mail->n, .content_at = content_at,
-				    .message_id = view.message_id, .facts = facts_keep(pool, d) };
+				    .message_id = view.message_id, .facts = facts_keep(pool, d), .own = office_is_self(office, &d->entity) };
 	name_file(d, job->file_name);
 	return st;
 }

@@ -25,6 +25,7 @@ struct notice_job {
 	size_t content_at;		/* where its Content-Type header and all that follows begins */
 	const char *message_id;
 	const struct notice_facts *facts;	/* for its result; NULL: none */
+	bool own;			/* from us to ourselves: it arrives without leaving */
 };
 /* Renderer given by the room above (texts live in web/mail): fills mail from the view; content_at_r as in notice_job. */
 struct notice_view {

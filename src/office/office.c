@@ -12,6 +12,7 @@
 #include "key_reserve.h"
 #include "office_own.h"
 #include "retention_own.h"
+#include "selfproof_own.h"
 
 enum pli_status office_new(const struct office_parts *parts, struct office **office_r, struct err *err)
 {
@@ -37,6 +38,8 @@ enum pli_status office_new(const struct office_parts *parts, struct office **off
 	st = retention_load(office, err);
 	if (st == PLI_OK)
 		st = alert_load(office, err);
+	if (st == PLI_OK)
+		st = selfproof_load(office, err);
 	if (st != PLI_OK) {
 		office_free(office);
 		return st;

@@ -36,6 +36,8 @@ struct office {
 	void *due_arg;
 	struct deadline_clock clock;
 	struct alerts alerts;
+	bool has_self;			/* with lock, like self */
+	struct uuid self[2];		/* entity and account that send themselves the nightly letter */
 	struct retention_row *spans;	/* every entity's own: retention.c */
 	unsigned span_count;
 	bool unsettled;			/* deleted rows may still lie in the database's log */
@@ -44,5 +46,8 @@ struct office {
 
 /* Tells whoever sends notices that some may be due. */
 void office_notices_due(struct office *office);
+
+/* Is it the entity that sends itself letters? */
+bool office_is_self(struct office *office, const struct uuid *entity);
 
 #endif

@@ -131,6 +131,15 @@ static void message_check(struct scrub *s, struct pool *pool, const struct lette
 		fault(s, l, "message", "the message is not what was deposited");
 }
 
+static uint64_t content_bytes(const struct letter *l)
+{
+	uint64_t bytes = l->message_size;
+
+	for (unsigned i = 0; i < l->part_count; i++)
+		bytes += l->parts[i].size;
+	return bytes;
+}
+
 static enum pli_status letter_check(struct scrub *s, const struct uuid *entity, const struct uuid *id, struct err *err)
 {
 	AUTO_POOL pool = pool_new_secret();
@@ -149,6 +158,10 @@ static enum pli_status letter_check(struct scrub *s, const struct uuid *entity, 
 	if (st == PLI_BUSY)		/* the keeper is away: nothing can be said */
 		return err_set(err, st, "%s", why.text);
 	s->r->letters++;
+	if (st == PLI_OK && s->o->content_max_bytes && content_bytes(l) > s->o->content_max_bytes) {
+		mem_wipe(key, sizeof(key));
+		return PLI_OK;
+	}
 	if (st != PLI_OK) {
 		fault(s, l, "key", pool_fmt(pool, "it does not open: %s", why.text));
 		return PLI_OK;
@@ -213,6 +226,22 @@ enum pli_status scrub_run(struct office *office, const struct scrub_options *opt
 	st = letters_check(&s, err);
 	if (st == PLI_OK)
 		st = blob_file_walk(object_store_dir(office->parts.objects), blob_check, &s, err);
+	mem_free(s.piece);
+	return st;
+}
+
+enum pli_status scrub_letter(struct office *office, const struct uuid *entity, const struct uuid *letter, const struct scrub_options *options,
+			     struct err *err)
+{
+	struct scrub_result result = { 0 };
+	struct scrub s = { .office = office, .o = options, .r = &result, .begun_us = clock_mono_us() };
+	struct letter l = { .entity = *entity, .letter = *letter };
+	enum pli_status st;
+
+	if (!still_there(&s, &l))
+		return PLI_OK;
+	s.piece = mem_alloc(PIECE);
+	st = letter_check(&s, entity, letter, err);
 	mem_free(s.piece);
 	return st;
 }

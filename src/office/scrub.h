@@ -11,6 +11,7 @@ struct office;
 
 struct scrub_options {
 	uint64_t rate_bytes;		/* at most so many a second; 0: as fast as it goes */
+	uint64_t content_max_bytes;	/* of scrub_letter: content of more than this is not read; 0: all */
 	/* One fault.  kind: key | message | file; letter: its id; what: in words. */
 	void (*fault)(void *arg, const char *kind, const char *letter, const char *what);
 	void *arg;
@@ -21,5 +22,10 @@ struct scrub_result {
 };
 /* Blocks for as long as it takes; letters deposited meanwhile may or may not be read. */
 MUST enum pli_status scrub_run(struct office *office, const struct scrub_options *options, struct scrub_result *result_r, struct err *err);
+
+/* The same for one letter; nothing to say of one that is purged. */
+struct uuid;
+MUST enum pli_status scrub_letter(struct office *office, const struct uuid *entity, const struct uuid *letter,
+				  const struct scrub_options *options, struct err *err);
 
 #endif

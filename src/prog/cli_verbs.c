@@ -86,6 +86,9 @@ static const struct args_option options_scrub[] = {
 static const struct args_option options_unlock[] = {
 	{ "--recipient", "A", "the recipient's address", false, 0 }, JSON, END,
 };
+static const struct args_option options_selfproof[] = {
+	{ "--backup", "F", "a backup, which is restored to scratch and held against the journal", false, 0 }, JSON, END,
+};
 #define PASSPHRASE_FILE { "--passphrase-file", "F", "the pass phrase, - is standard input (else: [keys] passphrase_file)", false, 0 }
 static const struct args_option options_protect[] = {
 	PASSPHRASE_FILE, { "--new-passphrase-file", "F", "put the keys under this other pass phrase", false, 0 }, JSON, END,
@@ -219,6 +222,11 @@ const struct cli_verb cli_verbs[] = {
 	  "Such a server takes no letter and says so.  First look for a newer backup: what came after this copy was proved to people, and they\n"
 	  "keep the proofs.  With this the journal goes on from where it ends, its entry `log.restored` tells the loss, and that witness will\n"
 	  "not sign for it again.", options_json, 1, 1, verb_journal_accept_loss },
+	{ "selfproof", "selfproof DIR [--backup FILE]", "have the instance prove itself now, as it does every night",
+	  "Pli sends itself a letter, opens it and verifies its proofs as a stranger would; does the same with the newest letters and some\n"
+	  "drawn by lot, whose content it reads again; verifies the whole journal; and restores the backup to scratch, to show that\n"
+	  "today's journal continues it.  What came of it is entered in the journal and published with its proof.\n"
+	  "Exit status 0: all of it holds.  65: something does not.  75: something could not be done now.", options_selfproof, 1, 1, verb_selfproof },
 	{ "key list", "key list DIR", "list the instance's keys, where they lie and until when they hold",
 	  "current: in use; former: gone, its public part is kept for what it signed.  plain: a file as it is; protected: under the\n"
 	  "pass phrase; token: in the PKCS#11 token.  The SHA-256 is that of the certificate or public key.", options_json, 1, 1,

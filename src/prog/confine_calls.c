@@ -51,10 +51,10 @@ static const int calls_common[] = {
 	SCMP_SYS(getrlimit), SCMP_SYS(times), SCMP_SYS(sysinfo), SCMP_SYS(uname), SCMP_SYS(umask), SCMP_SYS(exit),
 	SCMP_SYS(exit_group), END,
 };
-/* Clients that come to us over sockets that the parent bound. */
+/* Clients that come to us over sockets that the parent bound; work that makes way for them (setpriority can only go down). */
 static const int calls_front[] = {
 	SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(setsockopt),
-	SCMP_SYS(sendfile), END,
+	SCMP_SYS(sendfile), SCMP_SYS(setpriority), END,
 };
 static const int calls_courier[] = {
 	SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(getsockname), SCMP_SYS(getpeername),

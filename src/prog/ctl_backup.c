@@ -23,6 +23,7 @@
 #include "head_record.h"
 #include "journal.h"
 
+#include "alert.h"
 #include "scrub.h"
 
 #include "child.h"
@@ -317,6 +318,10 @@ enum pli_status ctl_scrub(void *arg, struct ctl_call *call, struct err *err)
 		st = scrub_run(front->office, &options, &result, err);
 	if (st != PLI_OK)
 		return st;
+	if (result.faults)
+		alert_raise(front->office, ALERT_PROOF, "scrub", "stored content is damaged: pli scrub names it");
+	else
+		alert_end(front->office, ALERT_PROOF, "scrub");
 	jsonw_init(&w, &call->result, false);
 	jsonw_object(&w, NULL);
 	jsonw_int(&w, "letters", (int64_t)result.letters);

@@ -19,21 +19,22 @@
 #include "signin_link.h"
 #include "principal.h"
 
+#include "alert.h"
 #include "letter.h"
 #include "office.h"
 
 #include "child.h"
 #include "ctl_server.h"
 #include "front.h"
+#include "front_verify.h"
 
 #include "ctl_backup.h"
 #include "ctl_check.h"
 #include "ctl_retention.h"
 #include "ctl_keys.h"
+#include "ctl_selfproof.h"
 
 #include "ctl_verbs.h"
-
-#define HEAD_MS 10000		/* for the head over the entries just written */
 
 const struct journal_actor ctl_operator = { .method = "cli", .channel = "cli" };
 
@@ -317,33 +318,6 @@ static enum pli_status unlock(void *arg, struct ctl_call *call, struct err *err)
 	return st == PLI_OK ? letter_unlock(front->office, &ctl_operator, id, recipient, err) : st;
 }
 
-struct verifying {
-	struct front *front;
-	struct db_conn *conn;
-};
-
-static enum pli_status open_meta(void *arg, const struct uuid *entity, uint8_t key_r[32], struct err *err)
-{
-	struct verifying *v = arg;
-	const uint8_t *key;
-	enum pli_status st;
-
-	if (!v->front->directory)
-		return err_set(err, PLI_CONFLICT, "the directory's keys cannot be opened");
-	st = directory_meta_key(v->front->directory, entity, &key, err);
-	if (st == PLI_OK)
-		memcpy(key_r, key, 32);
-	return st;
-}
-
-static enum pli_status check_sheet(void *arg, const struct uuid *entity, const struct uuid *letter,
-				   const struct uuid *recipient, const uint8_t digest[32], struct err *err)
-{
-	struct verifying *v = arg;
-
-	return letter_sheet_check(v->front->office, v->conn, entity, letter, recipient, digest, err);
-}
-
 static void verify_result(struct ctl_call *call, enum pli_status st, uint64_t size, const uint8_t root[32], uint64_t bad)
 {
 	struct jsonw w;
@@ -359,44 +333,18 @@ static void verify_result(struct ctl_call *call, enum pli_status st, uint64_t si
 	jsonw_object_end(&w);
 }
 
-/* The keeper's size first, then the snapshot, then the heads over it: so nothing under way looks like a fault. */
-static enum pli_status verify_snapshot(struct front *front, struct db_conn *conn, struct ctl_call *call, struct err *err)
-{
-	struct verifying v = { front, conn };
-	struct keeper_status keeper;
-	uint64_t size = 0, bad = 0;
-	uint8_t root[32] = { 0 };
-	enum pli_status st = keeper_status(front->keeper, &keeper, err);
-
-	if (st == PLI_OK)
-		st = db_snapshot(conn, err);
-	if (st == PLI_OK && front->journal)
-		st = journal_wait(front->journal, journal_size(front->journal), HEAD_MS, err);
-	if (st != PLI_OK)
-		return st;
-	const char *const key_lists[KEY_NAMES] = {
-		[KEY_SEAL] = front->seal_pem, [KEY_OPERATOR] = front->operator_pem, [KEY_TSA] = front->tsa_pem, [KEY_LOG] = front->log_pub,
-	};
-	struct journal_verify_options options = {
-		.conn = conn, .journal_dir_fd = CHILD_FD_FRONT_JOURNAL, .origin = front->origin,
-		.log_public_key = front->log_keys[0], .log_key_count = front->log_key_count, .key_lists = key_lists,
-		 .root_pem = front->root_pem, .tsa_pem = front->tsa_pem,
-		.keeper_size = keeper.counter_size, .open_meta = open_meta,
-		.check_recipient_sheet = front->office ? check_sheet : NULL, .arg = &v,
-	};
-	memcpy(options.keeper_root, keeper.counter_root, sizeof(options.keeper_root));
-	st = journal_verify(&options, &size, root, &bad, err);
-	verify_result(call, st, size, root, bad);
-	return st;
-}
-
 static enum pli_status verify(void *arg, struct ctl_call *call, struct err *err)
 {
 	struct front *front = arg;
-	struct db_conn *conn = db_reader_take(front->db);
-	enum pli_status st = verify_snapshot(front, conn, call, err);
+	uint64_t size = 0, bad = 0;
+	uint8_t root[32] = { 0 };
+	enum pli_status st = front_verify(front, &size, root, &bad, err);
 
-	db_reader_give(front->db, conn);
+	verify_result(call, st, size, root, bad);
+	if (front->office && st == PLI_CONFLICT)
+		alert_raise(front->office, ALERT_PROOF, "journal", err->text);
+	if (front->office && st == PLI_OK)
+		alert_end(front->office, ALERT_PROOF, "journal");
 	return st;
 }
 
@@ -418,6 +366,7 @@ static enum pli_status accept_loss(void *arg, struct ctl_call *call, struct err 
 	return PLI_OK;
 }
 
+
 static enum pli_status reload(void *arg, struct ctl_call *call, struct err *err)
 {
 	struct front *front = arg;
@@ -436,7 +385,7 @@ const struct ctl_verb *ctl_verbs(void)
 		{ "letter unlock", unlock }, { "letter hold", ctl_letter_hold }, { "letter release", ctl_letter_release },
 		{ "letter delete", ctl_letter_delete }, { "entity set", ctl_entity_set },
 		{ "entity class", ctl_entity_class }, { "entity retention", ctl_entity_retention },
-		{ "backup", ctl_backup }, { "scrub", ctl_scrub },
+		{ "backup", ctl_backup }, { "scrub", ctl_scrub }, { "selfproof", ctl_selfproof },
 		{ "journal verify", verify }, { "journal accept-loss", accept_loss }, { "check", ctl_check },
 		{ "reload", reload }, { "key prepare", ctl_key_prepare }, { "key commit", ctl_key_commit }, { "key state", ctl_key_state },
 		{ NULL, NULL },

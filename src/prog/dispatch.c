@@ -164,6 +164,12 @@ static void launch(struct dispatch *d, struct batch *batch, struct notice_job *j
 
 	*f = (struct flight){ .number = ++d->next_number * DISPATCH_MAX + place, .batch = batch, .job = job };
 	batch->open++;
+	if (job->own) {
+		f->outcome = JOB_DONE;
+		snprintf(f->reply, sizeof(f->reply), "250 2.0.0 A letter to ourselves: kept here");
+		mark_answered(d, f);
+		return;
+	}
 	if (!nobody_there(d, job->to)) {
 		queue_job(d, f);
 		return;

@@ -16,6 +16,7 @@
 #include "alert.h"
 #include "notice.h"
 #include "office.h"
+#include "selfproof.h"
 
 #include "http.h"
 
@@ -117,6 +118,20 @@ static void alerts(struct openmetrics *m, struct front_metrics *fm)
 	}
 }
 
+static void nightly(struct openmetrics *m, struct front_metrics *fm)
+{
+	struct selfproof run;
+	struct err err;
+
+	if (selfproof_newest(fm->front->office, &run, &err) != PLI_OK)
+		return;
+	gauge(m, "pli_selfproof_holds", "1 when the newest proof of itself holds.", selfproof_holds(&run));
+	gauge(m, "pli_selfproof_timestamp_seconds", "When the newest proof of itself was begun.", run.at_us / SECOND_US);
+	openmetrics_family(m, "pli_selfproof_duration_seconds", METRIC_GAUGE, "How long it took.");
+	openmetrics_double(m, NULL, (double)run.took_us / 1e6);
+	gauge(m, "pli_selfproof_backup_entries", "Entries of the backup that it restored; -1: none.", run.backup);
+}
+
 static void storage(struct openmetrics *m, struct front_metrics *fm)
 {
 	const struct settings *s = fm->front->settings;
@@ -143,6 +158,7 @@ void front_metrics_page(void *arg, struct buf *out, bool open)
 	doors_metrics(fm->doors, &m);
 	journal(&m, fm);
 	alerts(&m, fm);
+	nightly(&m, fm);
 	notices(&m, fm);
 	storage(&m, fm);
 	process(&m, fm);

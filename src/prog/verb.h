@@ -34,6 +34,7 @@ int verb_entity_retention(struct cli_call *call);
 int verb_backup(struct cli_call *call);
 int verb_restore(struct cli_call *call);
 int verb_scrub(struct cli_call *call);
+int verb_selfproof(struct cli_call *call);
 int verb_key_rotate(struct cli_call *call);
 int verb_archive_export(struct cli_call *call);
 int verb_archive_verify(struct cli_call *call);
