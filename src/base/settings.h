@@ -42,6 +42,7 @@ struct settings {
 	const char *mail_retry;		/* see settings_spans */
 	unsigned mail_retry_hours;
 	bool mail_sign;			/* S/MIME */
+	bool mail_examine;		/* /verify says whether a mail is ours */
 	const char *mail_dkim;		/* off | ed25519 | rsa | both */
 	const char *mail_dkim_selector;
 	const char *mail_dkim_domain;	/* NULL: see settings_dkim_domain */

@@ -376,6 +376,9 @@ const struct settings_row settings_rows[] = {
 	{ "mail", "sign", FLAG, FIELD(mail_sign), "no", .flags = RESTART,
 	  .help = "Sign notices (S/MIME) by keys/mail.key; put a certificate that mail programs trust into "
 		  "keys/mail.pem first." },
+	{ "mail", "examine", FLAG, FIELD(mail_examine), "no", .flags = RESTART,
+	  .help = "Let anybody ask on /verify whether a mail is one of ours; such mails are read by pli-mail, which then runs also "
+		  "where no mail comes in." },
 	{ "mail", "dkim", CHOICE, FIELD(mail_dkim), "off", .choices = dkim_keys, .flags = RESTART,
 	  .help = "DKIM signatures, for those whose relay does not make them; `pli check` prints what to publish." },
 	{ "mail", "dkim_selector", TEXT, FIELD(mail_dkim_selector), "pli", .check = label_alone_is_sane, .flags = RESTART,

@@ -19,6 +19,7 @@ struct door_meter;
 struct directory;
 struct doors;
 struct locale;
+struct mail_link;
 struct office;
 struct route;
 struct session;
@@ -38,6 +39,8 @@ struct doors {
 	unsigned request_seed;		/* first half of every request's id */
 	atomic_uint request_count;	/* second half */
 	int outbox_fd;			/* -1: none to show */
+	struct mail_link *mail;		/* NULL: no strangers' mails are examined */
+	atomic_uint suspects;		/* of them under way */
 	bool hsts;			/* a real host name: not localhost, not an address */
 };
 

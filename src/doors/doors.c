@@ -452,7 +452,8 @@ enum pli_status doors_app_new(const struct doors_config *config, struct http_app
 	*doors = (struct doors){ .office = config->office, .directory = config->directory, .settings = config->settings,
 				 .base_url = config->base_url, .host = config->base_url + strlen("https://"),
 				 .root_pem = config->root_pem, .log_pub = config->log_pub, .tsa_pem = config->tsa_pem,
-				 .ca_pem = config->ca_pem, .outbox_fd = config->outbox_fd, .hsts = is_real_name(config->settings->host) };
+				 .ca_pem = config->ca_pem, .outbox_fd = config->outbox_fd, .mail = config->mail,
+				 .hsts = is_real_name(config->settings->host) };
 	doors->meter = door_meter_new();
 	doors->visitors = visitors_new(VISITORS_HELD_MAX);
 	mem_random(&doors->request_seed, sizeof(doors->request_seed));

@@ -8,6 +8,7 @@ struct buf;
 struct directory;
 struct doors;
 struct http_app;
+struct mail_link;
 struct notice_view;
 struct office;
 struct pool;
@@ -20,6 +21,7 @@ struct doors_config {
 	const char *base_url;		/* "https://HOST[:PORT]" */
 	const char *root_pem, *log_pub, *tsa_pem;	/* trust anchors, texts */
 	const char *ca_pem;		/* the instance's TLS CA, or NULL */
+	struct mail_link *mail;		/* to the process that reads mails; NULL: none are examined */
 	int outbox_fd;			/* folder of caught mails, to be read by people; -1: not to be shown */
 };
 /* Everything in config is borrowed for the doors' life.  app_r is ready for http_server_start. */

@@ -17,6 +17,7 @@
 #include "answer.h"
 #include "door.h"
 #include "verify_form.h"
+#include "verify_mail.h"
 
 #include "handlers.h"
 
@@ -54,6 +55,7 @@ static void keys_put(struct door_call *c, struct view *v)
 static enum pli_status show(struct door_call *c, int code, struct view *v)
 {
 	view_bool(v, "sheet_verify", true);
+	view_bool(v, "takes_mails", c->doors->mail != NULL);
 	keys_put(c, v);
 	answer_page(c, code, &tpl_pages_verify_html, v, locale_text(c->locale, "verify.title"));
 	return PLI_OK;
@@ -284,19 +286,23 @@ enum pli_status page_verify_post(struct door_call *c, struct err *err)
 	const char *codes;
 	struct examine x;
 	enum pli_status st;
+	bool mail;
 
 	if (!f)
 		return err_set(err, PLI_INPUT, "A proof goes in the field named `proof` of multipart/form-data.");
 	st = form_take(f, err);
 	codes = form_get(&f->form, "codes");
 	if (st == PLI_OK && !f->file.n && (!codes || !*codes)) {
-		view_bool(v, codes ? "empty_codes" : "empty", true);
+		view_bool(v, f->is_mail ? "empty_mail" : codes ? "empty_codes" : "empty", true);
 		verify_form_close(f);
 		return show(c, 422, v);
 	}
-	if (st == PLI_OK)
+	mail = f->is_mail || verify_mail_is(f->file.p, f->file.n);
+	if (st == PLI_OK && mail)
+		st = verify_mail(c, f, v, err);
+	else if (st == PLI_OK)
 		st = examine(c, f, codes, &x, v, err);
-	if (st == PLI_OK)
+	if (st == PLI_OK && !mail)
 		report_put(c, v, &x);
 	verify_form_close(f);
 	return st == PLI_OK ? show(c, 200, v) : st;

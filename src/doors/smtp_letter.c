@@ -78,6 +78,8 @@ static enum pli_status field_take(struct letter_reading *r, const struct mail_fr
 			return err_field(err, PLI_LIMIT, "message-too-long", "message", "The text is longer than 1 MiB; attach it as a file.");
 		buf_add(&r->text, f->value.p, f->value.n);
 		return PLI_OK;
+	case MAIL_HEAD:
+	case MAIL_LINK:
 	case MAIL_FIELD_COUNT:
 		break;
 	}

@@ -19,7 +19,6 @@
 #include "tls_context.h"
 #include "tls_tickets.h"
 
-#include "mail_link.h"
 #include "smtp_own.h"
 
 #include "smtp_server.h"
@@ -48,8 +47,6 @@ struct connection {
 
 struct smtp_server {
 	struct smtp_house house;
-	void (*reader_broken)(void *arg);
-	void *arg;
 	int fds[2];			/* submission, LMTP; -1: none */
 	int wake_fd;
 	pthread_t thread;
@@ -256,13 +253,6 @@ void smtp_server_certificate_use(struct smtp_server *server, struct ssl_ctx_st *
 	SSL_CTX_free(before);
 }
 
-static void broken(void *arg)
-{
-	struct smtp_server *s = arg;
-
-	s->reader_broken(s->arg);
-}
-
 static enum pli_status start(struct smtp_server *s, const struct smtp_server_config *config, struct err *err)
 {
 	const struct workers_config workers = { .threads_max = SESSIONS_MAX + LMTP_SESSIONS_MAX, .threads_keep = 1, .idle_ms = 10000,
@@ -288,9 +278,7 @@ enum pli_status smtp_server_start(const struct smtp_server_config *config, struc
 	enum pli_status st;
 
 	s->house = (struct smtp_house){ .office = config->office, .directory = config->directory, .settings = config->settings,
-					.host = config->host };
-	s->reader_broken = config->reader_broken;
-	s->arg = config->arg;
+					.host = config->host, .mail = config->mail };
 	s->fds[0] = config->submission_fd;
 	s->fds[1] = config->lmtp_fd;
 	s->wake_fd = -1;
@@ -298,7 +286,6 @@ enum pli_status smtp_server_start(const struct smtp_server_config *config, struc
 	pthread_cond_init(&s->ended, NULL);
 	s->tickets = tls_tickets_new();
 	s->peers = http_peers_new(SESSIONS_PER_NET_MAX, SESSIONS_MAX);
-	s->house.mail = mail_link_new(broken, s);
 	st = start(s, config, err);
 	if (st != PLI_OK) {
 		smtp_server_stop(s, 0);
@@ -306,11 +293,6 @@ enum pli_status smtp_server_start(const struct smtp_server_config *config, struc
 	}
 	*server_r = s;
 	return PLI_OK;
-}
-
-void smtp_server_link(struct smtp_server *server, int fd)
-{
-	mail_link_set(server->house.mail, fd);
 }
 
 /* Those whose message is not under way, or (all) every one. */
@@ -351,7 +333,6 @@ void smtp_server_stop(struct smtp_server *server, unsigned grace_ms)
 	workers_free(server->workers);
 	if (server->wake_fd >= 0)
 		close(server->wake_fd);
-	mail_link_free(server->house.mail);
 	http_peers_free(server->peers);
 	SSL_CTX_free(server->ctx);
 	tls_tickets_free(server->tickets);

@@ -7,6 +7,7 @@
 #include "status.h"
 
 struct directory;
+struct mail_link;
 struct office;
 struct settings;
 struct smtp_server;
@@ -17,15 +18,12 @@ struct smtp_server_config {
 	struct directory *directory;
 	const struct settings *settings;
 	const char *host;		/* in greetings */
+	struct mail_link *mail;		/* to the process that reads them; borrowed */
 	int submission_fd, lmtp_fd;	/* listening sockets, borrowed; -1: none */
 	const char *cert_pem, *key_pem;	/* for submission; borrowed for the call */
-	void (*reader_broken)(void *arg);	/* pli-mail hangs: somebody should end it; any thread */
-	void *arg;
 };
 /* PLI_INPUT (certificate, key), PLI_IO. */
 MUST enum pli_status smtp_server_start(const struct smtp_server_config *config, struct smtp_server **server_r, struct err *err);
-/* A (new) line to pli-mail; takes fd.  Never waits. */
-void smtp_server_link(struct smtp_server *server, int fd);
 /* A new certificate, in two steps: prepared, then used by new connections (NULL: nothing) or freed by SSL_CTX_free(). */
 MUST enum pli_status smtp_server_certificate_prepare(struct smtp_server *server, const char *cert_pem, const char *key_pem,
 						     struct ssl_ctx_st **ctx_r, struct err *err);

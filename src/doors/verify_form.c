@@ -35,8 +35,9 @@ static enum pli_status part_begin(void *arg, const struct multipart_part *part, 
 		s->field_name = pool_str(s->c->pool, part->name);
 		return PLI_OK;
 	}
-	if (!str_eq(part->name, "proof"))
-		return err_field(err, PLI_INVALID, "unknown-field", part->name, "The file goes in the field named `proof`.");
+	s->is_mail = str_eq(part->name, "mail");
+	if (!s->is_mail && !str_eq(part->name, "proof"))
+		return err_field(err, PLI_INVALID, "unknown-field", part->name, "The file goes in the field named `proof`, a mail in `mail`.");
 	if (s->has_file)
 		return err_field(err, PLI_INVALID, "one-file", "proof", "One file at a time.");
 	s->has_file = true;

@@ -22,6 +22,7 @@ struct verify_form {
 	const char *field_name;	/* NULL: the part under way is the file */
 	size_t held;		/* bytes asked for at c->doors->visitors */
 	bool has_file;
+	bool is_mail;		/* handed in as a mail */
 };
 
 /* The sink of POST /verify.  PLI_RATE, PLI_BUSY, PLI_LIMIT, PLI_TYPE. */

@@ -67,22 +67,27 @@ static void walk(struct finding *f, GMimeObject *object, int depth)
 	}
 }
 
-enum pli_status mail_heads(const void *p, size_t n, struct head_line heads_r[MAIL_HEADS_MAX], unsigned *count_r, struct err *err)
+void mail_heads_of(GMimeMessage *message, struct head_line heads_r[MAIL_HEADS_MAX], unsigned *count_r)
 {
 	struct finding f = { .heads = heads_r };
+	const char *header = g_mime_object_get_header(GMIME_OBJECT(message), HEAD_LINE_HEADER);
 	struct head_line line;
+
+	if (header && head_line_parse(header, strlen(header), &line))
+		add(&f, &line);
+	walk(&f, g_mime_message_get_mime_part(message), 0);
+	*count_r = f.count;
+}
+
+enum pli_status mail_heads(const void *p, size_t n, struct head_line heads_r[MAIL_HEADS_MAX], unsigned *count_r, struct err *err)
+{
 	GMimeMessage *message;
-	const char *header;
 	enum pli_status st = mail_tree_parse(p, n, &message, err);
 
 	*count_r = 0;
 	if (st != PLI_OK)
 		return st;
-	header = g_mime_object_get_header(GMIME_OBJECT(message), HEAD_LINE_HEADER);
-	if (header && head_line_parse(header, strlen(header), &line))
-		add(&f, &line);
-	walk(&f, g_mime_message_get_mime_part(message), 0);
+	mail_heads_of(message, heads_r, count_r);
 	g_object_unref(message);
-	*count_r = f.count;
 	return PLI_OK;
 }

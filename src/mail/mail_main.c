@@ -20,6 +20,7 @@
 #define OUT_BYTES 262144
 #define MEMORY_KEPT (UINT64_C(384) << 20)	/* program, libraries, tree, words */
 #define MESSAGE_SECONDS 20			/* of CPU; a message that takes more ends the process: SIGPROF */
+#define SUSPECT_SECONDS 5			/* the mails of others wait meanwhile */
 #define MESSAGE_BYTES_A_SECOND (4 << 20)	/* large ones may take longer */
 
 struct mail {
@@ -109,14 +110,16 @@ static void set_clock(uint64_t seconds)
 /* The whole message has come. */
 static enum pli_status answer(struct mail *m, struct err *err)
 {
+	static enum pli_status (*const readers[])(const void *p, size_t n, const struct mail_out *out, struct err *err) = {
+		[MAIL_LETTER] = mail_read_letter, [MAIL_BOUNCE] = mail_read_bounce, [MAIL_SUSPECT] = mail_read_suspect,
+	};
 	const struct mail_out out = { emit, m };
 	struct mail_frame last = { .type = MAIL_DONE };
 	char words[sizeof(err->text) + sizeof(err->hint) + 2];
 	enum pli_status st;
 
-	set_clock(MESSAGE_SECONDS + m->message.n / MESSAGE_BYTES_A_SECOND);
-	st = m->kind == MAIL_LETTER ? mail_read_letter(m->message.p ? m->message.p : "", m->message.n, &out, err)
-				    : mail_read_bounce(m->message.p ? m->message.p : "", m->message.n, &out, err);
+	set_clock((m->kind == MAIL_SUSPECT ? SUSPECT_SECONDS : MESSAGE_SECONDS) + m->message.n / MESSAGE_BYTES_A_SECOND);
+	st = readers[m->kind](m->message.p ? m->message.p : "", m->message.n, &out, err);
 	buf_free(&m->message);
 	m->open = false;
 	if (st == PLI_INVALID || st == PLI_LIMIT) {

@@ -21,6 +21,7 @@
 #include "office.h"
 
 #include "doors.h"
+#include "mail_link.h"
 #include "smtp_server.h"
 
 #include "alarm.h"
@@ -61,7 +62,8 @@ struct child_front {
 	struct reload_ask reload_ask;
 	struct ssl_ctx_st *new_mail_tls;
 	struct smtp_server *mail;	/* NULL: no mail comes in */
-	int mail_fd;			/* the line to pli-mail, came before the server was there; -1: none */
+	struct mail_link *mail_link;	/* to pli-mail; NULL: nobody needs it */
+	int mail_fd;			/* the line to it, came before that was there; -1: none */
 	struct ssl_ctx_st *new_tls;	/* prepared for a reload, with the end of its certificate */
 	int64_t new_end_us;
 	struct front_metrics metrics;
@@ -193,25 +195,30 @@ static void reader_broken(void *arg)
 		log_warn("front.mail", "%s", err.text);
 }
 
+/* To the process that reads mails, when somebody may bring one. */
+static void open_mail_link(struct child_front *f)
+{
+	if (f->child.submission_fd < 0 && f->child.lmtp_fd < 0 && !f->child.settings.mail_examine)
+		return;
+	f->mail_link = mail_link_new(reader_broken, NULL);
+	if (f->mail_fd >= 0)
+		mail_link_set(f->mail_link, f->mail_fd);
+	f->mail_fd = -1;
+}
+
 static enum pli_status start_mail(struct child_front *f, struct err *err)
 {
 	const struct smtp_server_config config = {
 		.office = f->front.office, .directory = f->front.directory, .settings = &f->child.settings,
 		.host = f->child.settings.host, .submission_fd = f->child.submission_fd, .lmtp_fd = f->child.lmtp_fd,
-		.cert_pem = f->front.tls.cert_pem, .key_pem = f->front.tls.key_pem, .reader_broken = reader_broken,
+		.cert_pem = f->front.tls.cert_pem, .key_pem = f->front.tls.key_pem, .mail = f->mail_link,
 	};
-	enum pli_status st;
 
 	if (config.submission_fd < 0 && config.lmtp_fd < 0)
 		return PLI_OK;
 	if (config.lmtp_fd >= 0 && !config.settings->mail_bounce_domain)
 		log_warn("front.mail", "[lmtp] listens, but without [mail] bounce_domain nothing comes back");
-	st = smtp_server_start(&config, &f->mail, err);
-	if (st == PLI_OK && f->mail_fd >= 0) {
-		smtp_server_link(f->mail, f->mail_fd);
-		f->mail_fd = -1;
-	}
-	return st;
+	return smtp_server_start(&config, &f->mail, err);
 }
 
 static enum pli_status start_https(struct child_front *f, struct err *err)
@@ -221,7 +228,7 @@ static enum pli_status start_https(struct child_front *f, struct err *err)
 	struct doors_config doors = {
 		.office = front->office, .directory = front->directory, .settings = s, .base_url = front->base_url,
 		.root_pem = front->root_pem, .log_pub = front->log_pub, .tsa_pem = front->tsa_pem,
-		.ca_pem = front->tls.ca_pem, .outbox_fd = f->child.outbox_fd,
+		.ca_pem = front->tls.ca_pem, .outbox_fd = f->child.outbox_fd, .mail = s->mail_examine ? f->mail_link : NULL,
 	};
 	int fds[SETTINGS_LISTEN_MAX];
 	struct cidr fronts[SETTINGS_FRONTS_MAX];
@@ -286,6 +293,7 @@ static enum pli_status start_serving(struct child_front *f, struct err *err)
 	enum pli_status st = ctl_server_start(CHILD_FD_FRONT_CTL, ctl_verbs(), &f->front, &f->ctl, err);
 
 	if (st == PLI_OK && f->child.serve && !f->front.verify_only) {
+		open_mail_link(f);
 		st = start_https(f, err);
 		if (st == PLI_OK)
 			st = start_dispatch(f, err);
@@ -389,8 +397,8 @@ static void take_link(struct child_front *f, struct control_message *m)
 		}
 	} else if (m->type == CONTROL_LINK_COURIER && m->fd >= 0 && f->dispatch) {
 		dispatch_link(f->dispatch, m->fd);
-	} else if (m->type == CONTROL_LINK_MAIL && m->fd >= 0 && f->mail) {
-		smtp_server_link(f->mail, m->fd);
+	} else if (m->type == CONTROL_LINK_MAIL && m->fd >= 0 && f->mail_link) {
+		mail_link_set(f->mail_link, m->fd);
 	} else if (m->fd >= 0) {
 		close(m->fd);
 	}
@@ -424,6 +432,7 @@ static bool stop_serving(struct child_front *f)
 	}
 	if (f->doors)
 		doors_free(f->doors);
+	mail_link_free(f->mail_link);
 	front_close(&f->front);
 	return true;
 }

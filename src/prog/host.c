@@ -349,11 +349,12 @@ static bool is_witness(const struct host *host)
 	return str_eq(host->instance->settings.role, "witness");
 }
 
-/* The operator's verbs and a witness need no courier, and who takes no mail in no reader of it. */
+/* The operator's verbs and a witness need no courier, and who takes no mail in and examines none no reader of it. */
 static bool is_wanted(const struct host *host, enum child_kind kind)
 {
 	if (kind == CHILD_MAIL)
-		return host->submission_fd >= 0 || host->lmtp_fd >= 0;
+		return host->submission_fd >= 0 || host->lmtp_fd >= 0 ||
+		       (host->serve && !is_witness(host) && host->instance->settings.mail_examine);
 	return kind != CHILD_COURIER || (host->serve && !is_witness(host));
 }
 

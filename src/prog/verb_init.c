@@ -71,7 +71,7 @@ static enum pli_status read_options(struct init *init, struct err *err)
 	buf_str(&conf, "[mail]\n");
 	/* Where nobody depends on it, with the certificate that init makes. */
 	if (args_flag(args, "--demo"))
-		buf_str(&conf, "sign = yes\n");
+		buf_str(&conf, "sign = yes\nexamine = yes\n");
 	/* An address of a mail needs a domain. */
 	if (is_address(init->host))
 		buf_str(&conf, "from = no-reply@localhost\n");

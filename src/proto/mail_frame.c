@@ -20,7 +20,7 @@ static bool frame_good(const struct mail_frame *f)
 {
 	switch (f->type) {
 	case MAIL_OPEN:
-		return f->kind == MAIL_LETTER || f->kind == MAIL_BOUNCE;
+		return f->kind < MAIL_KIND_COUNT;
 	case MAIL_DATA:
 	case MAIL_BYTES:
 		return f->value.n >= 1 && f->value.n <= MAIL_FRAME_BYTES_MAX;

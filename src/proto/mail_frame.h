@@ -4,7 +4,7 @@
  *
  * Frame: u32 length of what follows (1 … MAIL_FRAME_MAX), u8 type, body; integers big-endian, blob = u32 length and bytes.
  * To pli-mail, a message:
- *   1 OPEN      u8 kind (0 letter, 1 bounce) · u64 bytes of the message
+ *   1 OPEN      u8 kind (0 letter, 1 bounce, 2 suspect) · u64 bytes of the message
  *   2 DATA      bytes
  *   3 END
  * From it, after END:
@@ -36,12 +36,14 @@ enum mail_frame_type {
 	MAIL_OPEN = 1, MAIL_DATA, MAIL_END,
 	MAIL_FIELD = 129, MAIL_PART, MAIL_BYTES, MAIL_PART_END, MAIL_REPORT, MAIL_DONE, MAIL_REFUSED,
 };
-enum mail_kind { MAIL_LETTER, MAIL_BOUNCE };
+enum mail_kind { MAIL_LETTER, MAIL_BOUNCE, MAIL_SUSPECT, MAIL_KIND_COUNT };
 enum mail_field {
 	MAIL_FROM, MAIL_TO, MAIL_CC, MAIL_BCC,	/* name: display name or ""; value: the address.  One frame an address */
 	MAIL_SUBJECT,
 	MAIL_MESSAGE_ID,
 	MAIL_TEXT,				/* a piece of the text; pieces follow each other */
+	MAIL_HEAD,				/* of a journal, as head_line.h writes it */
+	MAIL_LINK,				/* an address in the words or behind them */
 	MAIL_FIELD_COUNT
 };
 /* RFC 3464 section 2.3.3; NONE: the message is no report of a failure or a delay. */

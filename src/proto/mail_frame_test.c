@@ -66,7 +66,7 @@ static void bad_ones(void **state)
 {
 	static char long_text[MAIL_FRAME_BYTES_MAX + 1];
 	const struct mail_frame bad[] = {
-		{ .type = MAIL_OPEN, .kind = (enum mail_kind)2 },
+		{ .type = MAIL_OPEN, .kind = MAIL_KIND_COUNT },
 		{ .type = MAIL_DATA },
 		{ .type = MAIL_BYTES, .value = { long_text, sizeof(long_text) } },
 		{ .type = MAIL_FIELD, .field = MAIL_FIELD_COUNT, .name = B(""), .value = B("x") },

@@ -122,6 +122,13 @@
 		form.requestSubmit();
 	});
 
+	const mailForm = document.getElementById('mail-form');
+	if (mailForm)
+		dropped(document.getElementById('mail-drop'), (files) => {
+			mailForm.elements.mail.files = files;
+			mailForm.requestSubmit();
+		});
+
 	/* ---- codes of a printed proof: each opens this page with its text behind the #, which browsers keep to themselves ----
 	 *
 	 * A phone opens a page for each code that it reads.  So what came is remembered in this browser, for an hour and no longer than until all
