@@ -12,7 +12,7 @@
 
 #define HTTP2_MAGIC 0x68747432u
 #define READ_BYTES ((size_t)16384)
-#define WRITES_PER_STEP 4
+#define WRITES_PER_STEP 1
 
 enum http2_outcome { HTTP2_AGAIN, HTTP2_MORE, HTTP2_ENDED };
 
@@ -135,11 +135,11 @@ static enum http2_outcome http2_flush(struct http2_conn *c)
 	c->out.n = 0;
 	c->out_off = 0;
 	loop_timer_stop(c->env->exchanges.loop, &c->stall);
-	http2_streams_sent(c);
+	http2_answers_sent(c);
 	return HTTP2_MORE;
 }
 
-/* Frames of the library's, until out is worth a write.  The bodies' bytes it does not see: http2_stream_put() puts them there. */
+/* Frames of the library's, until out is worth a write.  The bodies' bytes it does not see: http2_answer_put() puts them there. */
 static enum http2_outcome http2_fill(struct http2_conn *c)
 {
 	const uint8_t *p = NULL;

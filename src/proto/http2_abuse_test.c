@@ -1,6 +1,7 @@
 /* HTTP/2 by peers who mean harm, or are slow: floods end the connection with ENHANCE_YOUR_CALM, slowness ends a stream,
  * idleness says good-bye; others are served all the while. */
 #include "http2_testbed.h"
+#include "http_chaos.h"
 
 static void serves_others(const struct fixture *f)
 {
@@ -351,21 +352,7 @@ static void deaf_sockets(void **state)
 
 /* ---- chance ---- */
 
-#define CHAOS_THREADS 6
 #define CHAOS_ROUNDS (SANITIZED ? 40 : 100)
-
-static unsigned chaos_seed;
-
-struct chaos {
-	const struct fixture *f;
-	unsigned state;
-};
-
-static unsigned chaos_next(struct chaos *c, unsigned below)
-{
-	c->state = c->state * 1664525u + 1013904223u;
-	return (c->state >> 8) % below;
-}
 
 static void chaos_ask(struct chaos *ch, struct h2 *h)
 {
@@ -385,13 +372,12 @@ static void chaos_ask(struct chaos *ch, struct h2 *h)
 }
 
 /* What one connection does: asks, gives up, goes on, spoils its bytes, goes away. */
-static void chaos_round(struct chaos *ch, struct h2 *h)
+static void chaos_round(struct chaos *ch, void *memory)
 {
-	struct timeval patience = { 0, 20000 };
-	struct linger hard = { 1, 0 };
+	struct h2 *h = memory;
 
 	h2_open(ch->f, h, chaos_next(ch, 3) ? 0 : 65535);
-	setsockopt(h->c.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	chaos_patience(&h->c, 20000);
 	for (unsigned steps = chaos_next(ch, 40); steps; steps--) {
 		int32_t last = nghttp2_session_get_next_stream_id(h->session);
 
@@ -423,40 +409,14 @@ static void chaos_round(struct chaos *ch, struct h2 *h)
 			break;
 		}
 	}
-	if (chaos_next(ch, 2))
-		setsockopt(h->c.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+	chaos_end(ch, &h->c);
 	h2_close(h);
-}
-
-static void *chaos_main(void *arg)
-{
-	struct h2 *h = mem_alloc(sizeof(*h));
-
-	for (int i = 0; i < CHAOS_ROUNDS; i++)
-		chaos_round(arg, h);
-	mem_free(h);
-	return NULL;
 }
 
 static void chaos_leaves_nothing(void **state)
 {
-	struct http_limits limits = usual_limits;
-	struct chaos chaos[CHAOS_THREADS];
-	pthread_t threads[CHAOS_THREADS];
-	struct fixture f;
-
 	(void)state;
-	print_message("seed %u\n", chaos_seed);
-	limits.head_s = limits.idle_s = limits.stall_s = limits.body_rate_s = 1;
-	server_up(&f, &limits);
-	for (unsigned i = 0; i < CHAOS_THREADS; i++) {
-		chaos[i] = (struct chaos){ &f, chaos_seed + i };
-		assert_int_equal(pthread_create(&threads[i], NULL, chaos_main, &chaos[i]), 0);
-	}
-	for (unsigned i = 0; i < CHAOS_THREADS; i++)
-		pthread_join(threads[i], NULL);
-	serves_others(&f);
-	server_down(&f);
+	chaos_run(chaos_round, CHAOS_ROUNDS, sizeof(struct h2));
 }
 
 int main(int argc, char **argv)
@@ -478,6 +438,6 @@ int main(int argc, char **argv)
 	};
 
 	signal(SIGPIPE, SIG_IGN);
-	chaos_seed = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : (unsigned)getpid();
+	chaos_seed_set(argc, argv);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

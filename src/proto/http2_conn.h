@@ -1,6 +1,6 @@
 /* HTTP/2 on a connection (RFC 9113), by libnghttp2 as a codec: many exchanges at a time, each a stream.  Shared by http2.c
- * (socket, timers, end), http2_session.c (the library's callbacks) and http2_stream.c (a stream's way through its
- * exchange).
+ * (socket, timers, end), http2_session.c (the library's callbacks), http2_stream.c (a stream's way through its exchange)
+ * and http2_answer.c (what the exchange answers).
  *
  * Memory: a stream's window is 64 KiB until its body is known to be longer; what its exchange does not take at once waits
  * in `pending`, never more than the window, which is given back only as the exchange takes it.  The connection's window
@@ -114,13 +114,26 @@ void http2_stream_drop(struct http2_stream *s);
 
 /* The socket holds no more bytes for now. */
 void http2_streams_fed(struct http2_conn *c);
+/* Its one timer; 0 seconds: none. */
+void http2_stream_timer(struct http2_stream *s, unsigned seconds);
+/* The answer is with TLS: frees the stream. */
+void http2_stream_complete(struct http2_stream *s);
+
+/* ---- http2_answer.c ---- */
+
+/* "100 Continue", once: the body is awaited. */
+void http2_answer_continue(struct http2_stream *s);
+/* Status and head are final: gives them to the library. */
+void http2_answer_begin(struct http2_stream *s);
+/* More of the body may be there (or never will be). */
+void http2_answer_resume(struct http2_stream *s);
 /* All that was given is with TLS. */
-void http2_streams_sent(struct http2_conn *c);
-void http2_stream_unsent(struct http2_stream *s);
+void http2_answers_sent(struct http2_conn *c);
+void http2_answer_unsent(struct http2_stream *s);
 /* Body of the answer, for the library: as many bytes as the next frame may have, 0: none now; -1: it cannot be had. */
-long http2_stream_out(struct http2_stream *s, size_t cap, bool *last_r);
+long http2_answer_out(struct http2_stream *s, size_t cap, bool *last_r);
 /* That frame: its head and the last n bytes of those announced go into c->out. */
-void http2_stream_put(struct http2_stream *s, const uint8_t head[9], size_t n);
+void http2_answer_put(struct http2_stream *s, const uint8_t head[9], size_t n);
 
 /* ---- http2.c ---- */
 

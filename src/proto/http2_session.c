@@ -173,7 +173,7 @@ static int session_frame_sent(nghttp2_session *session, const nghttp2_frame *fra
 		http2_flood_excuse(&c->flood, 3);	/* an acknowledged piece: windows of stream and connection, and one */
 		if (s && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) {
 			s->ended = true;
-			http2_stream_unsent(s);
+			http2_answer_unsent(s);
 		}
 		break;
 	case NGHTTP2_RST_STREAM:
@@ -235,7 +235,7 @@ static int session_data_put(nghttp2_session *session, nghttp2_frame *frame, cons
 
 	(void)session;
 	(void)frame;
-	http2_stream_put(s, head, n);
+	http2_answer_put(s, head, n);
 	return ((struct http2_conn *)user)->full ? NGHTTP2_ERR_PAUSE : 0;
 }
 

@@ -1,4 +1,4 @@
-/* A stream from its head to the end of its answer. */
+/* A stream from its head to its end: the request in, the exchange driven.  Its answer is http2_answer.c. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +18,7 @@ static void stream_timeout(void *arg);
 
 /* ---- timers ---- */
 
-static void stream_timer(struct http2_stream *s, unsigned seconds)
+void http2_stream_timer(struct http2_stream *s, unsigned seconds)
 {
 	loop_timer_stop(s->c->env->exchanges.loop, &s->timer);
 	if (seconds)	/* 0: this limit is off */
@@ -28,7 +28,7 @@ static void stream_timer(struct http2_stream *s, unsigned seconds)
 static void stream_body_timer(struct http2_stream *s)
 {
 	s->window_bytes = 0;
-	stream_timer(s, s->c->env->limits->body_rate_s);
+	http2_stream_timer(s, s->c->env->limits->body_rate_s);
 }
 
 /* ---- birth and end ---- */
@@ -81,7 +81,7 @@ static void stream_unlist(struct http2_stream *s)
 static void stream_strip(struct http2_stream *s)
 {
 	stream_unlist(s);
-	stream_timer(s, 0);
+	http2_stream_timer(s, 0);
 	if (s->head)
 		http2_head_free(s->head);
 	s->head = NULL;
@@ -150,7 +150,7 @@ void http2_stream_drop(struct http2_stream *s)
 }
 
 /* The answer is with TLS. */
-static void stream_complete(struct http2_stream *s)
+void http2_stream_complete(struct http2_stream *s)
 {
 	struct http2_conn *c = s->c;
 	struct exchange *x = s->x;
@@ -165,191 +165,7 @@ static void stream_complete(struct http2_stream *s)
 	stream_free(s);
 }
 
-/* ---- the answer ---- */
-
-static size_t stream_count_lines(const struct buf *head)
-{
-	size_t lines = 0;
-
-	for (size_t i = 0; i < head->n; i++)
-		lines += head->p[i] == '\n';
-	return lines;
-}
-
-static nghttp2_nv stream_nv(const char *name, const char *value)
-{
-	return (nghttp2_nv){ (uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value, strlen(name), strlen(value),
-			     NGHTTP2_NV_FLAG_NONE };
-}
-
-/* Lines "Name: value\r\n" become fields, in place: names in lower case. */
-static size_t stream_add_lines(struct buf *head, nghttp2_nv *nv)
-{
-	size_t count = 0;
-	char *p = head->p, *end = p + head->n;
-
-	while (p < end) {
-		char *colon = memchr(p, ':', (size_t)(end - p)), *cr = memchr(p, '\r', (size_t)(end - p));
-
-		assert(colon && cr && colon < cr);
-		for (char *c = p; c < colon; c++)
-			if (*c >= 'A' && *c <= 'Z')
-				*c = (char)(*c + 32);
-		nv[count] = (nghttp2_nv){ (uint8_t *)p, (uint8_t *)colon + 2, (size_t)(colon - p), (size_t)(cr - colon) - 2,
-					  NGHTTP2_NV_FLAG_NONE };
-		/* Secrets stay out of the table of what was said before. */
-		if (nv[count].namelen == 10 && memcmp(p, "set-cookie", 10) == 0)
-			nv[count].flags = NGHTTP2_NV_FLAG_NO_INDEX;
-		count++;
-		p = cr + 2;
-	}
-	return count;
-}
-
-static ssize_t stream_read_body(nghttp2_session *session, int32_t id, uint8_t *p, size_t cap, uint32_t *flags,
-				nghttp2_data_source *source, void *user)
-{
-	bool last = false;
-	long n = http2_stream_out(source->ptr, cap, &last);
-
-	(void)session;
-	(void)id;
-	(void)p;
-	(void)user;
-	if (n < 0)
-		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;	/* the stream is reset: the peer sees that it was cut */
-	if (n == 0)
-		return NGHTTP2_ERR_DEFERRED;
-	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-	if (last)
-		*flags |= NGHTTP2_DATA_FLAG_EOF;
-	return n;
-}
-
-static void stream_respond(struct http2_stream *s)
-{
-	struct http_exchange *pub = exchange_public(s->x);
-	struct http_response *res = &pub->res;
-	nghttp2_nv *nv = POOL_ARRAY(pub->pool, nghttp2_nv, stream_count_lines(&res->head) + 3);
-	nghttp2_data_provider body = { .source.ptr = s, .read_callback = stream_read_body };
-	bool empty = exchange_out_complete(s->x);
-	char status[12], length[24];
-	size_t count = 0;
-
-	snprintf(status, sizeof(status), "%d", res->status);
-	nv[count++] = stream_nv(":status", status);
-	nv[count++] = stream_nv("date", http_env_date(s->c->env));
-	if (res->head.n)
-		count += stream_add_lines(&res->head, nv + count);
-	if (res->status != 204 && res->status != 304) {
-		snprintf(length, sizeof(length), "%llu", (unsigned long long)exchange_out_length(s->x));
-		nv[count++] = stream_nv("content-length", length);
-	}
-	s->state = HTTP2_SEND;
-	s->c->sending++;
-	s->out_left = exchange_out_length(s->x);
-	stream_timer(s, s->c->env->limits->stall_s);
-	if (nghttp2_submit_response(s->c->session, s->id, nv, count, empty ? NULL : &body) != 0) {
-		nghttp2_submit_rst_stream(s->c->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_INTERNAL_ERROR);
-		return;
-	}
-	/* A long answer takes turns with the others, unless the peer wants it otherwise. */
-	if (res->source && !http_field(&pub->req, "priority")) {
-		nghttp2_extpri fair = { .urgency = NGHTTP2_EXTPRI_DEFAULT_URGENCY, .inc = 1 };
-
-		nghttp2_session_change_extpri_stream_priority(s->c->session, s->id, &fair, 0);
-	}
-}
-
-long http2_stream_out(struct http2_stream *s, size_t cap, bool *last_r)
-{
-	const uint8_t *from = NULL;
-	size_t n = exchange_out(s->x, &from);
-
-	/* What the library has is still at the front; the next piece shows when that is written. */
-	n = n > s->ahead ? n - s->ahead : 0;
-	if (n == 0) {
-		if (s->ahead == 0 && exchange_out_failed(s->x))
-			return -1;
-		if (s->ahead == 0)
-			stream_timer(s, 0);	/* it is not the peer who keeps us waiting */
-		s->deferred = true;
-		return 0;
-	}
-	n = n < cap ? n : cap;
-	s->ahead += n;
-	s->out_left -= n;
-	*last_r = s->out_left == 0;
-	http2_stream_unsent(s);
-	return (long)n;
-}
-
-void http2_stream_put(struct http2_stream *s, const uint8_t head[9], size_t n)
-{
-	struct buf *out = &s->c->out;
-	const uint8_t *from = NULL;
-	size_t there = exchange_out(s->x, &from), grown = n + 9;
-
-	assert(n <= s->ahead && s->ahead <= there);
-	if (n >= HTTP2_OUT_BYTES / 8 && out->n < HTTP2_OUT_BYTES)	/* more of the kind will come: at once as large as it gets */
-		grown = grown > HTTP2_OUT_BYTES - out->n ? grown : HTTP2_OUT_BYTES - out->n;
-	(void)buf_reserve(out, grown);
-	buf_add(out, head, 9);
-	buf_add(out, from + s->ahead - n, n);
-	s->c->full = out->n + HTTP2_OUT_LEAST > HTTP2_OUT_BYTES;
-}
-
-void http2_stream_unsent(struct http2_stream *s)
-{
-	if (s->is_unsent)
-		return;
-	s->is_unsent = true;
-	s->next_unsent = s->c->unsent;
-	s->c->unsent = s;
-}
-
-/* More of the body may be there (or never will be). */
-static void stream_resume(struct http2_stream *s)
-{
-	const uint8_t *p = NULL;
-
-	if (!s->deferred || (exchange_out(s->x, &p) <= s->ahead && !exchange_out_failed(s->x)))
-		return;
-	s->deferred = false;
-	stream_timer(s, s->c->env->limits->stall_s);
-	nghttp2_session_resume_data(s->c->session, s->id);
-}
-
-void http2_streams_sent(struct http2_conn *c)
-{
-	struct http2_stream *s;
-
-	while ((s = c->unsent)) {
-		size_t n = s->ahead;
-
-		c->unsent = s->next_unsent;
-		s->is_unsent = false;
-		s->ahead = 0;
-		if (n) {
-			exchange_out_sent(s->x, n);
-			stream_timer(s, c->env->limits->stall_s);
-		}
-		if (s->ended)
-			stream_complete(s);
-		else
-			stream_resume(s);
-	}
-}
-
 /* ---- the request ---- */
-
-static void stream_say_continue(struct http2_stream *s)
-{
-	nghttp2_nv nv = stream_nv(":status", "100");
-
-	s->expects = false;
-	nghttp2_submit_headers(s->c->session, NGHTTP2_FLAG_NONE, s->id, NULL, &nv, 1, NULL);
-}
 
 /* The exchange decides what comes next. */
 static void stream_follow(struct http2_stream *s)
@@ -357,15 +173,15 @@ static void stream_follow(struct http2_stream *s)
 	switch (exchange_state(s->x)) {
 	case EXCHANGE_BODY:
 		if (s->expects && exchange_body_accepted(s->x))
-			stream_say_continue(s);
+			http2_answer_continue(s);
 		s->state = HTTP2_BODY;
 		return;
 	case EXCHANGE_WORK:
 		s->state = HTTP2_WAIT;
-		stream_timer(s, 0);
+		http2_stream_timer(s, 0);
 		return;
 	case EXCHANGE_RESPONSE:
-		stream_respond(s);
+		http2_answer_begin(s);
 		return;
 	}
 }
@@ -455,7 +271,7 @@ void http2_stream_begin(struct http2_stream *s)
 	} else {
 		s->state = HTTP2_COLLECT;
 		if (s->expects)		/* there is no one to ask, and little to lose */
-			stream_say_continue(s);
+			http2_answer_continue(s);
 		stream_body_timer(s);
 	}
 }
@@ -502,7 +318,7 @@ static void stream_pause(struct http2_stream *s, bool paused)
 		return;
 	s->paused = paused;
 	if (paused)
-		stream_timer(s, 0);
+		http2_stream_timer(s, 0);
 	else
 		stream_body_timer(s);
 }
@@ -598,7 +414,7 @@ static void stream_changed(void *wire)
 			stream_drop_pending(s);
 		break;
 	case HTTP2_SEND:
-		stream_resume(s);
+		http2_answer_resume(s);
 		break;
 	case HTTP2_HEAD:
 	case HTTP2_COLLECT:
