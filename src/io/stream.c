@@ -12,6 +12,12 @@ enum pli_status istream_read(struct istream *is, void *buf, size_t cap, size_t *
 	return is->ops->read(is, buf, cap, n_r, err);
 }
 
+enum pli_status istream_read_now(struct istream *is, void *buf, size_t cap, size_t *n_r, struct err *err)
+{
+	assert(cap > 0);
+	return is->ops->read_now ? is->ops->read_now(is, buf, cap, n_r, err) : PLI_AGAIN;
+}
+
 void istream_close(struct istream *is)
 {
 	if (is)
@@ -62,7 +68,7 @@ static void memory_close(struct istream *is)
 
 struct istream *istream_memory(const void *p, size_t n)
 {
-	static const struct istream_ops ops = { "memory", memory_read, memory_close };
+	static const struct istream_ops ops = { "memory", memory_read, memory_close, memory_read };
 	struct memory_stream *m = mem_alloc(sizeof(*m));
 
 	m->is.ops = &ops;
@@ -111,7 +117,7 @@ static void chain_close(struct istream *is)
 
 struct istream *istream_chain(struct istream **parts, size_t count)
 {
-	static const struct istream_ops ops = { "chain", chain_read, chain_close };
+	static const struct istream_ops ops = { "chain", chain_read, chain_close, NULL };
 	struct chain_stream *c = mem_alloc(sizeof(*c) + count * sizeof(c->parts[0]));
 
 	c->is.ops = &ops;
@@ -156,6 +162,23 @@ static enum pli_status window_read(struct istream *is, void *buf, size_t cap, si
 	return PLI_OK;
 }
 
+static enum pli_status window_read_now(struct istream *is, void *buf, size_t cap, size_t *n_r, struct err *err)
+{
+	struct window_stream *w = (struct window_stream *)is;
+	enum pli_status status = PLI_OK;
+	size_t n = 0;
+
+	if (w->skip)
+		return PLI_AGAIN;
+	if (w->left)
+		status = istream_read_now(w->parent, buf, w->left < cap ? (size_t)w->left : cap, &n, err);
+	if (status != PLI_OK)
+		return status;
+	w->left = n ? w->left - n : 0;
+	*n_r = n;
+	return PLI_OK;
+}
+
 static void window_close(struct istream *is)
 {
 	struct window_stream *w = (struct window_stream *)is;
@@ -166,7 +189,7 @@ static void window_close(struct istream *is)
 
 struct istream *istream_window(struct istream *parent, uint64_t skip, uint64_t length)
 {
-	static const struct istream_ops ops = { "window", window_read, window_close };
+	static const struct istream_ops ops = { "window", window_read, window_close, window_read_now };
 	struct window_stream *w = mem_alloc(sizeof(*w));
 
 	w->is.ops = &ops;

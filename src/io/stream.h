@@ -1,7 +1,8 @@
 /* Bodies without a size limit: pulled from an istream, pushed into an ostream.
  *
  * A filter is a stream with one parent which it owns: closing the filter closes the parent.
- * All calls may block on disk or crypto and are made from one thread at a time; they never run on a loop thread. */
+ * All calls may block on disk or crypto and are made from one thread at a time; but for istream_read_now() they never run on a loop
+ * thread. */
 #ifndef PLI_STREAM_H
 #define PLI_STREAM_H
 
@@ -16,12 +17,17 @@ struct istream_ops {
 	/* At most cap bytes; *n_r == 0 means the end. */
 	enum pli_status (*read)(struct istream *is, void *buf, size_t cap, size_t *n_r, struct err *err);
 	void (*close)(struct istream *is);	/* frees is */
+	/* As read, but never waits: PLI_AGAIN when it had to, and nothing is lost.  NULL: it always has to. */
+	enum pli_status (*read_now)(struct istream *is, void *buf, size_t cap, size_t *n_r, struct err *err);
 };
 /* First member of every implementation. */
 struct istream {
 	const struct istream_ops *ops;
 };
 MUST enum pli_status istream_read(struct istream *is, void *buf, size_t cap, size_t *n_r, struct err *err);
+/* What is at hand without waiting for a disk or for another thread: for loops, which have the processor's work on their hands anyway.
+ * PLI_AGAIN: istream_read() must be asked, on a worker. */
+MUST enum pli_status istream_read_now(struct istream *is, void *buf, size_t cap, size_t *n_r, struct err *err);
 void istream_close(struct istream *is);	/* NULL is allowed */
 
 struct ostream;

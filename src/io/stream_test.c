@@ -39,7 +39,7 @@ static void failing_close(struct istream *is)
 
 static struct istream *failing_new(size_t left, int *closed)
 {
-	static const struct istream_ops ops = { "failing", failing_read, failing_close };
+	static const struct istream_ops ops = { "failing", failing_read, failing_close, NULL };
 	struct failing *f = mem_alloc(sizeof(*f));
 
 	f->is.ops = &ops;
@@ -114,6 +114,35 @@ static void test_window(void **state)
 						  cases[i].length), step, cases[i].wanted);
 }
 
+/* What is at hand is given at once; what has to be skipped or asked for is not, and nothing of it is lost. */
+static void test_now(void **state)
+{
+	struct istream *is = istream_window(istream_memory("abcdefghij", 10), 0, 4), *parts[1];
+	char got[16];
+	size_t n = 0;
+	int closed = 0;
+
+	(void)state;
+	assert_int_equal(istream_read_now(is, got, 3, &n, NULL), PLI_OK);
+	assert_int_equal(n, 3);
+	assert_memory_equal(got, "abc", 3);
+	assert_int_equal(istream_read_now(is, got, sizeof(got), &n, NULL), PLI_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(istream_read_now(is, got, sizeof(got), &n, NULL), PLI_OK);
+	assert_int_equal(n, 0);
+	istream_close(is);
+	is = istream_window(istream_memory("abcdefghij", 10), 2, 4);
+	assert_int_equal(istream_read_now(is, got, sizeof(got), &n, NULL), PLI_AGAIN);
+	expect_all(is, 5, "cdef");
+	parts[0] = istream_memory("abc", 3);
+	is = istream_chain(parts, 1);
+	assert_int_equal(istream_read_now(is, got, sizeof(got), &n, NULL), PLI_AGAIN);
+	expect_all(is, 5, "abc");
+	is = istream_window(failing_new(3, &closed), 0, 2);
+	assert_int_equal(istream_read_now(is, got, sizeof(got), &n, NULL), PLI_AGAIN);
+	expect_all(is, 5, "xx");
+}
+
 static void test_faults(void **state)
 {
 	int closed = 0;
@@ -144,6 +173,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_memory_and_chain),
 		cmocka_unit_test(test_window),
+		cmocka_unit_test(test_now),
 		cmocka_unit_test(test_faults),
 	};
 

@@ -13,7 +13,8 @@
  *      If sink_open() or a write fails, x->sink_failed is set and handle() is called at once to answer (x->sink is
  *      NULL when sink_open() failed).
  *      "100 Continue" is said when plan() has accepted a buffered body, or when sink_open() has succeeded.
- *   3. The response goes out: head, then body bytes or the istream (read on worker threads, two pieces in flight).
+ *   3. The response goes out: head, then body bytes or the istream (read on worker threads, two pieces in flight; or on
+ *      the loop, as long as it has its bytes at hand).
  *   4. app->done() runs exactly once for each planned exchange, on a worker if there was a sink or a source, else on
  *      the loop thread (then it must not block).  x->body_bytes, x->sent_bytes, x->aborted are final; sink and source
  *      are still open; then they are closed, and the exchange and its pool die.

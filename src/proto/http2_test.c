@@ -276,6 +276,11 @@ static void downloads(void **state)
 	assert_true(h2_wait(&h, cut));
 	assert_int_equal(h2_answer(&h, cut)->error, NGHTTP2_INTERNAL_ERROR);
 	assert_int_equal(h2_answer(&h, cut)->status, 200);
+	cut = h2_ask(&h, "GET", "/source/late?9000000", -1, NULL);
+	assert_true(h2_wait(&h, cut));
+	assert_int_equal(h2_answer(&h, cut)->error, NGHTTP2_INTERNAL_ERROR);
+	assert_false(h2_answer(&h, cut)->wrong);
+	assert_true(h2_answer(&h, cut)->bytes > 5000000 && h2_answer(&h, cut)->bytes <= 5700000);
 	id = h2_ask(&h, "GET", "/source/none?1000000", -1, NULL);
 	expect(&h, id, 500, NULL);
 	id = h2_ask(&h, "HEAD", "/source?5000000", -1, NULL);

@@ -12,7 +12,7 @@
 #include "http_conn.h"
 
 #define CONN_MAGIC 0x636f6e6eu
-#define STEPS_PER_TURN 64		/* records of 16 KiB: under a millisecond */
+#define STEPS_PER_TURN 16		/* of a record that comes, or four that leave: under a millisecond */
 #define LINGER_US (5 * SECOND_US)
 #define LINGER_BYTES (UINT64_C(16) << 20)	/* well above any body that is taken whole, so that whoever is refused reads why */
 

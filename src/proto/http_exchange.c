@@ -14,6 +14,7 @@
 #define PIECE_BYTES ((size_t)256 * 1024)
 #define PIECE_LEAST_BYTES ((size_t)64 * 1024)	/* a slow body is passed on from here */
 #define PIECE_THRIFTY_BYTES ((size_t)32 * 1024)
+#define READY_PIECES 4			/* that a source gave without waiting: then the loop reads it itself */
 #define BODY_STEP_BYTES ((size_t)16 * 1024)
 #define EXCHANGE_MAGIC 0x65786368u
 
@@ -69,6 +70,7 @@ struct exchange {
 	bool source_failed;
 	struct istream *spoilt;	/* a source that a fault has replaced */
 	uint64_t source_read;	/* bytes taken from the source */
+	unsigned ready;		/* pieces that a worker has had from it without waiting, one after the other */
 
 	struct piece out[2];
 	unsigned out_first;	/* the one being sent */
@@ -345,11 +347,56 @@ bool exchange_out_failed(const struct exchange *x)
 	return !x->busy && x->source_failed && x->out_count == 0;
 }
 
+/* How much of the source the next piece takes, and room for that. */
+static size_t piece_for(struct exchange *x, struct piece *piece, size_t want)
+{
+	uint64_t left = x->pub.res.source_bytes - x->source_read;
+
+	if (want > x->piece_bytes)
+		want = x->piece_bytes;
+	if (want > left)
+		want = (size_t)left;
+	if (piece->cap < want) {
+		piece_free(piece, piece->cap);
+		piece->p = mem_grow(NULL, want);
+		piece->cap = want;
+	}
+	piece->n = 0;
+	piece->off = 0;
+	return want;
+}
+
+/* On the loop: a piece of what lies in the page cache.  Handing it to a worker and back would take longer than opening it, and wait for
+ * a processor twice.  False: a worker has to. */
+static bool exchange_read_now(struct exchange *x)
+{
+	struct piece *piece = &x->out[x->out_first];
+	size_t want = piece_for(x, piece, PIECE_LEAST_BYTES);
+	struct err err = { 0 };
+	enum pli_status st = istream_read_now(x->pub.res.source, piece->p, want, &piece->n, &err);
+
+	if (st == PLI_AGAIN) {
+		x->ready = 0;
+		return false;
+	}
+	if (st != PLI_OK || piece->n == 0) {
+		piece->n = 0;
+		x->source_failed = true;
+	} else {
+		x->out_count = 1;
+	}
+	x->source_read += piece->n;
+	return true;
+}
+
 static void exchange_out_pump(struct exchange *x)
 {
-	if (x->busy || x->gone || !x->pub.res.source || x->source_failed || !exchange_has_body(x))
+	if (x->busy || x->gone || !x->pub.res.source || x->source_failed || !exchange_has_body(x) ||
+	    x->source_read >= x->pub.res.source_bytes)
 		return;
-	if (x->out_count < 2 && x->source_read < x->pub.res.source_bytes)
+	if (x->ready >= READY_PIECES && (x->out_count || exchange_read_now(x)))
+		return;
+	if (x->out_count < 2)
 		exchange_submit(x, TODO_READ);
 }
 
@@ -504,29 +551,20 @@ static void exchange_write_rest(struct exchange *x)
 /* Fills the free piece; the first one is small, so that the answer begins soon. */
 static void exchange_read_source(struct exchange *x)
 {
-	struct http_response *res = &x->pub.res;
 	struct piece *piece = x->job_out;
-	uint64_t left = res->source_bytes - x->source_read;
-	size_t want = x->source_read ? PIECE_BYTES : PIECE_LEAST_BYTES;
+	size_t want = piece_for(x, piece, x->source_read ? PIECE_BYTES : PIECE_LEAST_BYTES);
 
-	if (want > x->piece_bytes)
-		want = x->piece_bytes;
-	if (want > left)
-		want = (size_t)left;
-	if (piece->cap < want) {
-		if (piece->p)
-			mem_wipe(piece->p, piece->cap);
-		mem_free(piece->p);
-		piece->p = mem_grow(NULL, want);
-		piece->cap = want;
-	}
-	piece->n = 0;
-	piece->off = 0;
+	x->ready++;
 	while (piece->n < want) {
 		struct err err = { 0 };
 		size_t n = 0;
+		enum pli_status st = istream_read_now(x->pub.res.source, piece->p + piece->n, want - piece->n, &n, &err);
 
-		if (istream_read(res->source, piece->p + piece->n, want - piece->n, &n, &err) != PLI_OK || n == 0) {
+		if (st == PLI_AGAIN) {
+			x->ready = 0;
+			st = istream_read(x->pub.res.source, piece->p + piece->n, want - piece->n, &n, &err);
+		}
+		if (st != PLI_OK || n == 0) {
 			x->source_failed = true;
 			break;
 		}

@@ -6,7 +6,8 @@
  * while a job is out, the wire lets go (exchange_gone) and the exchange ends when the job is back: no counting of
  * references is needed, nobody frees what another uses.
  * Memory: two pieces of 256 KiB for a body to a sink, two for a response from a source, whatever the size; of 32 KiB for
- * thrifty exchanges. */
+ * thrifty exchanges.
+ * A source that has what is asked for at hand (istream_read_now) is read on the loop, 64 KiB at a time, between two jobs. */
 #ifndef PLI_HTTP_EXCHANGE_H
 #define PLI_HTTP_EXCHANGE_H
 

@@ -133,7 +133,15 @@ static inline void test_source_close(struct istream *is)
 	mem_free(is);
 }
 
-static const struct istream_ops test_source_ops = { "test", test_source_read, test_source_close };
+/* Of each 3 MiB the first has to be waited for. */
+static inline enum pli_status test_source_read_now(struct istream *is, void *buf, size_t cap, size_t *n_r, struct err *err)
+{
+	struct test_source *s = (struct test_source *)is;
+
+	return (s->at >> 20) % 3 == 0 ? PLI_AGAIN : test_source_read(is, buf, cap, n_r, err);
+}
+
+static const struct istream_ops test_source_ops = { "test", test_source_read, test_source_close, test_source_read_now };
 
 static inline struct istream *test_source_new(uint64_t length, uint64_t fail_at)
 {
@@ -269,10 +277,11 @@ static inline void app_handle(void *app, struct http_exchange *x)
 		const char *value = http_field(&x->req, x->req.path + 1);
 
 		buf_str(&x->res.body, value ? value : "-");
-	} else if (path_is(x, "/source") || path_is(x, "/source/broken") || path_is(x, "/source/none")) {
+	} else if (path_is(x, "/source") || path_is(x, "/source/broken") || path_is(x, "/source/late") || path_is(x, "/source/none")) {
 		x->res.source_bytes = strtoull(x->req.query, NULL, 10);
 		x->res.source = test_source_new(x->res.source_bytes, path_is(x, "/source")	     ? UINT64_MAX :
 								     path_is(x, "/source/broken") ? 700000 :
+								     path_is(x, "/source/late")   ? 5700000 :	/* while the loop reads it */
 												    0);
 	} else if (path_is(x, "/block")) {
 		pthread_mutex_lock(&seen.lock);

@@ -148,7 +148,7 @@ static void zeros_close(struct istream *is)
 
 static enum pli_status zeros_open(void *arg, uint64_t skip, struct istream **is_r, struct err *err)
 {
-	static const struct istream_ops ops = { "zeros", zeros_read, zeros_close };
+	static const struct istream_ops ops = { "zeros", zeros_read, zeros_close, NULL };
 	static struct istream is = { &ops };
 
 	(void)arg;

@@ -1,8 +1,12 @@
 /* Reading a committed object from any offset: segment rows in small batches, sealed chunks in windows, each chunk opened
- * (and so checked) before a byte of it is given out.  Sizes come from rows that the sealed keys vouch for. */
+ * (and so checked) before a byte of it is given out.  Sizes come from rows that the sealed keys vouch for.
+ *
+ * Read "now", it opens what the system has in its page cache and touches neither disk nor database: the next segment's rows, or bytes
+ * that would have to be fetched, are PLI_AGAIN. */
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "pool.h"
@@ -36,6 +40,7 @@ struct object_reader {
 	uint8_t *plain;				/* chunk plain_chunk, when read in parts */
 	uint64_t plain_chunk;
 	bool plain_valid;
+	bool now;				/* this read does not wait */
 };
 
 static enum pli_status broken(struct err *err)
@@ -54,10 +59,13 @@ static enum pli_status bytes_get(struct object_reader *r, uint64_t offset, void 
 		return PLI_OK;
 	}
 	while (n) {
-		ssize_t got = pread(r->fd, at, n, (off_t)offset);
+		struct iovec to = { at, n };
+		ssize_t got = preadv2(r->fd, &to, 1, (off_t)offset, r->now ? RWF_NOWAIT : 0);
 
 		if (got < 0 && errno == EINTR)
 			continue;
+		if (r->now && (got < 0 || (size_t)got < n))	/* not there, or the file system cannot tell */
+			return PLI_AGAIN;
 		if (got < 0)
 			return err_errno(err, "blob file");
 		if (!got)
@@ -126,6 +134,8 @@ static enum pli_status segment_find(struct object_reader *r, struct err *err)
 	while (status == PLI_OK && r->at - r->segment.plain_offset >= r->segment.plain_size) {
 		if (r->segment.n + 1 >= r->segment_count)
 			return broken(err);
+		if (r->now)
+			return PLI_AGAIN;
 		status = segment_open(r, r->segment.n + 1, err);
 		if (status == PLI_OK && r->segment.plain_offset > r->at)
 			return broken(err);
@@ -167,7 +177,7 @@ static enum pli_status chunk_get(struct object_reader *r, uint64_t k, uint8_t *o
 	return status;
 }
 
-static enum pli_status reader_read(struct istream *is, void *buf, size_t cap, size_t *n_r, struct err *err)
+static enum pli_status reader_fill(struct istream *is, void *buf, size_t cap, size_t *n_r, struct err *err)
 {
 	struct object_reader *r = (struct object_reader *)is;
 	uint8_t *out = buf;
@@ -194,6 +204,8 @@ static enum pli_status reader_read(struct istream *is, void *buf, size_t cap, si
 			if (status == PLI_OK)
 				memcpy(out + n, r->plain + skip, take);
 		}
+		if (status == PLI_AGAIN && n)
+			break;
 		if (status != PLI_OK)
 			return status;
 		n += take;
@@ -201,6 +213,18 @@ static enum pli_status reader_read(struct istream *is, void *buf, size_t cap, si
 	}
 	*n_r = n;
 	return PLI_OK;
+}
+
+static enum pli_status reader_read(struct istream *is, void *buf, size_t cap, size_t *n_r, struct err *err)
+{
+	((struct object_reader *)is)->now = false;
+	return reader_fill(is, buf, cap, n_r, err);
+}
+
+static enum pli_status reader_read_now(struct istream *is, void *buf, size_t cap, size_t *n_r, struct err *err)
+{
+	((struct object_reader *)is)->now = true;
+	return reader_fill(is, buf, cap, n_r, err);
 }
 
 static void reader_close(struct istream *is)
@@ -223,6 +247,7 @@ static const struct istream_ops reader_ops = {
 	.name = "object",
 	.read = reader_read,
 	.close = reader_close,
+	.read_now = reader_read_now,
 };
 
 /* ------------------------------------------------------------------ opening */

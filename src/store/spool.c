@@ -242,7 +242,7 @@ static void reader_close(struct istream *is)
 	mem_free(r);
 }
 
-static const struct istream_ops READER_OPS = { "spool", reader_read, reader_close };
+static const struct istream_ops READER_OPS = { "spool", reader_read, reader_close, NULL };
 
 enum pli_status spool_read(struct ostream *os, struct istream **is_r, struct err *err)
 {
