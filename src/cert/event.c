@@ -38,6 +38,7 @@ static const struct event events[] = {
 	{ "doc.expired", EVENT_DOCUMENT, NULL, "action", NULL },	/* d.state: expired, or the state that stays */
 	{ "content.purged", EVENT_DOCUMENT, NULL, "action", NULL },	/* d: kid, reason */
 	{ "delete.refused", EVENT_DOCUMENT, NULL, "action", NULL },	/* d: reason, until */
+	{ "archive.imported", EVENT_DOCUMENT, NULL, "action", "archived" },	/* d: log, number; h: list, manifest, proof */
 	{ "hold.placed", EVENT_DOCUMENT, NULL, "action", NULL },
 	{ "hold.released", EVENT_DOCUMENT, NULL, "action", NULL },
 	{ "purged", EVENT_NO_CHAIN, NULL, "journal", NULL },		/* d.seqs: entries erased; h.rows: what is left of them */

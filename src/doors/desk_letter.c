@@ -214,7 +214,7 @@ static void sheet_put(struct door_call *c, struct view *v, const struct letter *
 {
 	bool sees_bcc = principal_sees_bcc(&c->principal, &l->account);
 	bool may_resend = principal_may(&c->principal, RIGHT_LETTER_RESEND, &l->entity, &l->account, NULL) == PLI_OK &&
-			  l->expires_us > clock_now_us();
+			  l->expires_us > clock_now_us() && !l->archived_us;
 	unsigned unread = 0;
 	char key[33], id[37];
 	uint8_t random[16];
@@ -225,6 +225,8 @@ static void sheet_put(struct door_call *c, struct view *v, const struct letter *
 	view_str(v, "key", hex_encode(key, random, sizeof(random)));
 	view_str(v, "entity_name", l->entity_name);
 	view_str(v, "siren", l->siren);
+	view_str(v, "archive_log", l->origin_log);
+	view_fmt(v, "archive_number", "%llu", (unsigned long long)l->origin_number);
 	view_str(v, "sent", desk_moment(c, l->sent_us, true));
 	view_str(v, "deposited", desk_moment(c, l->created_us, true));
 	answer_date(c, v, "expires", "expires_iso", l->expires_us);

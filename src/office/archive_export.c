@@ -25,9 +25,9 @@
 
 static const char HEAD_GET[] = "SELECT size, root, checkpoint FROM head ORDER BY size DESC LIMIT 1";
 static const char OF_ENTITY[] =
-	"SELECT letter, number FROM letter WHERE entity = $1 AND number <= $2 ORDER BY number DESC LIMIT $3";
+	"SELECT letter, number FROM letter WHERE entity = $1 AND number <= $2 AND archived IS NULL ORDER BY number DESC LIMIT $3";
 static const char OF_ACCOUNT[] =
-	"SELECT letter, number FROM letter WHERE entity = $1 AND account = $4 AND number <= $2 ORDER BY number DESC LIMIT $3";
+	"SELECT letter, number FROM letter WHERE entity = $1 AND account = $4 AND number <= $2 AND archived IS NULL ORDER BY number DESC LIMIT $3";
 static const char LEAF_GET[] = "SELECT leaf FROM journal WHERE seq = $1";
 static const char LATEST_GET[] = "SELECT seq, leaf FROM journal WHERE letter = $1 AND seq < $2 ORDER BY seq DESC LIMIT 1";
 
@@ -134,6 +134,8 @@ static enum pli_status chosen_read(struct export *x, const char *const *ids, siz
 		st = letter_get(x->office, x->who, x->pool, ids[i], &l, err);
 		if (st == PLI_OK)
 			st = principal_may(x->who, RIGHT_LETTER_PROOF, &l->entity, &l->account, err);
+		if (st == PLI_OK && l->archived_us)
+			st = err_field(err, PLI_CONFLICT, "archived", "letter", "A letter came from an archive: its list is the one that came with it.");
 		if (st != PLI_OK)
 			return st;
 		x->letters[i] = (struct archive_list_letter){ .letter = l->letter, .seq = l->number - 1 };

@@ -191,6 +191,10 @@ static void message_write(struct journal_lines *l, struct line *line)
 	} else if (str_eq(line->row->event, "log.restored")) {
 		snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(d, "size")) + 1);
 		args[0] = number;
+	} else if (str_eq(line->row->event, "archive.imported")) {
+		snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(d, "number")));
+		args[0] = member(d, "log");
+		args[1] = number;
 	} else if (str_starts(line->row->event, "key.")) {
 		args[0] = json_string_value(json_object_get(d, "key"));
 	} else if (str_eq(line->row->event, "keeper.signed")) {

@@ -15,13 +15,14 @@
 
 #include "directory.h"
 
+#include "archive_own.h"
 #include "letter_own.h"
 #include "office_own.h"
 
 static const char LETTER_GET[] =
 	"SELECT account, number, created, sent, expires, state, mode, class, password, manifest, sealed, message_size, "
 	"message_sha256, kid, letter_key, password_hash, message, message_object, recipients, "
-	"retention, content_until, evidence_until, held, purged, profile "
+	"retention, content_until, evidence_until, held, purged, profile, archived, archive "
 	"FROM letter WHERE entity = $1 AND letter = $2";
 static const char RECIPIENTS_GET[] =
 	"SELECT n, recipient, kind, state, first_sent, last_sent, sends, read_at, sealed, reply, peer, tls, locked, window_end, decision, decided "
@@ -69,7 +70,32 @@ static const char *text_or_none(struct db_rows *rows, int column, struct pool *p
 	return text && *text ? pool_str(pool, text) : NULL;
 }
 
-static enum pli_status row_copy(struct db_rows *rows, struct pool *pool, const uint8_t *key, struct letter *l, struct err *err)
+/* Where a letter came from that was not deposited here. */
+static enum pli_status origin_copy(struct db_rows *rows, struct pool *pool, const uint8_t *key, struct letter *l, struct letter_keys *keys,
+				   struct err *err)
+{
+	const char *texts[ARCHIVE_TEXTS];
+	size_t n;
+	const void *sealed = db_blob(rows, 26, &n);
+	enum pli_status st;
+
+	l->archived_us = db_int(rows, 25);
+	if (!l->archived_us)
+		return PLI_OK;
+	st = meta_open_texts(pool, key, ARCHIVE_PLACE(&l->entity, &l->letter), sealed, n, texts, ARCHIVE_TEXTS, err);
+	if (st != PLI_OK)
+		return st;
+	l->origin_log = texts[ARCHIVE_LOG];
+	l->origin_number = strtoull(texts[ARCHIVE_NUMBER], NULL, 10);
+	l->origin_state = texts[ARCHIVE_STATE];
+	if (keys && !hex_decode(keys->proof_key, 32, texts[ARCHIVE_KEY], 64))
+		st = damaged(err);
+	mem_wipe((void *)(uintptr_t)texts[ARCHIVE_KEY], strlen(texts[ARCHIVE_KEY]));
+	return st;
+}
+
+static enum pli_status row_copy(struct db_rows *rows, struct pool *pool, const uint8_t *key, struct letter *l, struct letter_keys *keys,
+				struct err *err)
 {
 	const char *texts[LETTER_TEXTS];
 	size_t n;
@@ -105,7 +131,7 @@ static enum pli_status row_copy(struct db_rows *rows, struct pool *pool, const u
 	l->sender_level = atoi(texts[LETTER_SENDER_LEVEL]);
 	l->entity_name = texts[LETTER_ENTITY_NAME];
 	l->siren = texts[LETTER_SIREN];
-	return PLI_OK;
+	return origin_copy(rows, pool, key, l, keys, err);
 }
 
 static enum pli_status recipient_copy(struct db_rows *rows, struct pool *pool, const uint8_t *key, const struct letter *l,
@@ -211,7 +237,7 @@ static enum pli_status row_load(struct db_conn *conn, struct pool *pool, const u
 	if (st == PLI_ABSENT)
 		return err_set(err, st, "There is nothing here under that id.");
 	if (st == PLI_OK)
-		st = row_copy(&rows, pool, key, l, err);
+		st = row_copy(&rows, pool, key, l, keys, err);
 	if (st == PLI_OK && keys)
 		keys_copy(&rows, pool, keys);
 	return st;

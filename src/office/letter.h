@@ -49,6 +49,10 @@ struct letter {
 	const char *retention;		/* name of its span (retention.h) */
 	int64_t content_until_us, evidence_until_us;	/* not before */
 	int64_t held_us, purged_us;	/* since; 0 = not */
+	/* Of a letter that came from an archive (archive_import.h): since when it is here, its log there, its number there, its state there. */
+	int64_t archived_us;
+	const char *origin_log, *origin_state;
+	uint64_t origin_number;
 	struct letter_recipient *recipients;
 	unsigned recipient_count;
 	struct letter_part *parts;

@@ -156,6 +156,8 @@ enum pli_status letter_resend(struct office *office, const struct principal *who
 
 	if (st == PLI_OK)
 		st = principal_may(who, RIGHT_LETTER_RESEND, &letter->entity, &letter->account, err);
+	if (st == PLI_OK && letter->archived_us)
+		st = err_field(err, PLI_CONFLICT, "archived", "", "This letter came from an archive: it is not sent again.");
 	if (st != PLI_OK)
 		return st;
 	a.letter = letter;

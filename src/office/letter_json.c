@@ -96,6 +96,14 @@ void letter_json(const struct letter *letter, struct buf *out)
 	jsonw_time(&w, "held", letter->held_us);
 	jsonw_time(&w, "purged", letter->purged_us);
 	jsonw_object_end(&w);
+	if (letter->archived_us) {
+		jsonw_object(&w, "archive");
+		jsonw_time(&w, "imported", letter->archived_us);
+		jsonw_str(&w, "log", letter->origin_log);
+		jsonw_int(&w, "number", (int64_t)letter->origin_number);
+		jsonw_str(&w, "state", letter->origin_state);
+		jsonw_object_end(&w);
+	}
 	recipients_json(letter, &w);
 	letter_parts_json(letter, &w);
 	jsonw_object(&w, "links");

@@ -31,7 +31,7 @@ static const char STATES_OF[] = "SELECT state FROM letter WHERE entity = $1 AND 
 static const char DRAFTS_OF[] = "SELECT COUNT(*) FROM draft WHERE entity = $1 AND account = $2";
 
 static const char *const STATES[] = { "draft", "created", "sent", "partly_received", "received", "not_received", "refused",
-				      "expired", "failed", "deleted", NULL };
+				      "expired", "failed", "deleted", "archived", NULL };
 
 struct page {
 	struct office *office;

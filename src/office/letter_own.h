@@ -47,6 +47,7 @@ struct letter_keys {
 	size_t message_n;
 	bool has_object;
 	struct uuid message_object;
+	uint8_t proof_key[32];		/* of the proofs of a letter from an archive; wiped by who asks */
 };
 /* Everything of a letter in three queries on conn (a reader or a transaction's).  keys_r may be NULL.  PLI_ABSENT. */
 MUST enum pli_status letter_load(struct office *office, struct db_conn *conn, struct pool *pool, const struct uuid *entity,

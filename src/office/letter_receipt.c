@@ -132,6 +132,8 @@ enum pli_status letter_receipt(struct office *office, const struct principal *wh
 		return err_field(err, PLI_INVALID, "unknown-kind", "kind",
 				 "kind is deposit, available, sending, failure, acceptance, refusal, unclaimed or receipt.");
 	st = proof_target(office, who, pool, id, recipient_address, &l, &w.n, err);
+	if (st == PLI_OK && l->archived_us)
+		st = err_field(err, PLI_CONFLICT, "archived", "", "This letter came from an archive: its proofs are those that came with it.");
 	if (st != PLI_OK)
 		return st;
 	if (!w.n && !w.kind->document) {

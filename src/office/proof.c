@@ -17,6 +17,7 @@
 #include "address_book.h"
 #include "directory.h"
 
+#include "archive_import.h"
 #include "cosignature.h"
 #include "delivery_own.h"
 #include "office_own.h"
@@ -351,6 +352,8 @@ enum pli_status letter_proof(struct office *office, const struct principal *who,
 	unsigned n;
 	enum pli_status st = proof_target(office, who, pool, id, recipient_address, &l, &n, err);
 
+	if (st == PLI_OK && l->archived_us)
+		return archive_import_proof_get(office, pool, l, n, out, err);
 	return st == PLI_OK ? proof_make(office, pool, &l->entity, &l->letter, n, PROOF_OWN, NULL, out, err) : st;
 }
 

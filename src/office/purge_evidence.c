@@ -2,10 +2,12 @@
 #include <string.h>
 
 #include "actor.h"
+#include "buf.h"
 #include "log.h"
 #include "pool.h"
 
 #include "db.h"
+#include "object.h"
 
 #include "journal_erase.h"
 
@@ -27,6 +29,8 @@ static const char PARTS_END[] = "DELETE FROM part WHERE entity = $1 AND letter =
 static const char RECIPIENTS_END[] = "DELETE FROM recipient WHERE entity = $1 AND letter = $2";
 static const char ANSWERS_END[] = "DELETE FROM idempotency WHERE entity = $1 AND letter = $2";
 static const char PROOFS_END[] = "DELETE FROM receipt_pdf WHERE entity = $1 AND letter = $2";
+static const char ARCHIVED_GET[] = "SELECT object FROM archived_proof WHERE entity = $1 AND letter = $2";
+static const char ARCHIVED_END[] = "DELETE FROM archived_proof WHERE entity = $1 AND letter = $2";
 static const char LETTER_END[] = "DELETE FROM letter WHERE entity = $1 AND letter = $2";
 static const char SEARCH_END[] = "DELETE FROM search WHERE entity = $1 AND number = $2";
 
@@ -39,10 +43,30 @@ struct erasure {
 	unsigned count, erased;
 };
 
+/* Of a letter from an archive: rows now, the files by the sweep. */
+static enum pli_status archived_erase(struct db_tx *tx, const struct uuid *entity, const struct uuid *letter, struct err *err)
+{
+	AUTO_ROWS rows = { 0 };
+	AUTO_BUF objects = { 0 };
+	struct uuid object;
+	enum pli_status st = db_query(tx->conn, &rows, err, ARCHIVED_GET, "uu", entity, letter);
+
+	while (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK)
+		if (db_uuid(&rows, 0, &object))
+			buf_add(&objects, &object, sizeof(object));
+	db_end(&rows);
+	st = st == PLI_ABSENT ? PLI_OK : st;
+	for (size_t at = 0; st == PLI_OK && at < objects.n; at += sizeof(object)) {
+		memcpy(&object, objects.p + at, sizeof(object));
+		st = object_erase_apply(tx, entity, letter, &object, err);
+	}
+	return st;
+}
+
 static enum pli_status letter_erase(struct erasure *e, struct db_tx *tx, const struct uuid *entity, const struct uuid *letter, struct err *err)
 {
 	static const char *const ends[] = { BOUNCES_END, NOTICES_END, VISITS_END, LINKS_END, PARTS_END, RECIPIENTS_END, ANSWERS_END, PROOFS_END,
-					    LETTER_END };
+					    ARCHIVED_END, LETTER_END };
 	struct db_rows rows = { 0 };
 	int64_t number = 0;
 	enum pli_status st = db_query(tx->conn, &rows, err, STILL_DUE, "uui", entity, letter, e->now_us);
@@ -52,6 +76,7 @@ static enum pli_status letter_erase(struct erasure *e, struct db_tx *tx, const s
 	db_end(&rows);
 	if (st != PLI_OK)
 		return st == PLI_ABSENT ? PLI_OK : st;
+	st = archived_erase(tx, entity, letter, err);
 	for (size_t i = 0; st == PLI_OK && i < sizeof(ends) / sizeof(ends[0]); i++)
 		st = db_run(tx->conn, NULL, err, ends[i], "uu", entity, letter);
 	if (st == PLI_OK)

@@ -24,9 +24,10 @@
 #define STEP_US 100000		/* how long a pause is at most, so that the rate is even */
 
 static const char LETTERS_GET[] =
-	"SELECT entity, letter FROM letter WHERE purged IS NULL AND (entity > $1 OR (entity = $1 AND letter > $2)) "
+	"SELECT entity, letter FROM letter WHERE (purged IS NULL OR archived IS NOT NULL) AND (entity > $1 OR (entity = $1 AND letter > $2)) "
 	"ORDER BY entity, letter LIMIT $3";
-static const char STILL_THERE[] = "SELECT 1 FROM letter WHERE entity = $1 AND letter = $2 AND purged IS NULL";
+static const char STILL_THERE[] = "SELECT 1 FROM letter WHERE entity = $1 AND letter = $2 AND (purged IS NULL OR archived IS NOT NULL)";
+static const char PROOFS_GET[] = "SELECT n, object, size, sha256 FROM archived_proof WHERE entity = $1 AND letter = $2 ORDER BY n";
 static const char OBJECT_ROW[] = "SELECT 1 FROM object WHERE entity = $1 AND object = $2";
 
 struct scrub {
@@ -140,6 +141,40 @@ static uint64_t content_bytes(const struct letter *l)
 	return bytes;
 }
 
+/* Those that came with a letter from an archive; they stay when its content has gone. */
+static enum pli_status proofs_check(struct scrub *s, const struct letter *l, const uint8_t key[32], struct err *err)
+{
+	AUTO_POOL pool = pool_new();
+	AUTO_BUF list = { 0 };
+	struct db_conn *conn = db_reader_take(s->office->parts.db);
+	struct db_rows rows = { 0 };
+	struct archived {
+		struct uuid object;
+		uint64_t size;
+		unsigned n;
+		uint8_t sha256[32];
+	} a;
+	enum pli_status st = db_query(conn, &rows, err, PROOFS_GET, "uu", &l->entity, &l->letter);
+	size_t n;
+
+	while (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK) {
+		const void *sha256 = db_blob(&rows, 3, &n);
+
+		a = (struct archived){ .size = (uint64_t)db_int(&rows, 2), .n = (unsigned)db_int(&rows, 0) };
+		if (!db_uuid(&rows, 1, &a.object) || !sha256 || n != 32)
+			continue;
+		memcpy(a.sha256, sha256, 32);
+		buf_add(&list, &a, sizeof(a));
+	}
+	db_end(&rows);
+	db_reader_give(s->office->parts.db, conn);
+	for (size_t at = 0; at < list.n; at += sizeof(a)) {
+		memcpy(&a, list.p + at, sizeof(a));
+		object_check(s, l, &a.object, key, a.size, a.sha256, "proof", pool_fmt(pool, "proof %u", a.n));
+	}
+	return st == PLI_ABSENT ? PLI_OK : st;
+}
+
 static enum pli_status letter_check(struct scrub *s, const struct uuid *entity, const struct uuid *id, struct err *err)
 {
 	AUTO_POOL pool = pool_new_secret();
@@ -153,7 +188,7 @@ static enum pli_status letter_check(struct scrub *s, const struct uuid *entity, 
 	if (st == PLI_OK)
 		st = letter_load(s->office, conn, pool, entity, id, &l, &keys, &why);
 	db_reader_give(s->office->parts.db, conn);
-	if (st == PLI_OK)
+	if (st == PLI_OK && !l->purged_us)
 		st = letter_key_unwrap(s->office, l, &keys, key, &why);
 	if (st == PLI_BUSY)		/* the keeper is away: nothing can be said */
 		return err_set(err, st, "%s", why.text);
@@ -166,11 +201,15 @@ static enum pli_status letter_check(struct scrub *s, const struct uuid *entity, 
 		fault(s, l, "key", pool_fmt(pool, "it does not open: %s", why.text));
 		return PLI_OK;
 	}
-	message_check(s, pool, l, &keys, key);
-	for (unsigned i = 0; i < l->part_count; i++)
+	if (l->archived_us)
+		st = proofs_check(s, l, keys.proof_key, err);
+	mem_wipe(keys.proof_key, sizeof(keys.proof_key));
+	if (!l->purged_us)
+		message_check(s, pool, l, &keys, key);
+	for (unsigned i = 0; !l->purged_us && i < l->part_count; i++)
 		object_check(s, l, &l->parts[i].object, key, l->parts[i].size, l->parts[i].sha256, "file", pool_fmt(pool, "file %u", l->parts[i].n));
 	mem_wipe(key, sizeof(key));
-	return PLI_OK;
+	return st;
 }
 
 static enum pli_status letters_check(struct scrub *s, struct err *err)

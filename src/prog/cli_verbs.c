@@ -80,6 +80,12 @@ static const struct args_option options_archive_verify[] = {
 	{ "--root", "F", "evidence root that must have signed, PEM", false, 0 },
 	{ "--log-key", "F", "key of the journal that must have signed, PEM", false, 0 }, END,
 };
+static const struct args_option options_archive_import[] = {
+	{ "--entity", "E", "name or id of the entity whose letters they become", false, 0 },
+	{ "--retention", "NAME", "how long they are kept from now on (simple)", false, 0 },
+	{ "--root", "F", "evidence root that must have signed, PEM (this instance's own)", false, 0 },
+	{ "--log-key", "F", "key of the journal that must have signed, PEM (this instance's own)", false, 0 }, JSON, END,
+};
 static const struct args_option options_scrub[] = {
 	{ "--rate", "MIB", "read at most so many MiB a second (50); 0: as fast as it goes", false, 0 }, JSON, END,
 };
@@ -290,6 +296,12 @@ const struct cli_verb cli_verbs[] = {
 	{ "archive verify", "archive verify FILE [--root FILE] [--log-key FILE]", "check such a file, offline",
 	  "Every proof, and every document against the proofs.  Exit status 0: all of it verifies; 65: the lines say what does not.",
 	  options_archive_verify, 1, 1, verb_archive_verify },
+	{ "archive import", "archive import FILE DIR --entity E [--retention NAME] [--root FILE] [--log-key FILE]",
+	  "take the letters of such a file into an instance",
+	  "All of it is verified first, as by `archive verify`: all letters are taken, or none.  They can be read by their sender, if his address\n"
+	  "is an account's of the entity, and by its readers, proved to its auditors by the proofs that came with them, and are kept as the\n"
+	  "retention says; they are not sent again.  Letters that are here already are passed over: it may be repeated.",
+	  options_archive_import, 2, 2, verb_archive_import },
 	{ "man", "man [pli|pli.conf]", "print a manual page, in the form that man reads",
 	  "pli man > pli.1; pli man pli.conf > pli.conf.5.  `make install` puts them in their place.", options_none, 0, 1, verb_man },
 	{ "completion", "completion bash|zsh|fish", "print what a shell needs to complete the verbs and their options",

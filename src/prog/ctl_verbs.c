@@ -28,6 +28,7 @@
 #include "front.h"
 #include "front_verify.h"
 
+#include "ctl_archive.h"
 #include "ctl_backup.h"
 #include "ctl_check.h"
 #include "ctl_retention.h"
@@ -386,6 +387,7 @@ const struct ctl_verb *ctl_verbs(void)
 		{ "letter delete", ctl_letter_delete }, { "entity set", ctl_entity_set },
 		{ "entity class", ctl_entity_class }, { "entity retention", ctl_entity_retention },
 		{ "backup", ctl_backup }, { "scrub", ctl_scrub }, { "selfproof", ctl_selfproof },
+		{ "archive import", ctl_archive_import },
 		{ "journal verify", verify }, { "journal accept-loss", accept_loss }, { "check", ctl_check },
 		{ "reload", reload }, { "key prepare", ctl_key_prepare }, { "key commit", ctl_key_commit }, { "key state", ctl_key_state },
 		{ NULL, NULL },

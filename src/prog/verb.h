@@ -1,5 +1,5 @@
 /* The verbs' functions, one file per kind: verb_init.c verb_serve.c verb_operator.c verb_key.c verb_key_rotate.c verb_retention.c verb_backup.c
- * verb_restore.c verb_archive.c verb_send.c verb_letter.c verb_proof.c verb_manual.c.
+ * verb_restore.c verb_archive.c verb_import.c verb_send.c verb_letter.c verb_proof.c verb_manual.c.
  * Each returns the exit status. */
 #ifndef PLI_VERB_H
 #define PLI_VERB_H
@@ -38,6 +38,7 @@ int verb_selfproof(struct cli_call *call);
 int verb_key_rotate(struct cli_call *call);
 int verb_archive_export(struct cli_call *call);
 int verb_archive_verify(struct cli_call *call);
+int verb_archive_import(struct cli_call *call);
 
 int verb_send(struct cli_call *call);
 int verb_list(struct cli_call *call);
