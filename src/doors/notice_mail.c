@@ -52,6 +52,12 @@ static bool about_alert(const struct notice_view *view)
 	return str_eq(view->kind, "alert") || str_eq(view->kind, "alert_over");
 }
 
+/* What became of a registered letter, to who sent it; what: its number. */
+static bool about_letter(const struct notice_view *view)
+{
+	return str_eq(view->kind, "accepted") || str_eq(view->kind, "refused") || str_eq(view->kind, "unclaimed");
+}
+
 /* what: "KIND SUBJECT" */
 static void alert_put(struct pool *pool, struct view *v, const char *what, const struct locale *l)
 {
@@ -79,6 +85,11 @@ static enum pli_status account_render(struct doors *doors, struct pool *pool, co
 	view_bool(v, "setup", str_eq(view->kind, "setup"));
 	view_bool(v, "reset", str_eq(view->kind, "reset"));
 	view_bool(v, "changed", str_eq(view->kind, "changed"));
+	if (about_letter(view)) {
+		view_bool(v, "decided", true);
+		view_str(v, "what", view->kind);
+		view_str(v, "number", view->what);
+	}
 	if (about_alert(view))
 		alert_put(pool, v, view->what, words->locale);
 	view_bool(v, "alert", str_eq(view->kind, "alert"));
@@ -115,7 +126,7 @@ enum pli_status doors_notice_render(void *arg, struct pool *pool, const struct n
 
 	clock_local(view->created_us, doors->settings->timezone, &parts);
 	mail.offset_min = parts.offset_min;
-	if (str_eq(view->kind, "setup") || str_eq(view->kind, "reset") || str_eq(view->kind, "changed") || about_alert(view))
+	if (str_eq(view->kind, "setup") || str_eq(view->kind, "reset") || str_eq(view->kind, "changed") || about_alert(view) || about_letter(view))
 		return account_render(doors, pool, view, &words, &mail, mail_out, content_at_r, err);
 	view_str(v, "sender_name", view->sender_name);
 	view_str(v, "entity_name", view->entity_name);

@@ -15,6 +15,7 @@
 
 #include "directory.h"
 #include "security_admin.h"
+#include "sender_alert.h"
 #include "session.h"
 #include "signin.h"
 
@@ -60,7 +61,14 @@ static bool administrator(struct door_call *c)
 	return principal_may(&c->principal, RIGHT_PEOPLE, NULL, NULL, NULL) == PLI_OK;
 }
 
-static enum pli_status answer_profile(struct door_call *c, int code, const char *name, const char *lang, bool alerts, const char *fault)
+static bool sender(struct door_call *c)
+{
+	return principal_may(&c->principal, RIGHT_DEPOSIT, NULL, NULL, NULL) == PLI_OK;
+}
+
+/* wish: of mails about registered letters. */
+static enum pli_status answer_profile(struct door_call *c, int code, const char *name, const char *lang, bool alerts, const char *wish,
+				      const char *fault)
 {
 	struct view *v = view_new(c->pool);
 
@@ -71,6 +79,8 @@ static enum pli_status answer_profile(struct door_call *c, int code, const char 
 	view_str(v, "role", locale_text(c->locale, pool_fmt(c->pool, "role.%s", role_name(c->principal.role))));
 	view_bool(v, "administrator", administrator(c));
 	view_bool(v, "alerts", alerts);
+	view_bool(v, "sender", sender(c));
+	view_bool(v, pool_fmt(c->pool, "decisions_%s", wish), true);
 	view_str(v, "fault", fault);
 	settings_page(c, code, &tpl_pages_settings_profile_html, v, "profile");
 	return PLI_OK;
@@ -79,16 +89,19 @@ static enum pli_status answer_profile(struct door_call *c, int code, const char 
 enum pli_status page_profile(struct door_call *c, struct err *err)
 {
 	bool alerts = false;
+	const char *wish = SENDER_ALERT_DEFAULT;
 	enum pli_status st = security_admin_told(c->doors->directory, &c->principal, &alerts, err);
 
-	return st == PLI_OK ? answer_profile(c, 200, c->principal.name, or_empty(c->session->lang), alerts, NULL) : st;
+	if (st == PLI_OK)
+		st = sender_alert_get(c->doors->directory, c->pool, &c->principal, &wish, err);
+	return st == PLI_OK ? answer_profile(c, 200, c->principal.name, or_empty(c->session->lang), alerts, wish, NULL) : st;
 }
 
 enum pli_status page_profile_post(struct door_call *c, struct err *err)
 {
 	const struct principal *p = &c->principal;
 	struct form form;
-	const char *name, *lang;
+	const char *name, *lang, *wish;
 	bool alerts;
 	enum pli_status st = door_form(c, &form, err);
 
@@ -99,11 +112,14 @@ enum pli_status page_profile_post(struct door_call *c, struct err *err)
 	if (!str_eq(lang, "fr") && !str_eq(lang, "en"))
 		lang = "";
 	alerts = str_eq(form_get(&form, "alerts"), "yes");
+	wish = or_empty(form_get(&form, "decisions"));
 	st = directory_account_profile(c->doors->directory, &p->entity, &p->account, name, *lang ? lang : NULL, err);
 	if (st == PLI_OK && administrator(c))
 		st = security_admin_choose(c->doors->directory, p, alerts, err);
+	if (st == PLI_OK && sender(c) && sender_alert_is(wish))
+		st = sender_alert_choose(c->doors->directory, p, wish, err);
 	if (st == PLI_INVALID)
-		return answer_profile(c, 422, name, lang, alerts, locale_text(c->locale, "profile.bad_name"));
+		return answer_profile(c, 422, name, lang, alerts, sender_alert_is(wish) ? wish : SENDER_ALERT_DEFAULT, locale_text(c->locale, "profile.bad_name"));
 	if (st == PLI_OK)
 		answer_see_other(c, "/settings?done=saved");
 	return st;

@@ -20,9 +20,13 @@ enum { TEXT_NAME, TEXT_ADDRESS, TEXT_LANG, TEXT_WHAT, TEXT_TOKEN, TEXT_EXPIRES, 
 
 static const char MAIL_PUT[] = "INSERT INTO account_mail (entity, mail, account, kind, created, due, tries, sealed) "
 			       "VALUES ($1, $2, $3, $4, $5, $5, 0, $6)";
-static const char MAIL_DUE[] = "SELECT entity, mail, kind, created, tries, sealed FROM account_mail "
+static const char MAIL_PUT_ABOUT[] =
+	"INSERT INTO account_mail (entity, mail, account, kind, created, due, tries, sealed, about) "
+	"SELECT $1, $2, $3, $4, $5, $5, 0, $6, $7 WHERE NOT EXISTS "
+	"(SELECT 1 FROM account_mail WHERE entity = $1 AND account = $3 AND kind = $4 AND about = $7 AND lease IS NULL)";
+static const char MAIL_DUE[] = "SELECT entity, mail, kind, created, tries, sealed, account FROM account_mail "
 			       "WHERE due <= $1 AND (lease IS NULL OR lease < $1) ORDER BY due, mail LIMIT $2";
-static const char MAIL_DUE_OF[] = "SELECT entity, mail, kind, created, tries, sealed FROM account_mail "
+static const char MAIL_DUE_OF[] = "SELECT entity, mail, kind, created, tries, sealed, account FROM account_mail "
 				  "WHERE due <= $1 AND (lease IS NULL OR lease < $1) AND kind IN ($3, $4) ORDER BY due, mail LIMIT $2";
 static const char MAIL_ANY_OF[] = "SELECT 1 FROM account_mail WHERE kind IN ($1, $2) LIMIT 1";
 static const char MAIL_LEASE[] = "UPDATE account_mail SET lease = $1, tries = tries + 1 WHERE entity = $2 AND mail = $3";
@@ -70,6 +74,25 @@ enum pli_status account_mail_make(struct directory *d, struct pool *pool, const 
 	return st;
 }
 
+enum pli_status account_mail_put_about(struct directory *d, struct db_tx *tx, const struct uuid *entity, const struct uuid *account,
+				       const char *kind, const struct uuid *letter, const char *what, int64_t t_us, struct err *err)
+{
+	char id[37];
+	const char *texts[TEXT_COUNT] = { [TEXT_NAME] = "", [TEXT_ADDRESS] = "", [TEXT_LANG] = "", [TEXT_WHAT] = what,
+					  [TEXT_TOKEN] = uuid_format(id, letter), [TEXT_EXPIRES] = pool_fmt(tx->pool, "%" PRId64, t_us) };
+	struct uuid mail;
+	const uint8_t *key;
+	AUTO_BUF sealed = { 0 };
+	enum pli_status st = directory_meta_key(d, entity, &key, err);
+
+	uuid_make(&mail);
+	if (st == PLI_OK)
+		st = meta_seal_texts(key, &(struct meta_place){ "account-mail", entity, &mail, 0 }, texts, TEXT_COUNT, &sealed, err);
+	if (st != PLI_OK)
+		return st;
+	return db_run(tx->conn, NULL, err, MAIL_PUT_ABOUT, "uuutibu", entity, &mail, account, kind, clock_now_us(), sealed.p, sealed.n, letter);
+}
+
 enum pli_status account_mail_put(struct db_conn *conn, const struct account_mail *m, struct err *err)
 {
 	return db_run(conn, NULL, err, MAIL_PUT, "uuutib", &m->entity, &m->mail, &m->account, m->kind, m->now_us, m->sealed, m->sealed_n);
@@ -79,6 +102,7 @@ enum pli_status account_mail_put(struct db_conn *conn, const struct account_mail
 
 struct row {
 	struct account_mail_due due;
+	struct uuid account;
 	const void *sealed;
 	size_t sealed_n;
 };
@@ -104,6 +128,10 @@ static enum pli_status rows_read(struct directory *d, struct pool *pool, const c
 			st = err_set(err, PLI_IO, "The queue of mails to account holders is damaged.");
 			break;
 		}
+		if (!db_uuid(&rows, 6, &r->account)) {
+			st = err_set(err, PLI_IO, "The queue of mails to account holders is damaged.");
+			break;
+		}
 		r->due.kind = pool_str(pool, db_text(&rows, 2));
 		r->due.created_us = db_int(&rows, 3);
 		r->due.tries = (unsigned)db_int(&rows, 4);
@@ -126,6 +154,22 @@ static enum pli_status lease_write(struct db_tx *tx, void *arg, struct err *err)
 	return st;
 }
 
+/* Of one that was put without: who he is now. */
+static enum pli_status person_read(struct directory *d, struct pool *pool, struct row *r, struct err *err)
+{
+	struct directory_account a;
+	enum pli_status st = directory_account_read(d, pool, &r->due.entity, &r->account, &a, err);
+
+	if (st != PLI_OK)
+		return st;
+	r->due.name = a.name;
+	r->due.address = a.email;
+	st = lang_read(d, pool, &a, &r->due.lang, err);
+	if (!r->due.lang)
+		r->due.lang = "";
+	return st;
+}
+
 static enum pli_status row_open(struct directory *d, struct pool *pool, struct row *r, struct err *err)
 {
 	const char *texts[TEXT_COUNT];
@@ -144,7 +188,7 @@ static enum pli_status row_open(struct directory *d, struct pool *pool, struct r
 	r->due.token = texts[TEXT_TOKEN];
 	r->due.expires_us = strtoll(texts[TEXT_EXPIRES], NULL, 10);
 	r->due.entity_name = known->name;
-	return PLI_OK;
+	return *r->due.address ? PLI_OK : person_read(d, pool, r, err);
 }
 
 bool account_mail_any(struct directory *d, const char *const kinds[2])

@@ -11,6 +11,7 @@
 #include "uuid.h"
 
 struct db_conn;
+struct db_tx;
 struct directory;
 struct directory_account;
 struct pool;
@@ -29,6 +30,11 @@ struct account_mail {
 MUST enum pli_status account_mail_make(struct directory *directory, struct pool *pool, const struct directory_account *account,
 				       const char *kind, const char *what, const char *token, int64_t expires_us,
 				       struct account_mail *mail_r, struct err *err);
+/* Inside a write function, where nothing may be waited for: to whom is read when it is leased.  kind: accepted | refused | unclaimed, of the letter
+ * that it is about; what: its number; t_us: when.  Nothing when one of that kind about that letter waits already.  The entity's metadata
+ * key is in the cache. */
+MUST enum pli_status account_mail_put_about(struct directory *directory, struct db_tx *tx, const struct uuid *entity, const struct uuid *account,
+					    const char *kind, const struct uuid *letter, const char *what, int64_t t_us, struct err *err);
 /* Inside a write function. */
 MUST enum pli_status account_mail_put(struct db_conn *conn, const struct account_mail *mail, struct err *err);
 
@@ -37,7 +43,7 @@ struct account_mail_due {
 	const char *kind, *what;
 	const char *name, *address, *entity_name;
 	const char *lang;		/* "" if the person has chosen none */
-	const char *token;		/* "" if none */
+	const char *token;		/* "" if none; of a mail about a letter, its id */
 	int64_t created_us, expires_us;
 	unsigned tries;
 };

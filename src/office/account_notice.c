@@ -36,10 +36,17 @@ static bool about_alert(const char *kind)
 	return str_eq(kind, ALERT_MAIL) || str_eq(kind, ALERT_MAIL_OVER);
 }
 
+static bool about_letter(const char *kind)
+{
+	return str_eq(kind, "accepted") || str_eq(kind, "refused") || str_eq(kind, "unclaimed");
+}
+
 static const char *link_of(struct office *office, struct pool *pool, const struct account_mail_due *due)
 {
 	if (about_alert(due->kind))
 		return pool_fmt(pool, "%s/admin/alerts", office->parts.base_url);
+	if (about_letter(due->kind))
+		return pool_fmt(pool, "%s/letters/%s", office->parts.base_url, due->token);
 	return *due->token ? pool_fmt(pool, "%s/password/%s", office->parts.base_url, due->token)
 			   : pool_fmt(pool, "%s/forgotten", office->parts.base_url);
 }

@@ -10,6 +10,7 @@
 #include "journal.h"
 
 #include "directory.h"
+#include "sender_alert.h"
 
 #include "decision.h"
 #include "letter_own.h"
@@ -68,6 +69,11 @@ static enum pli_status decide(struct db_tx *tx, const struct decision *d, const 
 	if (!*now_r)
 		return st;
 	st = db_run(tx->conn, NULL, err, NOTICES_END, "uui", &l->entity, &l->letter, (int64_t)d->who->n);
+	if (st == PLI_OK)
+		st = sender_alert_put(d->office->parts.directory, tx,
+				      &(struct sender_alert){ .entity = &l->entity, .account = &l->account, .letter = &l->letter, .what = what,
+							      .number = l->number, .t_us = d->at_us },
+				      err);
 	if (st != PLI_OK)
 		return st;
 	return journal_add(d->office->parts.journal, tx,

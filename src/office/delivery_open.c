@@ -256,6 +256,8 @@ enum pli_status delivery_open(struct office *office, struct pool *pool, const ch
 	mem_random(value, sizeof value);
 	cipher_sha256(value, sizeof value, o.session);
 	st = db_write(office->parts.db, open_fn, &o, err);
+	if (st == PLI_OK && decision_wanted(place.letter))	/* its sender may want to be told */
+		office_notices_due(office);
 	if (st == PLI_OK)
 		base32_encode(cookie_r, value, sizeof value);
 	mem_wipe(value, sizeof value);

@@ -70,5 +70,7 @@ enum pli_status delivery_refuse(struct office *office, struct pool *pool, const 
 		st = directory_meta_key(office->parts.directory, &place.entity, &key, err);
 	if (st == PLI_OK)
 		st = db_write(office->parts.db, refuse_fn, &r, err);
+	if (st == PLI_OK && r.now)	/* its sender may want to be told */
+		office_notices_due(office);
 	return st == PLI_OK && !r.now ? other_did(office, pool, token, err) : st;
 }
