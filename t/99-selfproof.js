@@ -48,6 +48,7 @@ main(async () => {
 	const vkey = tlog.vkey('localhost/j/1', 1, tlog.rawOf(fs.readFileSync(path.join(i.dir, 'public/log.pub'))));
 	const other = new Instance('other').make();
 	same(other.run(['backup', other.dir, foreign]).status, 0, 'a backup of another instance');
+	fs.appendFileSync(path.join(i.dir, 'pli.conf'), `\n[selfproof]\nbackup = ${TMP}/night-*.backup\n`);
 	await i.serve();
 	const token = i.user('sender@example.org');
 	const big = crypto.randomBytes(60000);
@@ -67,30 +68,40 @@ main(async () => {
 	await until('its own notice is settled', () => i.one('SELECT COUNT(*) FROM notice WHERE due IS NOT NULL') === 0);
 	same(i.mailFiles().length, mails, 'the letter to itself never leaves');
 	same(fs.readdirSync(path.join(i.dir, 'data')).filter((n) => /selfproof/.test(n)), [], 'nothing stays of the restored copy');
-	same(outcomes(prove(0)), ['letter holds', 'letters holds', 'journal holds'], 'again, without a backup');
 	same(i.one('SELECT COUNT(*) FROM account WHERE instance_admin = 0'), 2, 'one sender for all nights');
 
 	// Backups to which one could not go back.
-	const bytes = fs.readFileSync(backup), damaged = path.join(TMP, 'damaged.backup');
-	const flipped = Buffer.from(bytes);
+	const about = (words) => i.mails('admin@example.org').filter((m) => m.headers.some((h) => h.name === 'subject' && words.test(h.value)));
+	const told = (begun, over) => until(`mails: ${begun} begun, ${over} over`, () => about(/Un contrôle/).length === begun + over && about(/terminé/).length === over, 30);
+	const bytes = fs.readFileSync(backup), damaged = path.join(TMP, 'damaged.backup'), flipped = Buffer.from(bytes);
 	flipped[bytes.length >> 1] ^= 1;
+	p = prove(65);
+	check(p.checks.backup.outcome === 'fails' && p.checks.backup.text.includes('no backup matches'), 'none where pli.conf says that they lie', p);
 	for (const [what, content] of [['a byte changed', flipped], ['cut off', bytes.subarray(0, bytes.length - 4096)], ['empty', Buffer.alloc(0)]]) {
 		fs.writeFileSync(damaged, content);
 		p = prove(65, '--backup', damaged);
 		same(outcomes(p), ['letter holds', 'letters holds', 'journal holds', 'backup fails'], what);
 	}
-	same(outcomes(prove(65, '--backup', foreign)).pop(), 'backup fails', 'of another instance');
 	check(i.run(['selfproof', i.dir, '--backup', path.join(TMP, 'nowhere')]).status !== 0, 'one that is not there');
+	const newest = path.join(TMP, 'night-0.backup');
+	fs.copyFileSync(backup, path.join(TMP, 'night-1.backup'));
+	fs.copyFileSync(foreign, newest);
+	fs.utimesSync(newest, Date.now() / 1000 + 60, Date.now() / 1000 + 60);
+	same(outcomes(prove(65)).pop(), 'backup fails', 'that of another instance; and it is the newest, not the last by name');
 
 	// The alert of it: once, whatever the number of nights; and over by the next that holds.
-	const about = (words) => i.mails('admin@example.org').filter((m) => m.headers.some((h) => h.name === 'subject' && words.test(h.value)));
-	await until('the mail', () => about(/: Un contrôle des preuves a échoué/).length === 1);
+	await told(1, 0);
 	const admin = await i.signedIn('admin@example.org', { password: 'Sommeil-profond-9' });
 	check(/alert-bar[^]*Un contrôle des preuves a échoué/.test((await admin.get('/')).text), 'the banner');
-	same(outcomes(prove(0, '--backup', backup)).pop(), 'backup holds', 'a good one');
-	await until('its end', () => about(/terminé/).length === 1);
-	check(!(await admin.get('/')).text.includes('alert-bar'), 'the banner is gone');
-	same(about(/Un contrôle/).length, 2, 'one mail at each end');
+	let page = (await admin.get('/admin/alerts')).text;
+	check(/preuve nocturne du service[^]*La dernière sauvegarde<\/dt><dd><span class="status bad">/.test(page), 'the page says which', page);
+	fs.unlinkSync(newest);
+	same(outcomes(prove(0)), ['letter holds', 'letters holds', 'journal holds', 'backup holds'], 'a good one');
+	await told(1, 1);
+	page = (await admin.get('/admin/alerts')).text;
+	check(!page.includes('alert-bar') && /status good">tient[^]*<dt>La dernière sauvegarde<\/dt><dd><span class="status good">/.test(page), 'the banner is gone', page);
+	const said = JSON.parse(i.run(['check', i.dir, 'alerts', 'selfproof', '--json']).stdout);
+	check(said.some((r) => /has proved itself/.test(r.text)) && said.every((r) => r.level === 'good'), 'pli check says so', said);
 
 	// A file on the disk.
 	const blob = i.one(`SELECT lower(hex(o.entity)) || '-' || lower(hex(o.object)) FROM object o JOIN part p ON p.object = o.object WHERE p.letter = (SELECT letter FROM letter ORDER BY number LIMIT 1)`);
@@ -101,7 +112,7 @@ main(async () => {
 	same([p.checks.letters.outcome, p.checks.letter.outcome, p.checks.journal.outcome], ['fails', 'holds', 'holds'], 'a broken file is found', p);
 	check(p.checks.letters.text.includes(made.json.id), 'and its letter named', p.checks.letters.text);
 	line = await published(vkey);
-	same([line.entry.d.fails, line.entry.d.holds], ['letters', 'letter journal'], 'that is published, too');
+	same([line.entry.d.fails, line.entry.d.holds], ['letters', 'letter journal backup'], 'that is published, too');
 	fs.writeFileSync(file, was);
 
 	// A row of the journal.
@@ -111,9 +122,10 @@ main(async () => {
 	same([p.checks.letters.outcome, p.checks.journal.outcome], ['holds', 'fails'], 'an altered row is found', p);
 	check(p.checks.journal.text.includes(`entry ${seq + 1}`), 'and named', p.checks.journal.text);
 	i.sqlWrite(`UPDATE journal SET type = 'journal' WHERE seq = ${seq}`);
+	await told(2, 1);
+	check(JSON.parse(i.run(['check', i.dir, '--json', 'alerts', 'selfproof']).stdout).filter((r) => r.level === 'wrong').length === 2, 'pli check names alert and fault');
 	prove(0);
-	await until('all is told', () => about(/terminé/).length === 2);
-	same(about(/Un contrôle/).length, 4, 'two alerts, two mails each');
+	await told(2, 2);
 	await i.stop();
-	same(prove(0, '--backup', backup).holds, true, 'with the server stopped, too');
+	same(outcomes(prove(0)).pop(), 'backup holds', 'with the server stopped, too');
 });

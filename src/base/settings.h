@@ -74,6 +74,9 @@ struct settings {
 	bool evidence_qualified;	/* the operator declares his service a qualified one */
 	/* [alerts] */
 	unsigned alerts_unsigned_s;	/* how long entries may be without a signed head before it is an alert */
+	/* [selfproof] */
+	const char *selfproof_at;	/* "HH:MM" | off */
+	const char *selfproof_backup;	/* a pattern; NULL: none */
 	/* [limits] */
 	unsigned connections_per_net;	/* per IPv4 /24 and IPv6 /64; 0 = off */
 	unsigned idle_s, head_s, handshake_s, stall_s, body_rate_bytes, body_rate_s;

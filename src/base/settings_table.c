@@ -241,6 +241,22 @@ static bool lmtp_is_sane(const char *value)
 	return (str_starts(value, "127.") || str_starts(value, "[::1]:")) && settings_endpoint_is_sane(value, false, 1);
 }
 
+/* HH:MM */
+static bool hour_is_sane(const char *value)
+{
+	if (str_eq(value, "off"))
+		return true;
+	return strlen(value) == 5 && value[2] == ':' && strspn(value, "012") > 0 && strspn(value + 1, "0123456789") > 0 &&
+	       strspn(value + 3, "012345") > 0 && strspn(value + 4, "0123456789") == 1 && (value[0] < '2' || value[1] < '4');
+}
+
+static bool pattern_is_sane(const char *value)
+{
+	const char *star = strpbrk(value, "*?[");
+
+	return value[0] == '/' && strlen(value) < 1000 && text_is_line(value, strlen(value)) && (!star || !strchr(star, '/'));
+}
+
 static bool nets_are_sane(const char *value)
 {
 	struct cidr nets[SETTINGS_FRONTS_MAX];
@@ -457,6 +473,12 @@ const struct settings_row settings_rows[] = {
 		  "pages and mails then say so. Refused unless the certificates of seal and timestamps are qualified ones." },
 	{ "alerts", "unsigned_s", NUMBER, FIELD(alerts_unsigned_s), "60", 1, 86400,
 	  .help = "Seconds that entries of the journal may wait for a signed head before administrators are told." },
+	{ "selfproof", "at", TEXT, FIELD(selfproof_at), "03:10", .check = hour_is_sane, .wanted = "a time of day such as 03:10, or off",
+	  .help = "When the instance proves itself each night: a letter to itself, letters drawn by lot, the whole journal, the newest backup." },
+	{ "selfproof", "backup", TEXT, FIELD(selfproof_backup), "", .check = pattern_is_sane, .flags = RESTART,
+	  .wanted = "a whole path whose last part may hold *, such as /srv/backups/pli-*.backup",
+	  .help = "Where the backups lie (of `pli backup`, without those of --keys): the newest that matches is restored to scratch. None: "
+		  "no backup is looked at." },
 	{ "limits", "connections_per_net", NUMBER, FIELD(connections_per_net), "512", 0, 1000000,
 	  .help = "Most connections from one IPv4 /24 or IPv6 /64; 0: no limit." },
 	{ "limits", "idle_s", NUMBER, FIELD(idle_s), "60", 1, 86400,

@@ -65,7 +65,9 @@ static void alert_put(struct pool *pool, struct view *v, const char *what, const
 	const char *kind = pool_strn(pool, what, n);
 
 	view_str(v, "what", kind);
-	view_str(v, "subject", what[n] ? what + n + 1 : "");
+	const char *subject = what[n] ? what + n + 1 : "", *known = locale_known(l, pool_fmt(pool, "alert.subject.%s", subject));
+
+	view_str(v, "subject", known ? known : subject);
 	view_str(v, "kind", locale_text(l, pool_fmt(pool, "alert.kind.%s", kind)));
 }
 

@@ -77,6 +77,14 @@ bool selfproof_holds(const struct selfproof *run)
 	return letter && journal;
 }
 
+bool selfproof_failed(const struct selfproof *run)
+{
+	for (unsigned i = 0; i < run->count; i++)
+		if (run->checks[i].outcome == SELFPROOF_FAILS)
+			return true;
+	return false;
+}
+
 /* ---- letters of others ---- */
 
 struct drawn {

@@ -36,6 +36,7 @@ struct selfproof {
 };
 /* No check has failed, and the letter's and the journal's were made. */
 bool selfproof_holds(const struct selfproof *run);
+bool selfproof_failed(const struct selfproof *run);	/* one at least */
 /* Notes a check; the outcome of PLI_OK holds, of PLI_BUSY and its like undone, of anything else fails with err's words. */
 void selfproof_note(struct selfproof *run, const char *name, enum pli_status st, const struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));

@@ -37,6 +37,8 @@ const struct check_row check_table[] = {
 	{ "letters", "whether a letter can be deposited now, and whether notices wait too long", check_letters },
 	{ "backup", "how old the newest backup is", check_backup },
 	{ "retention", "whether everything is gone whose time is over", check_retention },
+	{ "alerts", "whether anything is wrong with the evidence, and who is told", check_alerts },
+	{ "selfproof", "what came of the newest nightly proof of itself", check_selfproof },
 	{ NULL, NULL, NULL },
 };
 
@@ -109,7 +111,7 @@ static void run_parts(struct cli_call *call, struct check *c)
 	for (const struct check_row *r = check_table; r->name; r++) {
 		struct err err = { 0 };
 		bool front = r->run == check_database || r->run == check_journal || r->run == check_letters || r->run == check_backup ||
-			     r->run == check_retention;
+			     r->run == check_retention || r->run == check_alerts || r->run == check_selfproof;
 		if (!wanted(call, r->name))
 			continue;
 		c->part = r->name;

@@ -58,3 +58,13 @@ void check_retention(struct check *c)
 {
 	ask(c, "retention");
 }
+
+void check_alerts(struct check *c)
+{
+	ask(c, "alerts");
+}
+
+void check_selfproof(struct check *c)
+{
+	ask(c, "selfproof");
+}

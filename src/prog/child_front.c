@@ -25,6 +25,7 @@
 #include "smtp_server.h"
 
 #include "alarm.h"
+#include "backup_ask.h"
 #include "control.h"
 #include "ctl_server.h"
 #include "ctl_verbs.h"
@@ -36,6 +37,7 @@
 #include "front_http.h"
 #include "front_metrics.h"
 #include "metrics_server.h"
+#include "nightly.h"
 #include "reload_ask.h"
 #include "sysexit.h"
 #include "tsa_ask.h"
@@ -60,6 +62,7 @@ struct child_front {
 	struct tsa_ask *tsa_ask;
 	struct child_reload reload;
 	struct reload_ask reload_ask;
+	struct backup_ask backup_ask;
 	struct ssl_ctx_st *new_mail_tls;
 	struct smtp_server *mail;	/* NULL: no mail comes in */
 	struct mail_link *mail_link;	/* to pli-mail; NULL: nobody needs it */
@@ -70,6 +73,7 @@ struct child_front {
 	struct metrics_server *metrics_server;
 	struct watch *watch;
 	struct alarm *alarm;
+	struct nightly *nightly;
 	int courier_fd;			/* came before the dispatcher was there; -1: none */
 	pthread_t housekeeper;
 	bool has_housekeeper;
@@ -303,6 +307,8 @@ static enum pli_status start_serving(struct child_front *f, struct err *err)
 			st = start_watching(f, err);
 		if (st == PLI_OK)
 			st = alarm_start(f->front.office, &f->alarm, err);
+		if (st == PLI_OK)
+			st = nightly_start(&f->front, &f->nightly, err);
 	}
 	if (st != PLI_OK)
 		return st;
@@ -408,10 +414,13 @@ static void take_link(struct child_front *f, struct control_message *m)
  * stays open until the process ends; what is acknowledged is on the disk. */
 static bool stop_serving(struct child_front *f)
 {
+	bool nightly_ended;
+
 	smtp_server_stop(f->mail, GRACE_MS / 2);
 	metrics_server_stop(f->metrics_server);
 	watch_stop(f->watch);
 	alarm_stop(f->alarm);
+	nightly_ended = nightly_stop(f->nightly, CTL_GRACE_MS);
 	if (f->server)
 		http_server_stop(f->server, GRACE_MS / 2);
 	errands_stop(f->errands);
@@ -428,6 +437,10 @@ static bool stop_serving(struct child_front *f)
 	}
 	if (!ctl_server_stop(f->ctl, CTL_GRACE_MS)) {
 		log_warn("front.stop", "an operator's verb is abandoned");
+		return false;
+	}
+	if (!nightly_ended) {
+		log_warn("front.stop", "the proof of itself is abandoned");
 		return false;
 	}
 	if (f->doors)
@@ -459,6 +472,8 @@ static enum pli_status run(struct child_front *f, struct err *err)
 			front_metrics_restarts(&f->metrics, m.text);
 		else if (m.type == CONTROL_METRICS && m.fd >= 0)
 			start_metrics(f, m.fd);
+		else if (m.type == CONTROL_BACKUP)
+			backup_ask_answer(&f->backup_ask, m.text, m.fd);
 		else if (m.type == CONTROL_RELOADED)
 			reload_ask_answer(&f->reload_ask, m.text);
 		else
@@ -488,15 +503,20 @@ int child_front(int argc, char **argv)
 	f->front.settings = &f->child.settings;
 	f->front.reload = reload_ask_wait;
 	f->front.reload_arg = &f->reload_ask;
+	f->front.newest_backup = backup_ask_wait;
+	f->front.backup_arg = &f->backup_ask;
 	f->front.anchors_renewed = anchors_renewed;
 	f->front.anchors_arg = f;
 	f->reload = (struct child_reload){ .live = &f->child.settings, .prepare = reload_prepare, .commit = reload_commit,
 					   .drop = reload_drop, .arg = f };
 	f->errands = errands_new();
 	reload_ask_init(&f->reload_ask);
+	backup_ask_init(&f->backup_ask);
 	pthread_mutex_init(&f->lock, NULL);
 	if (child_begin(pool, argc, argv, &f->child, &err) != PLI_OK)
 		return child_failed(&err);
+	if (!f->child.serve)
+		f->front.newest_backup = NULL;
 	if (str_eq(f->child.settings.role, "witness"))
 		return child_witness_front(pool, &f->child);
 	if (start_libraries(&f->child, &err) != PLI_OK ||

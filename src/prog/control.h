@@ -24,6 +24,7 @@ enum control_type {
 	CONTROL_DROP = 'd',		/* what was prepared is forgotten */
 	CONTROL_METRICS = 'M',		/* to front, with a descriptor: the metrics page's listener */
 	CONTROL_RESTARTS = 'r',		/* to front; text: how often each process was started again, in their order */
+	CONTROL_BACKUP = 'B',		/* to front, which asked: with a descriptor the newest backup; else text: why there is none */
 	CONTROL_RELOADED = 'L',		/* to front, which asked; text: "" or why not */
 	/* child to parent */
 	CONTROL_READY = 'R',		/* serving; text: "" or what is limited ("verify-only") */
@@ -31,6 +32,7 @@ enum control_type {
 	CONTROL_KEEPER_HUNG = 'H',	/* front: the keeper gives no sign of life */
 	CONTROL_MAIL_HUNG = 'h',	/* front: the reader of mails hangs, or breaks the rules */
 	CONTROL_RELOAD = 'l',		/* front: an operator asks for a reload */
+	CONTROL_BACKUP_ASK = 'b',	/* front: the newest backup is wanted */
 	CONTROL_PREPARED = 'p',		/* text: the round */
 	CONTROL_REFUSED = 'n',		/* text: the round, and on a second line why */
 };

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "jsonw.h"
 #include "pool.h"
+#include "settings.h"
 #include "text.h"
 
 #include "json_read.h"
@@ -14,9 +15,13 @@
 #include "journal.h"
 #include "keeper.h"
 
+#include "security_admin.h"
+
+#include "alert.h"
 #include "notice.h"
 #include "office.h"
 #include "retention.h"
+#include "selfproof.h"
 
 #include "front.h"
 
@@ -160,6 +165,7 @@ static void check_letters(struct front *front, struct ctl_call *call)
 /* ------------------------------------------------------------------ backup, retention */
 
 #define BACKUP_OLD_US (8 * DAY_US)
+#define SELFPROOF_OLD_US (2 * DAY_US)
 
 static void check_backup(struct front *front, struct ctl_call *call)
 {
@@ -194,13 +200,89 @@ static void check_retention(struct front *front, struct ctl_call *call)
 		finding(call, "good", NULL, "no content is kept beyond its retention; %" PRIu64 " letters are held", held);
 }
 
+/* ------------------------------------------------------------------ alerts, and the proof of itself */
+
+#define ALERTS_SHOWN 20
+
+static enum pli_status count_one(void *arg, const struct directory_account *account, struct err *err)
+{
+	unsigned *count = arg;
+
+	(void)account;
+	(void)err;
+	(*count)++;
+	return PLI_OK;
+}
+
+static void check_alerts(struct front *front, struct ctl_call *call)
+{
+	struct alert *list;
+	struct err err = { 0 };
+	unsigned count = 0, on = 0, admins = 0;
+
+	if (front->verify_only)
+		return;
+	if (alert_list(front->office, call->pool, ALERTS_SHOWN, &list, &count, &err) != PLI_OK ||
+	    security_admin_each(front->directory, count_one, &admins, &err) != PLI_OK) {
+		finding(call, "wrong", err.hint, "%s", err.text);
+		return;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		char since[25];
+
+		if (list[i].ended_us)
+			continue;
+		on++;
+		finding(call, "wrong", "Administration, Alerts, and doc/alerts.md say what to do.", "an alert is on (%s%s%s) since %s: %s",
+			alert_kind_name(list[i].kind), *list[i].subject ? ", " : "", list[i].subject, clock_rfc3339(since, list[i].since_us),
+			list[i].detail);
+	}
+	if (!on)
+		finding(call, "good", NULL, "no alert about the evidence is on");
+	if (!admins)
+		finding(call, "weaker", "Settings, on the pages of an administrator.", "nobody gets mails about alerts");
+	else
+		finding(call, "good", NULL, "%u administrators get mails about alerts", admins);
+}
+
+static void check_selfproof(struct front *front, struct ctl_call *call)
+{
+	static const char hint[] = "pli selfproof DIR makes it now.";
+	bool off = str_eq(front->settings->selfproof_at, "off");
+	struct selfproof run;
+	struct err err = { 0 };
+	enum pli_status st;
+
+	if (front->verify_only)
+		return;
+	st = selfproof_newest(front->office, &run, &err);
+	if (st != PLI_OK && st != PLI_ABSENT) {
+		finding(call, "wrong", err.hint, "%s", err.text);
+		return;
+	}
+	if (st == PLI_ABSENT)
+		finding(call, off ? "weaker" : "good", off ? hint : NULL, "the instance has not proved itself yet%s",
+			off ? ", and [selfproof] at = off" : "; it does once a night, from its second day on");
+	for (unsigned i = 0; st == PLI_OK && i < run.count; i++)
+		if (run.checks[i].outcome != SELFPROOF_HOLDS)
+			finding(call, run.checks[i].outcome == SELFPROOF_FAILS ? "wrong" : "weaker", "doc/alerts.md; once mended: pli selfproof DIR.",
+				"the newest proof of itself: %s: %s", run.checks[i].name, run.checks[i].text);
+	if (st == PLI_OK && clock_now_us() - run.at_us > SELFPROOF_OLD_US)
+		finding(call, "weaker", hint, "the newest proof of itself is %" PRId64 " days old", (clock_now_us() - run.at_us) / DAY_US);
+	else if (st == PLI_OK && selfproof_holds(&run))
+		finding(call, "good", NULL, "the instance has proved itself %" PRId64 " hours ago", (clock_now_us() - run.at_us) / (3600 * SECOND_US));
+	if (!front->settings->selfproof_backup)
+		finding(call, "weaker", "[selfproof] backup = /srv/backups/pli-*.backup: where your backups lie.", "no backup is restored at night to prove that it could be");
+}
+
 enum pli_status ctl_check(void *arg, struct ctl_call *call, struct err *err)
 {
 	static const struct {
 		const char *name;
 		void (*run)(struct front *front, struct ctl_call *call);
 	} parts[] = { { "database", check_database }, { "journal", check_journal }, { "letters", check_letters },
-		    { "backup", check_backup }, { "retention", check_retention } };
+		    { "backup", check_backup }, { "retention", check_retention },
+		    { "alerts", check_alerts }, { "selfproof", check_selfproof } };
 	const char *part = NULL;
 	enum pli_status st = json_read_str(call->args, "part", &part, err);
 

@@ -11,6 +11,7 @@
 
 #include "ctl.h"
 #include "host.h"
+#include "host_backup.h"
 #include "instance.h"
 #include "listener.h"
 
@@ -56,6 +57,14 @@ enum pli_status ctl_session_open(struct pool *pool, const char *dir, struct ctl_
 	}
 	*session_r = s;
 	return PLI_OK;
+}
+
+int ctl_session_newest_backup(const struct ctl_session *session)
+{
+	const char *pattern = session->instance.settings.selfproof_backup;
+	char why[256];
+
+	return session->host && pattern ? host_backup_open(pattern, why, sizeof(why)) : -1;
 }
 
 void ctl_session_close(struct ctl_session *session)

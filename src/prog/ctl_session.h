@@ -21,6 +21,8 @@ MUST enum pli_status ctl_session_call(struct ctl_session *session, const char *v
 /* The same, with a descriptor for front (borrowed). */
 MUST enum pli_status ctl_session_call_fd(struct ctl_session *session, const char *verb, const char *args_json, int given_fd,
 					 ctl_session_row_fn *row, void *arg, struct json_read **result_r, struct err *err);
+/* When no server runs: the newest backup that [selfproof] backup names, which its parent would give to front; -1: none, or a server runs. */
+int ctl_session_newest_backup(const struct ctl_session *session);
 /* NULL is allowed. */
 void ctl_session_close(struct ctl_session *session);
 

@@ -44,6 +44,9 @@ struct front {
 	/* Given before the operator's verbs: asks the parent to read settings and certificate anew and waits for the outcome. */
 	enum pli_status (*reload)(void *arg, struct err *err);
 	void *reload_arg;
+	/* Likewise: the newest of the operator's backups, from the parent; NULL: there is none that serves. */
+	enum pli_status (*newest_backup)(void *arg, int *fd_r, struct err *err);
+	void *backup_arg;
 	/* Given before the operator's verbs, may be NULL: the anchors are others now. */
 	void (*anchors_renewed)(void *arg);
 	void *anchors_arg;

@@ -24,6 +24,7 @@
 #include "notify.h"
 #include "sysexit.h"
 
+#include "host_backup.h"
 #include "host_own.h"
 #include "host_reload.h"
 
@@ -130,6 +131,8 @@ static void hear_worker(struct host *host, enum child_kind kind)
 			mail_hung(host);
 		else if (m.type == CONTROL_RELOAD && kind == CHILD_FRONT)
 			host_reload_ask(host, true);
+		else if (m.type == CONTROL_BACKUP_ASK && kind == CHILD_FRONT)
+			host_backup_give(host);
 		else if (m.type == CONTROL_PREPARED || m.type == CONTROL_REFUSED)
 			host_reload_answer(host, kind, &m);
 		else if (m.type != CONTROL_KEEPER_HUNG && m.type != CONTROL_MAIL_HUNG)

@@ -3,10 +3,11 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "log.h"
-#include "text.h"
+#include "settings.h"
 
 #include "selfproof.h"
 
@@ -35,12 +36,26 @@ static void journal_prove(const struct work *w)
 	selfproof_note(w->run, "journal", st, &err, "all %" PRIu64 " entries verify", size);
 }
 
+/* The one given, or the newest where pli.conf says that they lie; without either there is nothing to prove. */
 static void backup_prove(const struct work *w)
 {
 	struct err err = { 0 };
 	uint64_t size = 0;
-	enum pli_status st = selfproof_backup(w->front, w->backup_fd, &size, &err);
+	int fd = w->backup_fd, own_fd = -1;
+	enum pli_status st = PLI_OK;
 
+	if (fd < 0 && !w->front->settings->selfproof_backup)
+		return;
+	if (fd < 0 && !w->front->newest_backup) {
+		st = err_set(&err, PLI_ABSENT, "no backup matches [selfproof] backup");
+	} else if (fd < 0) {
+		st = w->front->newest_backup(w->front->backup_arg, &own_fd, &err);
+		fd = own_fd;
+	}
+	if (st == PLI_OK)
+		st = selfproof_backup(w->front, fd, &size, &err);
+	if (own_fd >= 0)
+		close(own_fd);
 	w->run->backup = st == PLI_OK ? (int64_t)size : -1;
 	selfproof_note(w->run, "backup", st, &err, "the backup restores: %" PRIu64 " entries, which today's journal continues", size);
 }
@@ -55,8 +70,7 @@ static void *work_thread(void *arg)
 	selfproof_letter(w->front->office, w->run);
 	selfproof_letters(w->front->office, w->run);
 	journal_prove(w);
-	if (w->backup_fd >= 0)
-		backup_prove(w);
+	backup_prove(w);
 	return NULL;
 }
 

@@ -32,10 +32,15 @@ static enum pli_status check_row(void *arg, const struct json_read *row, const c
 static enum pli_status ask(struct cli_call *call, int backup_fd, struct json_read **result_r, struct err *err)
 {
 	struct ctl_session *session = NULL;
+	int own_fd = -1;
 	enum pli_status st = ctl_session_open(call->pool, args_word(call->args, 0), &session, err);
 
+	if (st == PLI_OK && backup_fd < 0)
+		own_fd = ctl_session_newest_backup(session);
 	if (st == PLI_OK)
-		st = ctl_session_call_fd(session, "selfproof", "{}", backup_fd, check_row, call, result_r, err);
+		st = ctl_session_call_fd(session, "selfproof", "{}", own_fd >= 0 ? own_fd : backup_fd, check_row, call, result_r, err);
+	if (own_fd >= 0)
+		close(own_fd);
 	if (st == PLI_OK) {
 		bool holds = false;
 		int64_t entry = verb_member_int(*result_r, "entry");
