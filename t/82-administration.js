@@ -113,9 +113,38 @@ main(async () => {
 	same((await boss.post(`/admin/entities/${here}/state`, { state: 'disabled' })).status, 422, 'not one’s own');
 	same((await boss.post(`/admin/entities/${there}/state`, { state: 'active' })).status, 303, 'on again');
 	same((await i.request('GET', '/api/v1/letters', { token: farToken })).status, 200, 'and its token works');
+
+	// What holds for the letters of an entity.
+	const at = '/admin/entities/' + there, sheet = async (s) => (await s.get(at + '?lang=fr')).text;
+	const letter = async (fields) => (await i.json('POST', '/api/v1/letters', farToken, { to: ['someone@example.org'], subject: 'S', message: 'M', ...fields })).json;
+	const days = (l) => Math.round((new Date(l.retention.content_until) - new Date(l.created)) / 86400000);
+	check((await boss.get('/admin/entities')).text.includes(`href="${at}"`), 'the list leads to each');
+	check(/value="simple" checked/.test(await sheet(boss)), 'at first its letters are simple');
+	same((await boss.post(at + '/class', { class: 'fr-lre' })).status, 303, 'another class');
+	check(/value="fr-lre" checked/.test(await sheet(boss)), 'it is shown');
+	const own = await letter({});
+	same([own.class, own.profile, (await letter({ class: 'simple' })).class], ['registered', 'fr-lre', 'simple'], 'and holds where the sender says nothing');
+	same((await boss.post(at + '/class', { class: 'certified' })).status, 422, 'no other word');
+	same((await boss.post(at + '/class', { class: 'simple' })).status, 303, 'and back');
+	same((await boss.post(at + '/retention', { retention: 'simple', content_days: '90', evidence_days: '3653' })).status, 303, 'how long contents are kept');
+	same([days(await letter({})), days(own) >= 366], [90, true], 'holds for letters from now on');
+	same((await boss.post(at + '/retention', { retention: '', name: 'marches-10ans', content_days: '3653', evidence_days: '3660' })).status, 303, 'a span of another name');
+	same(days(await letter({ retention: 'marches-10ans' })), 3653, 'is there to be asked for');
+	for (const [what, fields, words] of [['registered under a year', { retention: 'registered', content_days: '100', evidence_days: '400' }, 'un an au moins : 366 jours'], ['proofs shorter than contents', { retention: 'simple', content_days: '50', evidence_days: '40' }, 'aussi longtemps que le contenu'],
+		['no number', { retention: 'simple', content_days: '9x', evidence_days: '40' }, 'nombre de jours entier'], ['a name of capitals', { retention: '', name: 'Dix ans', content_days: '1', evidence_days: '1' }, 'Un nom de 31 caractères'],
+		['a long name', { retention: '', name: 'x'.repeat(32), content_days: '1', evidence_days: '1' }, 'Un nom de 31 caractères']]) {
+		const a = await boss.post(at + '/retention?lang=fr', fields, { 'Accept-Language': 'fr' });
+		check(a.status === 422 && a.text.includes(words) && a.text.includes(`value="${fields.content_days}"`), what + ': said, and what was typed stays', a.brief);
+	}
+	same(days(await letter({})), 90, 'nothing of it holds');
+	const mine = one('people@example.org').entity;
+	same([(await ada.get('/admin/entities/' + mine)).status, (await ada.post(`/admin/entities/${mine}/class`, { class: 'registered' })).status, (await ada.post(`/admin/entities/${mine}/class`, { class: 'simple' })).status], [200, 303, 303], 'an administrator of an entity sets his own');
+	same([(await ada.get(at)).status, (await ada.post(at + '/class', { class: 'simple' })).status, (await ada.post(at + '/retention', { retention: 'simple', content_days: '1', evidence_days: '1' })).status], [404, 404, 404], 'and no other');
+	same((await stale.post(`/admin/entities/${mine}/class`, { class: 'simple' })).headers.location.split('?')[0], '/step-up', 'an old proof is asked for anew');
+	same(i.one("SELECT COUNT(*) FROM journal WHERE event IN ('entity.class', 'retention.set')"), 6, 'all of it is in the journal');
 	same(i.verify().status, 0, 'the journal verifies');
 
 	await lookAtAll(browser, i, 'boss@example.org', { 'admin-users': '/admin/users', 'admin-user-new': '/admin/users/new', 'admin-user': '/admin/users/' + far,
-		'admin-invitations': '/admin/invitations', 'admin-entities': '/admin/entities', 'admin-entity-new': '/admin/entities/new' });
+		'admin-invitations': '/admin/invitations', 'admin-entities': '/admin/entities', 'admin-entity': at, 'admin-entity-new': '/admin/entities/new' });
 	await browser.close();
 });

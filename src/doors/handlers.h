@@ -123,6 +123,9 @@ enum pli_status admin_alerts(struct door_call *c, struct err *err);
 enum pli_status admin_entities(struct door_call *c, struct err *err);
 enum pli_status admin_entity_new(struct door_call *c, struct err *err);
 enum pli_status admin_entity_new_post(struct door_call *c, struct err *err);
+enum pli_status admin_entity(struct door_call *c, struct err *err);
+enum pli_status admin_entity_class(struct door_call *c, struct err *err);
+enum pli_status admin_entity_retention(struct door_call *c, struct err *err);
 enum pli_status admin_entity_state(struct door_call *c, struct err *err);
 
 /* Streamed bodies. */
