@@ -154,7 +154,7 @@ asan tsan:
 
 test-build: all $(UNIT) $(REPLAYS)
 
-bench: all
+bench: all $(D)/libpli.a
 	@tools/deps bench || echo 'bench: going on without the peers'
 	@B=$(D) PLI=$(D)/pli bench/run
 

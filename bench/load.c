@@ -9,6 +9,7 @@
  *   load smtp     --clients N --message BYTES --recipients N --seconds S   messages to a mail server, by STARTTLS
  *   load get      --clients N --path PATH [--cookie C] --seconds S         one page on kept-alive connections
  *   load stamp    --clients N --seconds S                                 timestamps on kept-alive connections
+ *   load receipts --count N                                                proofs of as many letters, PDF and bundle
  *   load put | fetch  --path PATH --size BYTES                             a peer's large file, up or down
  *   load start    [--count N] -- COMMAND…   until /readyz says yes; ends it again
  *   load ready | caught --path OUTBOX --count N --seconds S | memory --seconds S
@@ -116,7 +117,7 @@ static const struct {
 	{ "deposit", load_deposit }, { "letter", load_letter },	  { "open", load_open }, { "upload", load_upload },
 	{ "download", load_download }, { "session", load_session }, { "smtp", load_smtp }, { "get", load_get },
 	{ "put", load_put },	     { "fetch", load_fetch },	  { "ready", load_ready },
-	{ "stamp", load_stamp },
+	{ "stamp", load_stamp },     { "receipts", load_receipts },
 };
 
 int main(int argc, char **argv)

@@ -50,6 +50,8 @@ int load_put(struct load *l);
 int load_fetch(struct load *l);
 /* load_get.c: one page again and again. */
 int load_get(struct load *l);
+/* load_receipt.c: proofs of letters, made and made already. */
+int load_receipts(struct load *l);
 /* load_stamp.c: timestamps. */
 int load_stamp(struct load *l);
 /* load_smtp.c: messages to a mail server. */

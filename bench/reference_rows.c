@@ -16,7 +16,7 @@
 #include "reference.h"
 
 #define ROWS_MAX 64
-#define COLUMNS_MAX 32
+#define COLUMNS_MAX 64
 #define IDS_MAX 64
 
 enum role {
