@@ -103,6 +103,22 @@ async function alone() {
 	check(damaged.status !== 0 && /damaged/.test(damaged.stderr), 'a damaged state: not served', damaged.stderr);
 	fs.writeFileSync(path.join(w.dir, 'journal', file), latest.text);
 
+	// Its key under a pass phrase.
+	const phrase = path.join(TMP, 'phrase'), keyFile = path.join(w.dir, 'keys/witness.key'), key = (dir, verb) => spawnSync(PLI, ['key', verb, dir], { encoding: 'utf8' });
+	fs.writeFileSync(phrase, 'Une phrase de passe assez longue\n', { mode: 0o600 });
+	fs.appendFileSync(path.join(w.dir, 'pli.conf'), `[keys]\npassphrase_file = ${phrase}\n`);
+	const done = key(w.dir, 'protect');
+	check(done.status === 0 && fs.readFileSync(keyFile).subarray(0, 4).equals(Buffer.from('PLIE')), 'its key can be protected', done.stderr);
+	await w.serve();
+	log.grow(60);
+	cosigned(await w.add(50, log.proof(50), log.note()), log.note(), 'with the pass phrase it signs as before');
+	same(await w.stop(), 0, 'it stops with 0');
+	fs.writeFileSync(phrase, 'Une autre phrase de passe\n');
+	const closed = spawnSync(PLI, ['serve', w.dir], { encoding: 'utf8', timeout: 60000 });
+	check(closed.status !== 0 && /not the one of keys\/protect/.test(closed.stderr), 'with another one it does not start', closed.stderr);
+	fs.writeFileSync(phrase, 'Une phrase de passe assez longue\n');
+	same([key(w.dir, 'unprotect').status, fs.readFileSync(keyFile, 'latin1').startsWith('-----BEGIN PRIVATE KEY')], [0, true], 'and it can be plain again');
+
 	// Roles are not mixed.
 	const wrong = spawnSync(PLI, ['serve', w.dir, '--role=all'], { encoding: 'utf8', timeout: 60000 });
 	check(wrong.status !== 0 && /made to be a witness/.test(wrong.stderr), 'another role is refused', wrong.stderr);

@@ -12,6 +12,7 @@
 #include "cipher.h"
 
 #include "keyfile.h"
+#include "keyring.h"
 #include "tree.h"
 
 #include "witness.h"
@@ -108,10 +109,10 @@ void witness_request_write(uint64_t old, const uint8_t (*path)[32], unsigned cou
 
 /* ---- opening ---- */
 
-static enum pli_status key_read(int keys_dir_fd, uint8_t secret_r[64], struct err *err)
+static enum pli_status key_read(const struct keyring *ring, uint8_t secret_r[64], struct err *err)
 {
 	AUTO_BUF pem = { .secret = 1 };
-	enum pli_status status = keyfile_read(keys_dir_fd, "witness.key", &pem, err);
+	enum pli_status status = keyring_read(ring, "witness.key", &pem, err);
 	size_t n = 32, public_n = 32;
 	EVP_PKEY *key;
 	BIO *bio;
@@ -128,7 +129,7 @@ static enum pli_status key_read(int keys_dir_fd, uint8_t secret_r[64], struct er
 	return ok ? PLI_OK : err_set(err, PLI_CONFLICT, "keys/witness.key is not an Ed25519 key");
 }
 
-enum pli_status witness_open(int keys_dir_fd, int state_dir_fd, const char *name, struct witness **witness_r, struct err *err)
+enum pli_status witness_open(const struct keyring *ring, int state_dir_fd, const char *name, struct witness **witness_r, struct err *err)
 {
 	struct witness *w;
 	enum pli_status status;
@@ -137,7 +138,7 @@ enum pli_status witness_open(int keys_dir_fd, int state_dir_fd, const char *name
 		return err_set(err, PLI_CONFLICT, "'%.80s' cannot be a witness's name", name);
 	w = mem_alloc(sizeof(*w));
 	w->state_fd = state_dir_fd;
-	status = key_read(keys_dir_fd, w->secret, err);
+	status = key_read(ring, w->secret, err);
 	if (status != PLI_OK) {
 		witness_close(w);
 		return status;

@@ -1,7 +1,7 @@
 /* A witness of logs (C2SP tlog-witness): keeps the newest checkpoint it has seen of each log that it was told of, and cosigns a newer one
  * when a proof shows that nothing of the old one was changed.  A log that was set back or forked gets no signature.
  *
- *   keys/witness.key      Ed25519, PEM PKCS#8
+ *   keys/witness.key      Ed25519, PEM PKCS#8, plain or under the pass phrase (keyring.h)
  *   journal/HEX           newest checkpoint cosigned of the log whose origin's SHA-256 begins with HEX (32 digits): the note
  *   journal/HEX.fork      a checkpoint signed by the log that contradicts it: two such notes convict the log
  *
@@ -36,8 +36,9 @@ MUST enum pli_status witness_request_parse(const char *body, size_t n, struct wi
 void witness_request_write(uint64_t old, const uint8_t (*path)[32], unsigned count, const char *note, size_t note_n, struct buf *out);
 
 struct witness;
-/* Both folders are borrowed.  PLI_ABSENT, PLI_CONFLICT: there is no key, or it is none. */
-MUST enum pli_status witness_open(int keys_dir_fd, int state_dir_fd, const char *name, struct witness **witness_r, struct err *err);
+/* The folder is borrowed.  PLI_ABSENT, PLI_DENIED, PLI_CONFLICT: there is no key, the ring does not open it, or it is none. */
+struct keyring;
+MUST enum pli_status witness_open(const struct keyring *ring, int state_dir_fd, const char *name, struct witness **witness_r, struct err *err);
 void witness_close(struct witness *witness);
 const struct note_key *witness_key(const struct witness *witness);
 /* The logs from now on: verifier keys (type 0x01) separated by commas and spaces; several of one name are keys of one log.  What was

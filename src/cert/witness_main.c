@@ -118,7 +118,7 @@ enum pli_status witness_serve(const struct witness_main_config *config, struct e
 	if (sodium_init() < 0)
 		status = err_set(err, PLI_BUG, "libsodium does not start");
 	if (status == PLI_OK)
-		status = witness_open(config->keys_dir_fd, config->state_dir_fd, config->name, &s.witness, err);
+		status = witness_open(config->ring, config->state_dir_fd, config->name, &s.witness, err);
 	if (status == PLI_OK)
 		status = witness_logs(s.witness, config->logs, err);
 	if (status == PLI_OK && config->ready && !config->ready(config->arg))

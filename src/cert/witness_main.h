@@ -7,8 +7,10 @@
 
 #include "status.h"
 
+struct keyring;
 struct witness_main_config {
-	int keys_dir_fd, state_dir_fd;	/* borrowed */
+	const struct keyring *ring;	/* borrowed */
+	int state_dir_fd;		/* borrowed */
 	int control_fd;			/* borrowed */
 	const char *name;
 	const char *logs;		/* see witness_logs() */

@@ -12,6 +12,7 @@
 
 #include "control.h"
 #include "instance.h"
+#include "secret_input.h"
 #include "sysexit.h"
 
 #include "child.h"
@@ -214,4 +215,19 @@ int child_failed(const struct err *err)
 	if (control_send(CHILD_FD_CONTROL, CONTROL_FAILED, words, -1, NULL) != PLI_OK)
 		log_debug("process.orphan", "nobody to tell");
 	return sysexit_of(err->status);
+}
+
+enum pli_status child_line(struct pool *pool, int fd, const char *what, const char **line_r, struct err *err)
+{
+	struct stat sb;
+	enum pli_status st;
+
+	*line_r = NULL;
+	if (fstat(fd, &sb) != 0 || S_ISCHR(sb.st_mode)) {	/* the null device */
+		close(fd);
+		return PLI_OK;
+	}
+	st = secret_input_descriptor(pool, fd, what, line_r, err);
+	close(fd);
+	return st;
 }

@@ -67,6 +67,8 @@ struct child {
 /* The settings in a file that the parent wrote. */
 MUST enum pli_status child_settings(struct pool *pool, int fd, struct settings *settings_r, struct err *err);
 MUST enum pli_status child_begin(struct pool *pool, int argc, char **argv, struct child *child_r, struct err *err);
+/* The one line of a file that the parent opened (taken); NULL: there is none. */
+MUST enum pli_status child_line(struct pool *pool, int fd, const char *what, const char **line_r, struct err *err);
 /* The log's name, journal/origin: made by `pli init` and never changed, whatever the host is called later. */
 MUST enum pli_status child_origin(struct pool *pool, int journal_dir_fd, const char **origin_r, struct err *err);
 /* A file that the parent opened for us, closed: all of it, at most max bytes; NULL when it is the null device. */

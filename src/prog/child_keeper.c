@@ -51,22 +51,6 @@ static enum pli_status start_libraries(struct err *err)
 	return PLI_OK;
 }
 
-/* The one line of a file that the parent opened; NULL: there is none. */
-static enum pli_status read_line(struct pool *pool, int fd, const char *what, const char **line_r, struct err *err)
-{
-	struct stat sb;
-	enum pli_status st;
-
-	*line_r = NULL;
-	if (fstat(fd, &sb) != 0 || S_ISCHR(sb.st_mode)) {	/* the null device */
-		close(fd);
-		return PLI_OK;
-	}
-	st = secret_input_descriptor(pool, fd, what, line_r, err);
-	close(fd);
-	return st;
-}
-
 /* The key files, and the token if there is one: its library is loaded and reads its own settings now, as long as it can. */
 static enum pli_status open_keys(struct pool *pool, const struct settings *s, struct keyring *ring_r, struct err *err)
 {
@@ -75,10 +59,10 @@ static enum pli_status open_keys(struct pool *pool, const struct settings *s, st
 		[KEY_WRAP] = s->keys_wrap,
 	} };
 	const char *phrase, *value = s->keys_module_env ? strchr(s->keys_module_env, '=') : NULL;
-	enum pli_status st = read_line(pool, CHILD_FD_KEEPER_PHRASE, "[keys] passphrase_file", &phrase, err);
+	enum pli_status st = child_line(pool, CHILD_FD_KEEPER_PHRASE, "[keys] passphrase_file", &phrase, err);
 
 	if (st == PLI_OK)
-		st = read_line(pool, CHILD_FD_KEEPER_PIN, "[keys] pin_file", &token.pin, err);
+		st = child_line(pool, CHILD_FD_KEEPER_PIN, "[keys] pin_file", &token.pin, err);
 	if (st == PLI_OK && value && setenv(pool_strn(pool, s->keys_module_env, (size_t)(value - s->keys_module_env)), value + 1, 1) != 0)
 		st = err_errno(err, "[keys] module_env");
 	if (st == PLI_OK)

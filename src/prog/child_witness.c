@@ -11,6 +11,7 @@
 
 #include "http.h"
 
+#include "keyring.h"
 #include "witness.h"
 #include "witness_main.h"
 
@@ -93,17 +94,22 @@ static enum pli_status confine_keeper(struct err *err)
 int child_witness_keeper(struct pool *pool, struct child *child)
 {
 	struct keeper_side side = { .child = child };
+	struct keyring ring = { 0 };
+	const char *phrase;
 	struct witness_main_config config = {
-		.keys_dir_fd = CHILD_FD_KEEPER_KEYS, .state_dir_fd = CHILD_FD_KEEPER_JOURNAL, .control_fd = CHILD_FD_CONTROL,
+		.ring = &ring, .state_dir_fd = CHILD_FD_KEEPER_JOURNAL, .control_fd = CHILD_FD_CONTROL,
 		.logs = child->settings.witness_logs, .ready = keeper_ready, .control = keeper_control, .logs_now = keeper_logs_now,
 		.arg = &side,
 	};
 	struct err err = { 0 };
 
 	side.reload = (struct child_reload){ .live = &child->settings, .commit = keeper_commit, .arg = &side };
-	if (child_origin(pool, CHILD_FD_KEEPER_JOURNAL, &config.name, &err) != PLI_OK || confine_keeper(&err) != PLI_OK ||
+	if (child_origin(pool, CHILD_FD_KEEPER_JOURNAL, &config.name, &err) != PLI_OK ||
+	    child_line(pool, CHILD_FD_KEEPER_PHRASE, "[keys] passphrase_file", &phrase, &err) != PLI_OK ||
+	    keyring_open(CHILD_FD_KEEPER_KEYS, phrase, &ring, &err) != PLI_OK || confine_keeper(&err) != PLI_OK ||
 	    witness_serve(&config, &err) != PLI_OK)
 		return child_failed(&err);
+	keyring_close(&ring);
 	return EX_OK;
 }
 
