@@ -57,7 +57,7 @@ void note_key_write(const struct note_key *key, struct buf *out)
 enum pli_status note_key_parse(const char *text, size_t n, struct note_key *key_r, struct err *err)
 {
 	const char *plus = memchr(text, '+', n), *end = text + n;
-	char name[NOTE_NAME_MAX + 1] = "";
+	char name[NOTE_NAME_MAX + 1] = "", hex[9];
 	uint8_t id[4], blob[36];
 	size_t name_n = plus ? (size_t)(plus - text) : 0, got = 0;
 
@@ -65,6 +65,8 @@ enum pli_status note_key_parse(const char *text, size_t n, struct note_key *key_
 	    !hex_decode(id, 4, plus + 1, 8) || !base64_decode(blob, &got, plus + 10, 44) || got != 33)
 		return err_set(err, PLI_INPUT, "'%.*s' is no verifier key (NAME+ID+KEY)", (int)(n < 80 ? n : 80), text);
 	memcpy(name, text, name_n);
+	if (memcmp(hex_encode(hex, id, 4), plus + 1, 8) != 0)	/* one key has one form */
+		return err_set(err, PLI_INPUT, "the id of %.80s is not in lower case", name);
 	if (blob[0] != NOTE_KEY_LOG && blob[0] != NOTE_KEY_WITNESS)
 		return err_set(err, PLI_INPUT, "the key of %.80s is of a kind (%u) that is not understood here", name, blob[0]);
 	note_key_init(key_r, name, blob[0], blob + 1);

@@ -190,7 +190,7 @@ static enum pli_status log_signed(const struct known_log *l, const char *note, s
 	return status;
 }
 
-/* What was seen of it; a state that does not hold is never taken for none. */
+/* What was seen of it; a state that does not hold is never taken for none.  The log's own line may be by a key that it had before. */
 static enum pli_status state_read(const struct witness *w, struct known_log *l, struct err *err)
 {
 	enum pli_status status = keyfile_read(w->state_fd, l->file, &l->note, err);
@@ -202,14 +202,14 @@ static enum pli_status state_read(const struct witness *w, struct known_log *l, 
 	if (status != PLI_OK)
 		return status;
 	if (checkpoint_read(l->note.p, l->note.n, &c, NULL) != PLI_OK || !str_eq(c.origin, l->origin) ||
-	    checkpoint_signed_by(l->note.p, l->note.n, &w->key, &time_s, NULL) != PLI_OK)
+	    checkpoint_signed_by(l->note.p, l->note.n, &w->key, &time_s, NULL) != PLI_OK || log_signed(l, l->note.p, l->note.n, NULL) == PLI_CONFLICT)
 		return err_set(err, PLI_CONFLICT, "journal/%s, the state of the log %.80s, is damaged", l->file, l->origin);
 	l->size = c.size;
 	memcpy(l->root, c.root, 32);
 	return PLI_OK;
 }
 
-static enum pli_status log_add(const struct witness *w, struct known_log *logs, unsigned *count, const struct note_key *key, struct err *err)
+static enum pli_status log_add(struct known_log *logs, unsigned *count, const struct note_key *key, struct err *err)
 {
 	struct known_log *l = log_find(logs, *count, key->name);
 	uint8_t digest[32];
@@ -231,7 +231,7 @@ static enum pli_status log_add(const struct witness *w, struct known_log *logs, 
 	snprintf(l->file, sizeof(l->file), "%.32s", hex_encode(hex, digest, 32));
 	l->keys[l->key_count++] = *key;
 	(*count)++;
-	return state_read(w, l, err);
+	return PLI_OK;
 }
 
 enum pli_status witness_logs(struct witness *w, const char *keys, struct err *err)
@@ -248,8 +248,10 @@ enum pli_status witness_logs(struct witness *w, const char *keys, struct err *er
 			break;
 		status = note_key_parse(p, strcspn(p, ", "), &key, err);
 		if (status == PLI_OK)
-			status = log_add(w, logs, &count, &key, err);
+			status = log_add(logs, &count, &key, err);
 	}
+	for (unsigned i = 0; i < count && status == PLI_OK; i++)
+		status = state_read(w, &logs[i], err);
 	if (status != PLI_OK) {
 		logs_free(logs, WITNESS_LOGS_MAX);
 		return status;
