@@ -406,6 +406,11 @@ void alert_round(struct office *office)
 	rows_say(office);
 }
 
+void alert_flush(struct office *office)
+{
+	rows_settle(office);
+}
+
 /* ---- from before, and to be shown ---- */
 
 enum pli_status alert_load(struct office *office, struct err *err)

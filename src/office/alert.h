@@ -51,5 +51,7 @@ MUST enum pli_status alert_list(struct office *office, struct pool *pool, unsign
 /* Looks for what nobody else notices (entries that stay unsigned, a clock that is off) and says what was not said yet.  Every second or so;
  * blocks for as long as database and keeper take. */
 void alert_round(struct office *office);
+/* Before the office is closed: what is on gets its row, and is told when it serves again.  Waits for no keeper. */
+void alert_flush(struct office *office);
 
 #endif

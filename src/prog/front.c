@@ -22,6 +22,7 @@
 
 #include "directory.h"
 
+#include "alert.h"
 #include "notice.h"
 #include "office.h"
 
@@ -310,8 +311,10 @@ enum pli_status front_backup_time(const struct front *front, int64_t *t_us_r, st
 
 void front_close(struct front *front)
 {
-	if (front->office)
+	if (front->office) {
+		alert_flush(front->office);
 		office_free(front->office);
+	}
 	if (front->objects)
 		object_store_free(front->objects);
 	if (front->directory)
