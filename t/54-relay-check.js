@@ -58,8 +58,8 @@ main(async () => {
 	fs.writeFileSync(wrapper, `#!/bin/sh\nexec unshare -m sh -c 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"' sh ${conf2} ${process.env.PLI} "$@"\n`, { mode: 0o755 });
 	const none = await run(i, wrapper, ['dns']);
 	check(none.rows.some((r) => /does not answer/.test(r.text)) && none.rows.every((r) => r.level !== 'wrong'), 'no name server: said, and no fault', none);
-	const records = {};
-	const dns = await nameServer('127.0.0.9', { txt: records });
+	const records = {}, addresses = {}, mx = {};
+	const dns = await nameServer('127.0.0.9', { txt: records, a: addresses, mx });
 	const empty = await run(i, wrapper, ['dns']);
 	same(empty.rows.map((r) => r.level), ['weaker', 'weaker', 'weaker', 'weaker'], 'nothing is published');
 	for (const r of empty.rows) {
@@ -74,5 +74,15 @@ main(async () => {
 	same([all.rows.map((r) => r.level), all.status], [['good', 'good', 'good', 'good'], 0], 'published as printed: all is good');
 	records['pli._domainkey.pli.test'] = records['pli._domainkey.pli.test'].replace(/p=..../, 'p=AAAA');
 	check((await run(i, wrapper, ['dns'])).rows.some((r) => r.level === 'wrong' && /another key/.test(r.text)), 'another key is noticed');
+	// What bounces finds its way back, or does not.
+	const back = async () => (await run(i, wrapper, ['incoming'])).rows.map((r) => r.level + ' ' + r.text);
+	check((await back()).some((r) => /^wrong notices ask for bounces to bounces\.pli\.test, and nothing takes them/.test(r)), 'nothing takes what comes back');
+	check((await back()).some((r) => /^wrong what bounces is lost/.test(r)), 'no MX, no address');
+	addresses['bounces.pli.test'] = '192.0.2.7';
+	check((await back()).some((r) => /^weaker no MX is published for bounces\.pli\.test/.test(r)), 'an address alone');
+	mx['bounces.pli.test'] = 'mx.pli.test';
+	check((await back()).some((r) => /^wrong mail for bounces\.pli\.test goes to mx\.pli\.test, which has no address/.test(r)), 'an MX that is nowhere');
+	addresses['mx.pli.test'] = '192.0.2.8';
+	check((await back()).some((r) => /^good mail for bounces\.pli\.test goes to mx\.pli\.test/.test(r)), 'an MX');
 	dns.close();
 });

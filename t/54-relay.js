@@ -144,6 +144,9 @@ async function refusals() {
 	same(l.recipients.map((r) => [r.state, r.sends]), [['failed', 0], ['sent', 1]], 'one failed, one sent');
 	same(l.recipients[0].reply, '550 5.1.1 <(address)>: Recipient address rejected: 5.1.1 User unknown', 'the words, without an address');
 	same(l.state, 'sent', 'the letter is sent');
+	const page = (await (await i.signedIn('sender@example.org')).get('/letters/' + path.basename(some))).text;
+	check(page.includes('550 5.1.1 &lt;(address)&gt;: Recipient address rejected: 5.1.1 User unknown'), 'the words on the letter\'s page, as text', page.slice(page.indexOf('rcpt-gone')).slice(0, 1500));
+	same(page.split('550 5.1.1').length, 2, 'beside the one whom they are about');
 	const [failed] = entries(i, 'notice.failed');
 	same([failed.d.reply, failed.d.peer], [l.recipients[0].reply, l.recipients[0].peer], 'the same in the entry');
 	check(!JSON.stringify(i.sql("SELECT entry FROM journal WHERE event LIKE 'notice.%'")).includes('@example.org"'), 'no address in an entry');

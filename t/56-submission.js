@@ -440,6 +440,8 @@ main(async () => {
 	port = portFrom(24000);
 	i = new Instance().make({ conf: `[submission]\nlisten = 127.0.0.1:${port}\n[limits]\nbody_rate_s = 3\nbody_rate = 1K\n`.replace('[limits]', '[limits]') });
 	await i.serve();
+	const incoming = () => JSON.parse(i.run(['check', i.dir, 'incoming', '--json']).stdout).find((r) => /mail programs/.test(r.text));
+	check(incoming().level === 'good' && /under TLSv1\.3/.test(incoming().text), 'pli check reaches it', incoming());
 	token = i.user(ME);
 	await dialogue();
 	await simple();
@@ -458,4 +460,5 @@ main(async () => {
 	await reload(old);
 	same(i.verify().status, 0, 'journal verify after all that');
 	await i.stop();
+	check(incoming().level === 'weaker' && /does not run/.test(incoming().text), 'and says when the server does not run', incoming());
 });

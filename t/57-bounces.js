@@ -168,6 +168,8 @@ main(async () => {
 	relay = await new Relay().listen();
 	i = new Instance().make({ more: ['--mail', 'smtp://127.0.0.1:' + relay.port], conf: `[mail]\nbounce_domain = ${DOMAIN}\n[lmtp]\nlisten = 127.0.0.1:${port}\n` });
 	await i.serve();
+	const said = JSON.parse(i.run(['check', i.dir, 'incoming', '--json']).stdout);
+	check(said.some((r) => r.level === 'good' && /local mail server is answered/.test(r.text)), 'pli check reaches it', said);
 	token = i.user('sender@example.org');
 	await failures();
 	await others();

@@ -32,6 +32,7 @@ const struct check_row check_table[] = {
 	{ "mail", "whether notices leave", check_mail },
 	{ "relay", "whether the relay takes mail, under which TLS: tried without sending any", check_relay },
 	{ "dns", "the lines of SPF, DKIM and DMARC: what to publish, and what is published", check_dns },
+	{ "incoming", "whether mail programs and bounces are answered: listeners, certificate, MX of the bounce domain", check_incoming },
 	{ "database", "the database's own integrity, quickly", check_database },
 	{ "journal", "that database and keeper have the same journal under the same head", check_journal },
 	{ "letters", "whether a letter can be deposited now, and whether notices wait too long", check_letters },

@@ -50,5 +50,7 @@ check_fn check_database, check_journal, check_letters, check_backup, check_reten
 check_fn check_mail;
 /* check_relay.c: goes out into the network, when mail does. */
 check_fn check_relay, check_dns;
+/* check_incoming.c: goes to the listeners, and asks the DNS. */
+check_fn check_incoming;
 
 #endif

@@ -135,24 +135,80 @@ static const char *answer_find(struct pool *pool, const uint8_t *answer, int n, 
 	return NULL;
 }
 
-enum pli_status mail_dns_published(struct pool *pool, const struct mail_dns_line *line, const char **text_r, struct err *err)
+/* *n_r 0: there is no such record. */
+static enum pli_status query(const char *name, int type, uint8_t answer[ANSWER_MAX], int *n_r, struct err *err)
 {
 	struct __res_state res = { 0 };
-	uint8_t *answer = pool_alloc(pool, ANSWER_MAX);
 	int n, why;
 
-	*text_r = NULL;
+	*n_r = 0;
 	if (res_ninit(&res) != 0)
 		return err_set(err, PLI_BUSY, "no resolver is configured");
 	res.retrans = 2;
 	res.retry = 1;
-	n = res_nquery(&res, line->name, ns_c_in, ns_t_txt, answer, ANSWER_MAX);
+	n = res_nquery(&res, name, ns_c_in, type, answer, ANSWER_MAX);
 	why = res.res_h_errno;
 	res_nclose(&res);
 	if (n > 0)
-		*text_r = answer_find(pool, answer, n < ANSWER_MAX ? n : ANSWER_MAX, begins[line->kind]);
+		*n_r = n < ANSWER_MAX ? n : ANSWER_MAX;
 	else if (why != HOST_NOT_FOUND && why != NO_DATA)
 		return err_set(err, PLI_BUSY, "the DNS does not answer");
+	return PLI_OK;
+}
+
+enum pli_status mail_dns_published(struct pool *pool, const struct mail_dns_line *line, const char **text_r, struct err *err)
+{
+	uint8_t *answer = pool_alloc(pool, ANSWER_MAX);
+	int n;
+	enum pli_status st = query(line->name, ns_t_txt, answer, &n, err);
+
+	*text_r = st == PLI_OK && n ? answer_find(pool, answer, n, begins[line->kind]) : NULL;
+	return st;
+}
+
+enum pli_status mail_dns_exchanger(struct pool *pool, const char *domain, const char **host_r, struct err *err)
+{
+	uint8_t *answer = pool_alloc(pool, ANSWER_MAX);
+	char name[NS_MAXDNAME];
+	unsigned best = 0x10000, preference;
+	ns_msg msg;
+	ns_rr rr;
+	int n;
+	enum pli_status st = query(domain, ns_t_mx, answer, &n, err);
+
+	*host_r = NULL;
+	if (st != PLI_OK || !n || ns_initparse(answer, n, &msg) != 0)
+		return st;
+	for (int i = 0; i < ns_msg_count(msg, ns_s_an); i++) {
+		if (ns_parserr(&msg, ns_s_an, i, &rr) != 0 || ns_rr_type(rr) != ns_t_mx || ns_rr_rdlen(rr) < 3)
+			continue;
+		preference = ns_get16(ns_rr_rdata(rr));
+		if (preference >= best || dn_expand(answer, answer + n, ns_rr_rdata(rr) + 2, name, sizeof(name)) < 0 || !*name)
+			continue;
+		best = preference;
+		*host_r = pool_str(pool, name);
+	}
+	return st;
+}
+
+enum pli_status mail_dns_address(const char *host, bool *has_r, struct err *err)
+{
+	AUTO_POOL pool = pool_new();
+	uint8_t *answer = pool_alloc(pool, ANSWER_MAX);
+	static const int types[] = { ns_t_a, ns_t_aaaa };
+	ns_msg msg;
+	ns_rr rr;
+
+	*has_r = false;
+	for (size_t k = 0; k < 2 && !*has_r; k++) {
+		int n;
+		enum pli_status st = query(host, types[k], answer, &n, err);
+
+		if (st != PLI_OK)
+			return st;
+		for (int i = 0; n && ns_initparse(answer, n, &msg) == 0 && i < ns_msg_count(msg, ns_s_an); i++)
+			*has_r |= ns_parserr(&msg, ns_s_an, i, &rr) == 0 && (int)ns_rr_type(rr) == types[k];
+	}
 	return PLI_OK;
 }
 

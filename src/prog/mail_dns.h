@@ -26,4 +26,9 @@ MUST enum pli_status mail_dns_published(struct pool *pool, const struct mail_dns
 /* Does what is published do what line does?  Blanks do not count; of SPF and DMARC any record does. */
 bool mail_dns_agrees(const struct mail_dns_line *line, const char *published);
 
+/* The host that takes the mail for a domain, by the MX record of least preference; NULL: there is none.  Has a host an address?  Both block
+ * for a few seconds at most.  PLI_BUSY: the DNS does not answer. */
+MUST enum pli_status mail_dns_exchanger(struct pool *pool, const char *domain, const char **host_r, struct err *err);
+MUST enum pli_status mail_dns_address(const char *host, bool *has_r, struct err *err);
+
 #endif

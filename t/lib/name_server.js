@@ -1,8 +1,8 @@
-// A DNS server on port 53 of one loopback address, for root in tests: TXT and A records of the names it is given, NXDOMAIN for the rest.
+// A DNS server on port 53 of one loopback address, for root in tests: TXT, A and MX records of the names it is given, NXDOMAIN for the rest.
 'use strict';
 const dgram = require('dgram');
 
-const TYPE = { A: 1, TXT: 16 };
+const TYPE = { A: 1, MX: 15, TXT: 16 };
 
 function question(q) {
 	const labels = [];
@@ -17,18 +17,20 @@ function question(q) {
 function data(type, value) {
 	if (type === TYPE.A)
 		return Buffer.from(value.split('.').map(Number));
+	if (type === TYPE.MX)
+		return Buffer.concat([Buffer.from([0, 10]), ...value.split('.').map((l) => Buffer.concat([Buffer.from([l.length]), Buffer.from(l)])), Buffer.from([0])]);
 	return Buffer.concat(value.match(/.{1,200}/g).map((t) => Buffer.concat([Buffer.from([t.length]), Buffer.from(t)])));
 }
 
 // The tables are read at each question: whoever holds them may change them. `asked` counts the questions.
-function nameServer(host, { txt = {}, a = {} }) {
+function nameServer(host, { txt = {}, a = {}, mx = {} }) {
 	return new Promise((done, fail) => {
 		const s = dgram.createSocket('udp4');
 		s.asked = 0;
 		s.on('message', (q, from) => {
 			const { name, type, end } = question(q);
-			const value = type === TYPE.TXT ? txt[name] : type === TYPE.A ? a[name] : undefined;
-			const known = txt[name] !== undefined || a[name] !== undefined;
+			const value = type === TYPE.TXT ? txt[name] : type === TYPE.A ? a[name] : type === TYPE.MX ? mx[name] : undefined;
+			const known = txt[name] !== undefined || a[name] !== undefined || mx[name] !== undefined;
 			const parts = [Buffer.from([q[0], q[1], 0x81, known ? 0x80 : 0x83, 0, 1, 0, value ? 1 : 0, 0, 0, 0, 0]), q.subarray(12, end)];
 			s.asked++;
 			if (value) {
