@@ -111,6 +111,8 @@ main(async () => {
 		if (address.startsWith('/uploads'))
 			return { headers: { 'Tus-Resumable': '1.0.0', 'X-Form': key, ...(method === 'PATCH' ? { 'Upload-Offset': '0', 'Content-Type': 'application/offset+octet-stream' } : { 'Upload-Length': '4' }) },
 				body: method === 'PATCH' ? 'abcd' : undefined };
+		if (method === 'POST' && address === '/api/v1/certificates')
+			return { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ letters: [ids['']] }) };
 		if (method === 'POST' && address.endsWith('/letters'))
 			return { headers: { 'Content-Type': 'application/json' }, body: '{"to":["z@example.net"],"subject":"x"}' };
 		if (address.startsWith('/api/v1/drafts') && /^(POST|PATCH)$/.test(method) && !address.endsWith('/send'))

@@ -221,7 +221,7 @@ async function phone(chrome, i, receipt, deposit) {
 	await context.close();
 }
 
-async function looks(chrome, i, receipt, eml) {
+async function looks(chrome, i, receipt, eml, certificate) {
 	const file = path.join(TMP, 'look.eml');
 	fs.writeFileSync(file, eml.replace(`https://localhost:${i.port}/l/`, 'https://evil.example/l/'), 'latin1');
 	for (const screen of SCREENS.filter((s) => ['phone-light-fr-noscript', 'desktop-dark-en'].includes(s.name))) {
@@ -237,6 +237,10 @@ async function looks(chrome, i, receipt, eml) {
 		await Promise.all([page.waitForNavigation(), page.click('#mail-go')]);
 		same(await page.$eval('#verdict', (e) => e.className), 'verdict bad', screen.name + ': a mail');
 		await look(page, `verify-mail ${screen.name}`, screen);
+		await page.setInputFiles('#proof', { name: 'c.asice', mimeType: 'application/zip', buffer: certificate });
+		await Promise.all([page.waitForNavigation(), page.click('button.main')]);
+		same(await page.$eval('#verdict', (e) => e.className), 'verdict good', screen.name + ': a certificate');
+		await look(page, `verify-certificate ${screen.name}`, screen);
 		await context.close();
 	}
 }
@@ -261,7 +265,8 @@ main(async () => {
 	const chrome = await browser.launch();
 	try {
 		await phone(chrome, i, receipt, deposit);
-		await looks(chrome, i, receipt, fs.readFileSync((await i.mail('anna@example.net')).file, 'latin1'));
+		const certificate = (await i.json('POST', '/api/v1/certificates', sender, { letters: [made.json.id], deadline: '2199-12-31' })).body;
+		await looks(chrome, i, receipt, fs.readFileSync((await i.mail('anna@example.net')).file, 'latin1'), certificate);
 	} finally {
 		await chrome.close();
 	}

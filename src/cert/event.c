@@ -27,6 +27,7 @@ static const struct event events[] = {
 	{ "access.complete", EVENT_RECIPIENT, TRACKING, "consultation", NULL },
 	{ "link.renewed", EVENT_RECIPIENT, NULL, "consultation", NULL },
 	{ "link.unlocked", EVENT_RECIPIENT, NULL, "consultation", NULL },
+	{ "state.certified", EVENT_RECIPIENT, NULL, "proof", NULL },	/* what does not stand before it in its chain had not happened */
 	{ "lre.notice.sent", EVENT_RECIPIENT, "NotificationForAcceptance", "secure_mail", "sent" },
 	{ "lre.notice.resent", EVENT_RECIPIENT, "NotificationForAcceptance", "secure_mail", "resent" },
 	{ "lre.reminder", EVENT_RECIPIENT, "NotificationForAcceptance", "secure_mail", "resent" },

@@ -14,6 +14,7 @@
 #include "zip.h"
 #include "asic.h"
 #include "bundle_facts.h"
+#include "certificate.h"
 #include "checkpoint.h"
 #include "evidence.h"
 #include "keygen.h"
@@ -501,6 +502,10 @@ static void examine(struct pool *pool, const void *zip, size_t n, const struct b
 {
 	struct verify *v = POOL_NEW(pool, struct verify);
 
+	if (certificate_is(zip, n)) {
+		certificate_examine(pool, zip, n, options, r);
+		return;
+	}
 	*v = (struct verify){ .options = options, .pool = pool, .zip = zip, .zip_n = n };
 	*r = (struct verify_report){ .root_given = options->root_pem != NULL,
 				     .log_key_given = options->log_pub_pem != NULL };
@@ -532,6 +537,16 @@ static void say_key(struct pool *pool, const struct bundle_verify_options *o, co
 						    "%s: sha256 %s, TO BE COMPARED with a copy from elsewhere", what, hex));
 }
 
+static void say_certificate(struct pool *pool, const struct bundle_verify_options *o, const struct certificate *c)
+{
+	char t[25];
+
+	o->say(o->arg, true, pool_fmt(pool, "by %s: %u of %u made available, %u notified, %u opened", clock_rfc3339(t, c->by_us), c->available,
+				      c->count, c->notified, c->opened));
+	o->say(o->arg, true, pool_fmt(pool, "as of %s: %u of %u opened, %u not", clock_rfc3339(t, c->as_of_us), c->opened_as_of, c->count,
+				      c->count - c->opened_as_of));
+}
+
 enum pli_status bundle_verify(const void *zip, size_t n, const struct bundle_verify_options *options, struct err *err)
 {
 	AUTO_POOL pool = pool_new();
@@ -547,13 +562,15 @@ enum pli_status bundle_verify(const void *zip, size_t n, const struct bundle_ver
 			*err = r.err;
 		return r.err.status;
 	}
-	for (unsigned i = 0; options->say && i < r.facts->witness_count; i++) {
+	for (unsigned i = 0; options->say && r.facts && i < r.facts->witness_count; i++) {
 		const struct facts_witness *w = &r.facts->witnesses[i];
 		const char *given = facts_witness_given(w, options->witness_keys) ? "the one given" : "TO BE COMPARED with a copy from elsewhere";
 
 		options->say(options->arg, true, pool_fmt(pool, "witness: %s has seen this head on %s; key %s, %s", w->key.name,
 							  clock_rfc3339(t, w->time_us), w->text, given));
 	}
+	if (options->say && r.certificate)
+		say_certificate(pool, options, r.certificate);
 	if (options->say) {
 		say_key(pool, options, "root", r.root, r.root_given);
 		say_key(pool, options, "log key", r.log_key, r.log_key_given);

@@ -3,6 +3,7 @@
 #include "jsonw.h"
 #include "uuid.h"
 #include "bundle_facts.h"
+#include "certificate.h"
 
 #include "verify_report.h"
 
@@ -83,6 +84,21 @@ static void letter_write(struct jsonw *w, const struct bundle_facts *f)
 	jsonw_object_end(w);
 }
 
+static void certificate_json(struct jsonw *w, const struct certificate *c)
+{
+	jsonw_object(w, "certificate");
+	jsonw_str(w, "origin", c->origin);
+	jsonw_time(w, "as_of", c->as_of_us);
+	if (c->deadline_us)
+		jsonw_time(w, "deadline", c->deadline_us);
+	jsonw_int(w, "proofs", c->count);
+	jsonw_int(w, "available", c->available);
+	jsonw_int(w, "notified", c->notified);
+	jsonw_int(w, "opened", c->opened);
+	jsonw_int(w, "opened_as_of", c->opened_as_of);
+	jsonw_object_end(w);
+}
+
 void verify_report_json(const struct verify_report *r, struct buf *out)
 {
 	static const char *const results[] = { "holds", "fails", "unreached" };
@@ -126,5 +142,7 @@ void verify_report_json(const struct verify_report *r, struct buf *out)
 	}
 	if (r->facts)
 		letter_write(&w, r->facts);
+	if (r->certificate)
+		certificate_json(&w, r->certificate);
 	jsonw_object_end(&w);
 }

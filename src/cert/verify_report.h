@@ -11,6 +11,7 @@
 #include "status.h"
 
 struct bundle_facts;
+struct certificate;
 struct bundle_verify_options;
 struct buf;
 struct pool;
@@ -39,6 +40,7 @@ struct verify_report {
 	int64_t token_us;		/* of the service's token, when it holds */
 	/* Complete when verified, else NULL. */
 	const struct bundle_facts *facts;
+	const struct certificate *certificate;	/* of a certificate over several, when verified: facts is NULL then */
 };
 /* Everything lives in pool; zip is borrowed for as long as the report is used.  Does not block.  options->say is not called. */
 void verify_examine(struct pool *pool, const void *zip, size_t n, const struct bundle_verify_options *options,

@@ -15,6 +15,8 @@ enum pli_status api_letter_message(struct door_call *c, struct err *err);
 enum pli_status api_letter_delete(struct door_call *c, struct err *err);
 enum pli_status api_letter_resend(struct door_call *c, struct err *err);
 enum pli_status api_letter_proof(struct door_call *c, struct err *err);
+enum pli_status api_certificate(struct door_call *c, struct err *err);
+enum pli_status desk_certificate(struct door_call *c, struct err *err);
 enum pli_status api_letter_receipt(struct door_call *c, struct err *err);
 enum pli_status api_archive_list(struct door_call *c, struct err *err);
 enum pli_status api_draft_post(struct door_call *c, struct err *err);

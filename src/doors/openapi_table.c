@@ -23,6 +23,8 @@ static const struct openapi_row ROWS[] = {
 	  .type = "application/vnd.etsi.asic-e+zip", .schema = "Bytes", .headers = "Content-Disposition" },
 	{ HTTP_GET, "/api/v1/letters/{id}/proof.pdf", "getReceipt", "letters", "kind recipient language", .code = 200,
 	  .type = "application/pdf", .schema = "Bytes", .headers = "Content-Disposition" },
+	{ HTTP_POST, "/api/v1/certificates", "certifyState", "letters", .json = "CertificateOrder", .code = 200,
+	  .type = "application/vnd.etsi.asic-e+zip", .schema = "Bytes", .headers = "Content-Disposition" },
 	{ HTTP_GET, "/api/v1/archive/list", "listArchive", "letters", "letters cursor", .code = 200, .type = JSON, .schema = "ArchiveList" },
 	{ HTTP_POST, "/api/v1/drafts", "beginDraft", "drafts", "idempotency", .json = "DraftChange", .form = "DraftForm", .code = 201,
 	  .type = JSON, .schema = "Draft", .headers = "Location" },

@@ -74,7 +74,7 @@ static const char *verdict_of(const struct examine *x)
 	if (x->is_paper)
 		return x->verified ? "paper" : x->incomplete ? "paper_unread" : "paper_broken";
 	if (x->verified)
-		return x->ours ? "genuine" : "elsewhere";
+		return !x->ours ? "elsewhere" : x->certificate ? "certificate" : "genuine";
 	return x->is_proof ? "broken" : "nothing";
 }
 
@@ -168,6 +168,44 @@ static void entries_put(struct door_call *c, struct view *v, const struct examin
 	view_bool(v, "entries_cut", from > 0);
 }
 
+/* "12 of 27" */
+static const char *so_many(struct door_call *c, unsigned n, unsigned of)
+{
+	const char *const counts[] = { pool_fmt(c->pool, "%u", n), pool_fmt(c->pool, "%u", of) };
+	AUTO_BUF words = { 0 };
+
+	locale_add(&words, c->locale, "verify.certificate_of", counts, 2);
+	return pool_strn(c->pool, words.p ? words.p : "", words.n);
+}
+
+#define CERTIFIED_SHOWN 100
+
+static void certificate_put(struct door_call *c, struct view *v, const struct examine *x)
+{
+	const struct examine_certificate *e = x->certificate;
+
+	view_bool(v, "certificate", true);
+	view_str(v, "by", say(c, "verify.certificate_by", answer_date_text(c, e->by_us)));
+	view_str(v, "as_of", say(c, "verify.certificate_as_of", answer_date_text(c, e->as_of_us)));
+	view_bool(v, "has_deadline", e->has_deadline);
+	view_str(v, "available", so_many(c, e->available, e->count));
+	view_str(v, "notified", so_many(c, e->notified, e->count));
+	view_str(v, "opened", so_many(c, e->opened, e->count));
+	view_str(v, "opened_as_of", so_many(c, e->opened_as_of, e->count));
+	view_str(v, "silent", so_many(c, e->count - e->opened_as_of, e->count));
+	view_str(v, "origin", x->origin);
+	for (unsigned i = 0; i < e->count && i < CERTIFIED_SHOWN; i++) {
+		const struct examine_certified *one = &e->items[i];
+		struct view *item = view_item(v, "certified");
+
+		view_fmt(item, "number", "%llu", (unsigned long long)one->number);
+		view_str(item, "who", one->who);
+		view_str(item, "available", answer_date_text(c, one->available_us));
+		view_str(item, "opened", one->opened_us ? answer_date_text(c, one->opened_us) : "");
+	}
+	view_bool(v, "certified_cut", e->count > CERTIFIED_SHOWN);
+}
+
 static void report_put(struct door_call *c, struct view *v, const struct examine *x)
 {
 	const char *verdict = verdict_of(x);
@@ -188,8 +226,11 @@ static void report_put(struct door_call *c, struct view *v, const struct examine
 		answer_date(c, v, "token", "token_iso", x->token_us);
 		view_bool(v, "has_token", true);
 	}
-	if (!x->verified)
+	if (x->verified && x->certificate)
+		certificate_put(c, v, x);
+	if (!x->verified || x->certificate)
 		return;
+	view_bool(v, "letter_shown", true);
 	letter_put(c, v, x);
 	parts_put(c, v, x);
 	entries_put(c, v, x);
@@ -233,7 +274,7 @@ static enum pli_status attack(struct door_call *c, struct verify_form *f, const 
 	struct examine_attack a;
 	enum pli_status st;
 
-	if (!str_eq(form_get(&f->form, "act"), "attack") || !x->verified)
+	if (!str_eq(form_get(&f->form, "act"), "attack") || !x->verified || x->certificate)
 		return PLI_OK;
 	st = verify_form_admit(c, ATTACK_COST, err);
 	if (st == PLI_OK)

@@ -8,6 +8,7 @@
 #include "attack.h"
 #include "bundle.h"
 #include "bundle_facts.h"
+#include "certificate.h"
 #include "keygen.h"
 #include "pem_list.h"
 #include "verify_report.h"
@@ -112,6 +113,22 @@ void examine_journal(struct pool *pool, const struct bundle_facts *f, struct exa
 	r->stamp_us = f->deposit->stamp_us;
 }
 
+static void certificate_take(struct pool *pool, const struct certificate *c, struct examine *r)
+{
+	struct examine_certificate *e = POOL_NEW(pool, struct examine_certificate);
+	struct examine_certified *items = POOL_ARRAY(pool, struct examine_certified, c->count);
+
+	for (unsigned i = 0; i < c->count; i++)
+		items[i] = (struct examine_certified){ .number = c->items[i].number, .letter = c->items[i].letter, .who = c->items[i].who,
+						       .available_us = c->items[i].available_us, .opened_us = c->items[i].opened_us,
+						       .as_of_us = c->items[i].as_of_us };
+	*e = (struct examine_certificate){ .by_us = c->by_us, .as_of_us = c->as_of_us, .has_deadline = c->deadline_us != 0, .count = c->count,
+					   .available = c->available, .notified = c->notified, .opened = c->opened,
+					   .opened_as_of = c->opened_as_of, .items = items };
+	r->certificate = e;
+	r->origin = c->origin;
+}
+
 enum pli_status examine_proof(struct office *office, struct pool *pool, const void *p, size_t n, struct examine *r, struct err *err)
 {
 	const struct bundle_verify_options options = { .unpacked_max_bytes = EXAMINE_UNPACKED_BYTES };
@@ -128,6 +145,8 @@ enum pli_status examine_proof(struct office *office, struct pool *pool, const vo
 	memcpy(r->log_key, report.log_key, sizeof(r->log_key));
 	/* By the log's key, or one that it had before. */
 	r->ours = is_key(office->parts.root_pem, r->root) && pem_list_find(pool, office->parts.log_pub, r->log_key);
+	if (report.certificate)
+		certificate_take(pool, report.certificate, r);
 	if (report.facts) {
 		examine_people(pool, report.facts, r);
 		examine_content(pool, report.facts, r);

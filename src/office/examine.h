@@ -42,6 +42,7 @@ struct examine_entry {
 	int64_t t_us;
 };
 
+struct examine_certificate;
 struct examine {
 	bool verified;
 	bool ours;			/* root and log key are this instance's */
@@ -70,6 +71,19 @@ struct examine {
 	const struct examine_entry *entries;
 	unsigned entry_count;
 	uint64_t tree_size;
+	/* Of a certificate over several proofs, in the place of all that; when verified, else NULL. */
+	const struct examine_certificate *certificate;
+};
+struct examine_certified {
+	uint64_t number;
+	const char *letter, *who;	/* who: KIND, ADDRESS[, NAME] */
+	int64_t available_us, opened_us, as_of_us;	/* 0: not by then */
+};
+struct examine_certificate {
+	int64_t by_us, as_of_us;
+	bool has_deadline;
+	unsigned count, available, notified, opened, opened_as_of;
+	const struct examine_certified *items;
 };
 
 /* Everything in r lives in pool; the bytes are borrowed for the call.  PLI_OK also for a proof that does not hold.

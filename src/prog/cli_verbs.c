@@ -143,6 +143,11 @@ static const struct args_option options_proof_get[] = {
 	{ "--lang", "L", "of the PDF: fr or en", false, 0 },
 	{ "--output", "F", "where to (proof-ID.asice or .pdf); - is standard output", false, 'o' }, SERVER, END,
 };
+static const struct args_option options_proof_certificate[] = {
+	{ "--recipient", "A", "only this recipient, may be repeated (else all, hidden copies too)", true, 0 },
+	{ "--deadline", "T", "a date (the end of that day, UTC) or a time, by which it is counted", false, 0 },
+	{ "--output", "FILE", "file to write, - for standard output (certificate-ID.asice)", false, 'o' }, SERVER, END,
+};
 static const struct args_option options_proof_verify[] = {
 	{ "--root", "F", "evidence root that must have signed, PEM", false, 0 },
 	{ "--log-key", "F", "key of the journal that must have signed, PEM", false, 0 },
@@ -277,8 +282,12 @@ const struct cli_verb cli_verbs[] = {
 	  options_stats, 0, 0, verb_stats },
 	{ "proof get", "proof get ID [--recipient A] [--pdf K] [-o FILE]", "fetch a proof bundle, or a proof as PDF", NULL, options_proof_get, 1, 1,
 	  verb_proof_get },
+	{ "proof certificate", "proof certificate ID... [--recipient A]... [--deadline T] [-o FILE]", "a certificate of time and silence over letters",
+	  "Of every recipient: when the letter was made available to him, when he was notified, when he opened it, or that he had not at\n"
+	  "this moment; verified as proofs are.  Each chain of events gets an entry for it.",
+	  options_proof_certificate, 1, 200, verb_proof_certificate },
 	{ "proof verify", "proof verify FILE [--root FILE] [--log-key FILE] [--tsa-root FILE] [--witness FILE] [--paper] [--json]",
-	  "check a proof, offline: bundle, PDF or paper",
+	  "check a proof, offline: bundle, PDF, paper or certificate",
 	  "One line per check that could be made; at last VERIFIED and the fingerprints of the keys, to compare with those published\n"
 	  "elsewhere (or give the keys themselves), or what failed.",
 	  options_proof_verify, 1, 1, verb_proof_verify },

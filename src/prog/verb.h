@@ -47,6 +47,7 @@ int verb_resend(struct cli_call *call);
 int verb_journal(struct cli_call *call);
 int verb_stats(struct cli_call *call);
 int verb_proof_get(struct cli_call *call);
+int verb_proof_certificate(struct cli_call *call);
 int verb_proof_verify(struct cli_call *call);
 int verb_proof_attack(struct cli_call *call);
 int verb_proof_renew(struct cli_call *call);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "jsonw.h"
 #include "pool.h"
 #include "text.h"
 
@@ -21,7 +22,7 @@
 
 #define BUNDLE_MAX_BYTES (256U * 1024 * 1024)
 
-static enum pli_status keep(struct cli_call *call, const struct buf *bundle, struct err *err)
+static enum pli_status keep(struct cli_call *call, const char *own_name, const struct buf *bundle, struct err *err)
 {
 	const char *name = args_value(call->args, "--output");
 	enum pli_status st;
@@ -30,7 +31,7 @@ static enum pli_status keep(struct cli_call *call, const struct buf *bundle, str
 		return fwrite(bundle->p, 1, bundle->n, stdout) == bundle->n ? PLI_OK
 			: err_set(err, PLI_IO, "standard output cannot be written");
 	if (!name)
-		name = pool_fmt(call->pool, args_value(call->args, "--pdf") ? "proof-%s.pdf" : "proof-%s.asice", args_word(call->args, 0));
+		name = own_name;
 	st = verb_file_write(call->pool, name, bundle, err);
 	if (st == PLI_OK)
 		fprintf(stderr, "pli: %s\n", name);
@@ -73,7 +74,54 @@ int verb_proof_get(struct cli_call *call)
 	request.path = path(call, client);
 	st = client_send(client, &request, &response, &err);
 	if (st == PLI_OK)
-		st = keep(call, &response.body, &err);
+		st = keep(call, pool_fmt(call->pool, "proof-%s.%s", id, args_value(call->args, "--pdf") ? "pdf" : "asice"), &response.body, &err);
+	client_response_free(&response);
+	client_close(client);
+	return st == PLI_OK ? EX_OK : sysexit_say(&err);
+}
+
+/* ------------------------------------------------------------- certificate */
+
+static void order_write(const struct args *args, struct buf *out)
+{
+	unsigned count;
+	const char *const *recipients = args_values(args, "--recipient", &count);
+	struct jsonw w;
+
+	jsonw_init(&w, out, false);
+	jsonw_object(&w, NULL);
+	jsonw_array(&w, "letters");
+	for (unsigned i = 0; i < args_word_count(args); i++)
+		jsonw_str(&w, NULL, args_word(args, i));
+	jsonw_array_end(&w);
+	if (count)
+		jsonw_array(&w, "recipients");
+	for (unsigned i = 0; i < count; i++)
+		jsonw_str(&w, NULL, recipients[i]);
+	if (count)
+		jsonw_array_end(&w);
+	jsonw_str(&w, "deadline", args_value(args, "--deadline"));
+	jsonw_object_end(&w);
+}
+
+int verb_proof_certificate(struct cli_call *call)
+{
+	static const char *const headers[] = { "Content-Type: application/json", NULL };
+	struct client_request request = { .method = "POST", .path = "/api/v1/certificates", .headers = headers };
+	struct client_response response = { 0 };
+	struct client *client;
+	AUTO_BUF order = { 0 };
+	struct err err = { 0 };
+	enum pli_status st = client_open(call->pool, call->args, &client, &err);
+
+	if (st != PLI_OK)
+		return sysexit_say(&err);
+	order_write(call->args, &order);
+	request.body = order.p;
+	request.body_n = order.n;
+	st = client_send(client, &request, &response, &err);
+	if (st == PLI_OK)
+		st = keep(call, pool_fmt(call->pool, "certificate-%s.asice", args_word(call->args, 0)), &response.body, &err);
 	client_response_free(&response);
 	client_close(client);
 	return st == PLI_OK ? EX_OK : sysexit_say(&err);
