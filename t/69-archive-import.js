@@ -101,6 +101,7 @@ main(async () => {
 	const list = (await get('sender', '/api/v1/letters?state=archived')).json.letters;
 	same(list.map((l) => [l.id, l.subject, l.state, l.archive.log, l.archive.number, l.archive.state]).sort(), [one, two, three].map((l) => [l.id, l.subject, 'archived', 'localhost/j/1', l.number, l === one ? 'partly_received' : 'sent']).sort(), 'the sender has them');
 	const letter = (await get('sender', '/api/v1/letters/' + one.id)).json;
+	check(letter.recipients.every((x) => x.reading === undefined), 'degrees of reading are in its proofs, not here', letter.recipients);
 	check(Math.abs(Date.parse(letter.created) - Date.parse(one.created)) < 10000, 'the time of its deposit', [letter.created, one.created]);
 	same([letter.retention.name, letter.parts, letter.recipients.map((x) => [x.address, x.kind, x.state, x.sends, x.read])],
 		['vault', one.parts, [['to@example.net', 'to', 'opened', 1, true], ['hidden@example.net', 'bcc', 'sent', 1, false]]], 'as it was');

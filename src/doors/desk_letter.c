@@ -244,7 +244,8 @@ static void sheet_put(struct door_call *c, struct view *v, const struct letter *
 	people_put(c, v, l, "bcc", "bcc_list");
 	for (unsigned i = 0; i < l->recipient_count; i++) {
 		row_put(c, v, &l->recipients[i], may_resend);
-		reading_put(c, v, l, &l->recipients[i]);
+		if (l->recipients[i].reading)
+			reading_put(c, v, l, &l->recipients[i]);
 		unread += l->recipients[i].read_us == 0 && !is_closed(&l->recipients[i]);
 	}
 	view_bool(v, "some_unread", unread && unread < l->recipient_count);

@@ -134,6 +134,8 @@ enum pli_status reading_load(struct office *office, struct pool *pool, struct le
 	struct db_conn *conn;
 	enum pli_status st;
 
+	if (letter->archived_us)	/* its entries are another journal's */
+		return PLI_OK;
 	for (unsigned i = 0; i < letter->recipient_count; i++) {
 		letter->recipients[i].reading = POOL_NEW(pool, struct reading);
 		letter->recipients[i].reading->parts = POOL_ARRAY(pool, struct reading_part, letter->part_count + 1);

@@ -28,7 +28,7 @@ struct reading {
 	struct reading_part *parts;	/* by number */
 	unsigned part_count;
 };
-/* Gives each of the letter's recipients (as its viewer sees them) his reading.  Blocks. */
+/* Gives each of the letter's recipients (as its viewer sees them) his reading; of a letter from an archive nobody's.  Blocks. */
 MUST enum pli_status reading_load(struct office *office, struct pool *pool, struct letter *letter, struct err *err);
 /* Member `reading` of a recipient. */
 void reading_json(const struct reading *reading, struct jsonw *w);

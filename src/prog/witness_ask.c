@@ -29,6 +29,7 @@
 #define LOOK_MS 200			/* how soon a new head is seen */
 #define PAUSE_FIRST_US SECOND_US	/* after a failure; doubled each time */
 #define PAUSE_MOST_US (60 * SECOND_US)
+#define RETRY_S 1			/* when the journal could not be let go */
 #define ROUNDS_MAX 3			/* of "no, I have seen SIZE" */
 #define AWAY_FAILURES 3			/* and five times every_s, before it is said */
 #define START_PATIENCE_S 10		/* at the start nothing is written until one was heard, or all are away */
@@ -55,7 +56,7 @@ struct witness_ask {
 	bool stop;
 	bool heard, behind;		/* any of them */
 	bool away;			/* all of them */
-	bool open;			/* the journal was let go */
+	bool open;			/* the journal was let go, and no witness was found ahead since */
 	struct witness witnesses[WITNESSES_MAX];
 	unsigned count;
 };
@@ -102,13 +103,9 @@ static void open_journal(struct witness_ask *a)
 static void holds(struct witness_ask *a, struct witness *w)
 {
 	pthread_mutex_lock(&a->lock);
-	bool was = w->behind;
-
 	w->heard = true;
 	w->behind = false;
 	gate(a);
-	if (was && !a->behind)
-		open_journal(a);
 	pthread_mutex_unlock(&a->lock);
 }
 
@@ -128,31 +125,48 @@ static void disputed(struct witness_ask *a, struct witness *w, const char *what)
 	}
 	pthread_mutex_lock(&a->lock);
 	behind &= size > lost;
-	if (behind && !w->behind)
+	if (behind && !w->behind) {
 		(void)front_found_behind(a->front, w->key.name, size, &err);
-	else if (!w->failures)
+		a->open = false;
+	} else if (!w->failures) {
 		log_error("witness.disputed", "%s: %s", w->key.name, what);
+	}
 	w->behind = behind;
 	w->heard = true;
 	gate(a);
 	pthread_mutex_unlock(&a->lock);
 }
 
-/* At the start nothing is written before this: an older copy that goes on writes what contradicts its own proofs. */
+static struct timespec later(unsigned seconds)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += seconds;
+	return t;
+}
+
+/* Lets the journal go when no witness holds it back: at the start after one was heard, or all are away, or the patience is over; later when
+ * the one that was ahead is not any more.  An older copy that goes on before writes what contradicts its own proofs. */
 static void *opener(void *arg)
 {
 	struct witness_ask *a = arg;
-	struct timespec until;
+	struct timespec until = later(START_PATIENCE_S);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += START_PATIENCE_S;
 	pthread_mutex_lock(&a->lock);
 	while (!a->stop && !a->heard && !a->away && pthread_cond_timedwait(&a->heard_cond, &a->lock, &until) != ETIMEDOUT)
 		;
 	if (!a->stop && !a->heard)
 		log_warn("witness.away", "no witness says whether this journal is the newest; it is taken to be");
-	if (!a->stop && !a->behind && !a->open)
-		open_journal(a);
+	while (!a->stop) {
+		if (!a->behind && !a->open)
+			open_journal(a);
+		until = later(RETRY_S);
+		if (a->behind || a->open)
+			pthread_cond_wait(&a->heard_cond, &a->lock);
+		else
+			pthread_cond_timedwait(&a->heard_cond, &a->lock, &until);
+	}
 	pthread_mutex_unlock(&a->lock);
 	return NULL;
 }
