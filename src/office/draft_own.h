@@ -15,6 +15,9 @@ struct office;
 
 /* Untouched for so long, a draft is deleted. */
 #define DRAFT_LIFE_US (INT64_C(180) * DAY_US)
+/* The month of its key: near, so that a copy of what was sent long ago as a letter does not stay readable by the key of its draft.  A draft
+ * that lives longer is wrapped under a later month's (purge_keys.c). */
+#define DRAFT_KEY_US (INT64_C(31) * DAY_US)
 
 #define DRAFT_PLACE(e, d) (&(struct meta_place){ "draft", (e), (d), 0 })		/* under the metadata key */
 #define DRAFT_CONTENT_PLACE(e, d) (&(struct meta_place){ "draft-content", (e), (d), 0 })	/* under the letter key */

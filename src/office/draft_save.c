@@ -216,8 +216,8 @@ static enum pli_status key_wrap(struct saving *s, struct err *err)
 	uint8_t aad[META_AAD_MAX];
 	struct keywrap keywrap;
 	struct keywrap_item item = { .kid = s->kid, .aad = aad, .in = s->now.letter_key, .in_n = 32 };
-	enum pli_status st = directory_kek(s->office->parts.directory, "letter", &s->now.entity, clock_month(s->now.expires_us), s->kid,
-					   err);
+	enum pli_status st = directory_kek(s->office->parts.directory, "letter", &s->now.entity, clock_month(s->now_us + DRAFT_KEY_US),
+					   s->kid, err);
 
 	if (st != PLI_OK)
 		return st;

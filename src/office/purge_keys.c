@@ -1,6 +1,6 @@
 /* The end of a month's KEK.  Letters whose content goes in a month lie under that month's KEK; when the month is over and their content has
- * gone, the keeper destroys it, and with it every copy of their keys, wherever backups may lie.  Letters that outlive it (held) are
- * wrapped under a later month's first: key by key, content untouched. */
+ * gone, the keeper destroys it, and with it every copy of their keys, wherever backups may lie.  Letters that outlive it (held), and drafts,
+ * are wrapped under a later month's first: key by key, content untouched. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -19,6 +19,7 @@
 
 #include "directory.h"
 
+#include "draft_own.h"
 #include "letter_own.h"
 #include "office_own.h"
 #include "retention_own.h"
@@ -29,10 +30,11 @@
 #define GRACE_US DAY_US		/* after the month's end, for what was under way */
 
 static const char LETTERS_UNDER[] = "SELECT letter, held FROM letter WHERE entity = $1 AND kid = $2 LIMIT $3";
-static const char DRAFT_UNDER[] = "SELECT 1 FROM draft WHERE entity = $1 AND kid = $2 LIMIT 1";
+static const char DRAFTS_UNDER[] = "SELECT draft, letter_key FROM draft WHERE entity = $1 AND kid = $2 LIMIT $3";
 static const char TOKENS_GET[] = "SELECT n, token FROM recipient WHERE entity = $1 AND letter = $2 ORDER BY n";
 static const char KEY_GET[] = "SELECT letter_key FROM letter WHERE entity = $1 AND letter = $2 AND kid = $3";
 static const char KEY_SET[] = "UPDATE letter SET kid = $1, letter_key = $2 WHERE entity = $3 AND letter = $4 AND kid = $5";
+static const char DRAFT_SET[] = "UPDATE draft SET kid = $1, letter_key = $2 WHERE entity = $3 AND draft = $4 AND kid = $5 AND letter_key = $6";
 static const char TOKEN_SET[] = "UPDATE recipient SET token = $1 WHERE entity = $2 AND letter = $3 AND n = $4 AND token = $5";
 
 static const struct journal_actor SYSTEM = { .method = "system", .channel = "system" };
@@ -160,6 +162,27 @@ static enum pli_status rewrap(struct office *office, const struct uuid *entity, 
 	return st;
 }
 
+/* ---- one draft ---- */
+
+static enum pli_status draft_rewrap_fn(struct db_tx *tx, void *arg, struct err *err)
+{
+	const struct rewrap *r = arg;
+	const struct wrapped *w = r->all;
+
+	/* Changed, sent or given up meanwhile: the next round sees what is left. */
+	return db_run(tx->conn, NULL, err, DRAFT_SET, "tbuutb", r->to, w->fresh, w->fresh_n, &r->entity, &r->letter, r->from, w->old, w->old_n);
+}
+
+/* A draft's key lies in the place of the letter's that it becomes. */
+static enum pli_status draft_rewrap(struct office *office, const struct uuid *entity, struct wrapped *w, const struct uuid *draft, const char *from,
+				    const char *to, struct err *err)
+{
+	struct rewrap r = { .office = office, .entity = *entity, .letter = *draft, .from = from, .to = to, .all = w, .count = 1 };
+	enum pli_status st = exchange(&r, w, 1, err);
+
+	return st == PLI_OK ? db_write(office->parts.db, draft_rewrap_fn, &r, err) : st;
+}
+
 /* ---- one KEK ---- */
 
 struct kek_end {
@@ -167,6 +190,31 @@ struct kek_end {
 	int64_t now_us;
 	const struct directory_kek_over *kek;
 };
+
+/* Drafts under it move on, all of them. */
+static enum pli_status drafts_move(struct kek_end *e, bool *some_r, struct err *err)
+{
+	struct uuid drafts[AT_ONCE];
+	struct db_conn *conn = db_reader_take(e->office->parts.db);
+	struct db_rows rows = { 0 };
+	AUTO_BUF list = { .secret = 1 };
+	unsigned count = 0;
+	char to[64];
+	enum pli_status st = db_query(conn, &rows, err, DRAFTS_UNDER, "uti", &e->kek->entity, e->kek->kid, (int64_t)AT_ONCE);
+
+	while (st == PLI_OK && count < AT_ONCE && (st = db_next(&rows, err)) == PLI_OK)
+		if (db_uuid(&rows, 0, &drafts[count]) && (st = wrapped_add(&list, 0, &rows, 1, err)) == PLI_OK)
+			count++;
+	db_end(&rows);
+	db_reader_give(e->office->parts.db, conn);
+	*some_r = count != 0;
+	st = st == PLI_ABSENT ? PLI_OK : st;
+	if (st == PLI_OK && count)
+		st = directory_kek(e->office->parts.directory, "letter", &e->kek->entity, clock_month(e->now_us + DRAFT_KEY_US), to, err);
+	for (unsigned i = 0; st == PLI_OK && i < count; i++)
+		st = draft_rewrap(e->office, &e->kek->entity, (struct wrapped *)(void *)list.p + i, &drafts[i], e->kek->kid, to, err);
+	return st;
+}
 
 /* Letters under it: those held move on, any other keeps it alive (its purge comes first, in another round). */
 static enum pli_status letters_move(struct kek_end *e, bool *needed_r, bool *moved_r, struct err *err)
@@ -184,11 +232,6 @@ static enum pli_status letters_move(struct kek_end *e, bool *needed_r, bool *mov
 		if (!db_is_null(&rows, 1) && db_uuid(&rows, 0, &held[count]))
 			count++;
 	}
-	db_end(&rows);
-	if (st == PLI_ABSENT)
-		st = db_query(conn, &rows, err, DRAFT_UNDER, "ut", &e->kek->entity, e->kek->kid);
-	if (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK)
-		*needed_r = true;
 	db_end(&rows);
 	db_reader_give(e->office->parts.db, conn);
 	st = st == PLI_ABSENT ? PLI_OK : st;
@@ -217,13 +260,17 @@ static enum pli_status kek_end(void *arg, const struct directory_kek_over *kek, 
 {
 	struct kek_end e = *(const struct kek_end *)arg;
 	bool needed, moved;
+	bool drafts = false;
 	enum pli_status st;
 	unsigned rounds = 0;
 
 	e.kek = kek;
-	do
+	do {
 		st = letters_move(&e, &needed, &moved, err);
-	while (st == PLI_OK && moved && ++rounds < ROUNDS_MAX);
+		if (st == PLI_OK)
+			st = drafts_move(&e, &drafts, err);
+	} while (st == PLI_OK && (moved || drafts) && ++rounds < ROUNDS_MAX);
+	needed |= drafts;
 	if (st != PLI_OK || needed)
 		return st;
 	st = keeper_kek_destroy(e.office->parts.keeper, kek->kid, err);
