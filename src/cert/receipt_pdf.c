@@ -209,7 +209,7 @@ static void masthead(struct proof *p)
 	const char *number = say(p, "receipt.number", pool_fmt(p->pool, "%" PRIu64, p->event->v.e.seq + 1), NULL, NULL, NULL);
 	const char *service = word(p, "receipt.service"), *heading = word(p, pool_fmt(p->pool, "receipt.title.%s", p->what->kind->name));
 	const struct bundle_sheet *first = &p->facts.sheets[0].s;
-	const char *sender = withheld(p) ? word(p, "receipt.sender_withheld")
+	const char *sender = withheld(p) ? ""
 			     : first->sender_name && *first->sender_name ? first->sender_name : first->sender_address;
 
 	pdf_shape(s->pdf, SHEET_LEFT, 44, 0.34, ENVELOPE, SHEET_QUIET, 0.7);
@@ -223,7 +223,7 @@ static void masthead(struct proof *p)
 	pdf_box(s->pdf, SHEET_LEFT, s->y + 12, 38, 2.2, SHEET_WAX);
 	s->y += 20;
 	sheet_lines(s, &lead, SHEET_LEFT, SHEET_RIGHT - SHEET_LEFT, 17,
-		    say(p, pool_fmt(p->pool, "receipt.says.%s", p->what->kind->name), p->host, sender, local_time(p, p->event->v.e.t_us),
+		    say(p, pool_fmt(p->pool, withheld(p) ? "receipt.says_withheld.%s" : "receipt.says.%s", p->what->kind->name), p->host, sender, local_time(p, p->event->v.e.t_us),
 			recipients_short(p)));
 }
 

@@ -14,6 +14,9 @@
 
 #include "admin.h"
 
+/* People and entities on one page. */
+#define ADMIN_ROWS 100
+
 enum pli_status admin_enter(struct door_call *c, struct err *err)
 {
 	return principal_may(&c->principal, RIGHT_PEOPLE, NULL, NULL, err);
@@ -77,6 +80,27 @@ void admin_page(struct door_call *c, int code, const struct template *t, struct 
 	}
 	view_bool(v, "all_entities", c->principal.instance_admin);
 	portal_page(c, code, t, v, title, PORTAL_ADMIN);
+}
+
+void admin_pager(struct door_call *c, struct view *v, const char *path, struct admin_rows *r)
+{
+	const char *after = door_query(c, "after");
+	struct uuid id;
+	char text[37];
+
+	r->from = 0;
+	if (after && uuid_parse(&id, after))
+		for (unsigned i = 0; i < r->count && !r->from; i++)
+			if (uuid_same(r->id_of(r->rows, i), &id))
+				r->from = i + 1;
+	r->to = r->count - r->from < ADMIN_ROWS ? r->count : r->from + ADMIN_ROWS;
+	view_str(v, "pager_path", path);
+	view_bool(v, "pager", r->count > ADMIN_ROWS);
+	view_bool(v, "pager_later", r->from > 0);
+	view_fmt(v, "pager_first", "%u", r->from + (r->from < r->to));
+	view_fmt(v, "pager_last", "%u", r->to);
+	view_fmt(v, "pager_all", "%u", r->count);
+	view_str(v, "pager_next", r->to && r->to < r->count ? uuid_format(text, r->id_of(r->rows, r->to - 1)) : "");
 }
 
 void admin_roles_put(struct door_call *c, struct view *v, const char *chosen)

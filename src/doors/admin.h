@@ -21,6 +21,15 @@ const struct uuid *admin_scope(const struct door_call *c);
 MUST enum pli_status admin_account(struct door_call *c, struct directory_account *account_r, struct err *err);
 /* Renders one page with its tabs; tab: users | invitations | entities | alerts. */
 void admin_page(struct door_call *c, int code, const struct template *t, struct view *v, const char *title, const char *tab);
+/* Which of a list's rows a page shows: [from, to), those behind the row that the address names (`after`).  Puts what the partial admin_pager
+ * shows: where one is, and the ways on and back to the beginning of path. */
+struct admin_rows {
+	const void *rows;
+	unsigned count;
+	const struct uuid *(*id_of)(const void *rows, unsigned i);
+	unsigned from, to;
+};
+void admin_pager(struct door_call *c, struct view *v, const char *path, struct admin_rows *rows);
 /* List "roles": code, name, what it may, chosen. */
 void admin_roles_put(struct door_call *c, struct view *v, const char *chosen);
 /* Name, address, entity, role and state of an account, as all pages show them. */

@@ -21,37 +21,64 @@
 
 struct list {
 	struct door_call *c;
-	struct view *v;
+	struct directory_entity *all;
+	unsigned count, room;
 };
 
-static enum pli_status entity_add(void *arg, const struct directory_entity *e, struct err *err)
+static enum pli_status entity_keep(void *arg, const struct directory_entity *e, struct err *err)
 {
 	struct list *l = arg;
 	const struct uuid *scope = admin_scope(l->c);
-	struct view *item;
-	char id[37];
+	struct directory_entity *grown;
 
 	(void)err;
 	if (scope && !uuid_same(scope, &e->entity))
 		return PLI_OK;
-	item = view_item(l->v, "entities");
+	if (l->count == l->room) {
+		grown = POOL_ARRAY(l->c->pool, struct directory_entity, l->room * 2);
+		memcpy(grown, l->all, l->count * sizeof(*grown));
+		l->all = grown;
+		l->room *= 2;
+	}
+	l->all[l->count] = *e;
+	l->all[l->count].name = pool_str(l->c->pool, e->name);
+	l->all[l->count].siren = pool_str(l->c->pool, e->siren);
+	l->all[l->count].state = pool_str(l->c->pool, e->state);
+	l->count++;
+	return PLI_OK;
+}
+
+static const struct uuid *entity_id(const void *rows, unsigned i)
+{
+	return &((const struct directory_entity *)rows)[i].entity;
+}
+
+static void entity_put(struct door_call *c, struct view *item, const struct directory_entity *e)
+{
+	char id[37];
+
 	view_str(item, "id", uuid_format(id, &e->entity));
 	view_str(item, "name", e->name);
 	view_str(item, "siren", e->siren);
 	view_int(item, "people", e->people);
 	view_bool(item, "active", str_eq(e->state, "active"));
-	answer_date(l->c, item, "created", "created_iso", e->created_us);
-	return PLI_OK;
+	answer_date(c, item, "created", "created_iso", e->created_us);
 }
 
 static enum pli_status answer_entities(struct door_call *c, int code, const char *fault_key, struct err *err)
 {
 	struct view *v = view_new(c->pool);
-	struct list l = { c, v };
-	enum pli_status st = directory_entity_each(c->doors->directory, entity_add, &l, err);
+	struct list l = { .c = c, .all = POOL_ARRAY(c->pool, struct directory_entity, 64), .room = 64 };
+	struct admin_rows rows = { .id_of = entity_id };
+	enum pli_status st = directory_entity_each(c->doors->directory, entity_keep, &l, err);
 
 	if (st != PLI_OK)
 		return st;
+	rows.rows = l.all;
+	rows.count = l.count;
+	admin_pager(c, v, "/admin/entities", &rows);
+	for (unsigned i = rows.from; i < rows.to; i++)
+		entity_put(c, view_item(v, "entities"), &l.all[i]);
 	view_str(v, "fault", fault_key ? locale_text(c->locale, fault_key) : "");
 	if (c->principal.instance_admin) {
 		view_str(v, "act_href", "/admin/entities/new");

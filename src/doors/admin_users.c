@@ -69,9 +69,15 @@ static int by_name(const void *a, const void *b)
 	return state ? state : strcasecmp(x->name, y->name);
 }
 
+static const struct uuid *account_id(const void *rows, unsigned i)
+{
+	return &((const struct directory_account *)rows)[i].account;
+}
+
 enum pli_status admin_users(struct door_call *c, struct err *err)
 {
 	struct view *v = view_new(c->pool);
+	struct admin_rows rows = { .id_of = account_id };
 	struct list l = { .c = c, .room = 64 };
 	enum pli_status st = admin_enter(c, err);
 
@@ -80,7 +86,10 @@ enum pli_status admin_users(struct door_call *c, struct err *err)
 	l.all = POOL_ARRAY(c->pool, struct directory_account, l.room);
 	st = directory_account_each(c->doors->directory, account_keep, &l, err);
 	qsort(l.all, l.count, sizeof(*l.all), by_name);
-	for (unsigned i = 0; st == PLI_OK && i < l.count; i++)
+	rows.rows = l.all;
+	rows.count = l.count;
+	admin_pager(c, v, "/admin/users", &rows);
+	for (unsigned i = rows.from; st == PLI_OK && i < rows.to; i++)
 		st = admin_account_put(c, view_item(v, "users"), &l.all[i], err);
 	if (st != PLI_OK)
 		return st;

@@ -33,12 +33,12 @@ static enum pli_status newest_put(void *arg, const struct letter *letter, struct
 	return PLI_OK;
 }
 
-static void count_put(struct door_call *c, struct view *v, const char *state, unsigned n, unsigned most)
+static void count_put(struct door_call *c, struct view *v, const char *state, unsigned n)
 {
 	struct view *item = view_item(v, "counts");
 
 	view_str(item, "state", state);
-	view_fmt(item, "n", n >= most ? "%u+" : "%u", n);
+	view_fmt(item, "n", "%u", n);
 	view_bool(item, "none", n == 0);
 	view_str(item, "words", locale_text(c->locale, pool_fmt(c->pool, "home.%s.%s", state, n == 1 ? "one" : "many")));
 }
@@ -57,10 +57,10 @@ enum pli_status page_home(struct door_call *c, struct err *err)
 		st = letter_each(c->doors->office, &c->principal, c->pool, &query, newest_put, &newest, &next, err);
 	if (st == PLI_OK && desk_writes(c)) {
 		st = letter_count(c->doors->office, &c->principal, &counts, err);
-		if (st == PLI_OK && (counts.letters || counts.drafts)) {
-			count_put(c, v, "waiting", counts.waiting, counts.most);
-			count_put(c, v, "failed", counts.failed, counts.most);
-			count_put(c, v, "drafts", counts.drafts, ~0u);
+		if (st == PLI_OK && (counts.any || counts.drafts)) {
+			count_put(c, v, "waiting", counts.waiting);
+			count_put(c, v, "failed", counts.failed);
+			count_put(c, v, "drafts", counts.drafts);
 		}
 	}
 	if (st != PLI_OK)

@@ -50,7 +50,8 @@ struct view *landing_message(struct door_call *c, const struct delivery_landing 
 		if (landing->registered)
 			add_fact(c, v, "registered.kind", registered_kind(c->doors->settings, c->locale));
 		add_fact(c, v, "fact.sent", answer_date_text(c, landing->sent_us));
-		add_fact(c, v, "fact.until", answer_date_text(c, landing->expires_us));
+		if (!landing->decision || str_eq(landing->decision, "accepted"))
+			add_fact(c, v, "fact.until", answer_date_text(c, landing->expires_us));
 	}
 	return v;
 }
@@ -127,6 +128,7 @@ static enum pli_status answer_landing(struct door_call *c, const struct delivery
 	answer_date(c, v, "expires", "expires_iso", landing->expires_us);
 	view_bool(v, "opened_before", landing->opened_before);
 	view_bool(v, "has_password", landing->has_password);
+	view_str(v, "password_help", landing_say(c, "landing.password_help", landing->sender_name));
 	view_str(v, "fault", fault);
 	landing_key_put(c, v);
 	answer_page(c, code, &tpl_pages_landing_html, v, landing_say(c, "landing.title", landing->entity_name));
@@ -208,7 +210,8 @@ static enum pli_status answer_confirm(struct door_call *c, const struct delivery
 		view_str(v, "act_consequence", landing_say(c, "landing.consequence", landing->sender_name));
 	}
 	view_bool(v, "confirmed", true);
-	view_bool(v, "carry_password", landing->has_password);
+	view_bool(v, "has_password", landing->has_password);
+	view_str(v, "password_help", locale_text(c->locale, "confirm.password_help"));
 	landing_key_put(c, v);
 	answer_page(c, 200, &tpl_pages_message_html, v, heading);
 	return PLI_OK;

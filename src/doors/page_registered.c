@@ -42,6 +42,7 @@ enum pli_status landing_registered(struct door_call *c, const struct delivery_la
 	}
 	view_fmt(v, "days", "%u", landing->days);
 	view_bool(v, "has_password", landing->has_password);
+	view_str(v, "password_help", locale_text(c->locale, "registered.password_help"));
 	view_str(v, "fault", fault);
 	landing_key_put(c, v);
 	answer_page(c, code, &tpl_pages_landing_registered_html, v, locale_text(c->locale, "registered.title"));

@@ -93,9 +93,10 @@ struct letter_list_query {
 typedef enum pli_status letter_fn(void *arg, const struct letter *letter, struct err *err);
 MUST enum pli_status letter_each(struct office *office, const struct principal *who, struct pool *pool, const struct letter_list_query *query,
 				 letter_fn *fn, void *arg, const char **next_r, struct err *err);
-/* How one's own newest letters (at most `most`) stand; a partly read one is waiting. */
+/* How one's own letters stand, all of them; a partly read one is waiting. */
 struct letter_counts {
-	unsigned most, letters, waiting, read, failed, drafts;
+	bool any;
+	unsigned waiting, failed, drafts;
 };
 MUST enum pli_status letter_count(struct office *office, const struct principal *who, struct letter_counts *counts_r, struct err *err);
 /* {letters:[…], next} newest first; state "draft": drafts, last changed first; state NULL = any; q: words as search.h says, NULL = any;

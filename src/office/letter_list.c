@@ -19,15 +19,15 @@
 /* A page ends early rather than grow beyond this, or look at more letters than that. */
 #define PAGE_BYTES (1024 * 1024)
 #define LOOKED_AT_MAX 2000
-/* So many of the newest letters are counted for the home page. */
-#define COUNTED_MAX 500
 
 /* The number grows with every deposit: it is the order; the id of the last letter is the cursor. */
 static const char LETTERS_OF_ENTITY[] = "SELECT letter, number FROM letter WHERE entity = $1 AND number < $2 ORDER BY number DESC LIMIT $3";
 static const char LETTERS_OF_ACCOUNT[] =
 	"SELECT letter, number FROM letter WHERE entity = $1 AND account = $4 AND number < $2 ORDER BY number DESC LIMIT $3";
 static const char NUMBER_OF[] = "SELECT number FROM letter WHERE entity = $1 AND letter = $2";
-static const char STATES_OF[] = "SELECT state FROM letter WHERE entity = $1 AND account = $2 ORDER BY number DESC LIMIT $3";
+static const char ANY_OF[] = "SELECT EXISTS (SELECT 1 FROM letter WHERE entity = $1 AND account = $2)";
+/* By the index of letters that not everybody has received. */
+static const char STATES_OF[] = "SELECT state, COUNT(*) FROM letter WHERE entity = $1 AND account = $2 AND state <> 'received' GROUP BY state";
 static const char DRAFTS_OF[] = "SELECT COUNT(*) FROM draft WHERE entity = $1 AND account = $2";
 
 static const char *const STATES[] = { "draft", "created", "sent", "partly_received", "received", "not_received", "refused",
@@ -251,31 +251,31 @@ enum pli_status letter_list(struct office *office, const struct principal *who, 
 
 /* ---- counted ---- */
 
-static enum pli_status drafts_count(struct db_conn *conn, const struct principal *who, struct letter_counts *counts, struct err *err)
+static enum pli_status number_get(struct db_conn *conn, const char *sql, const struct principal *who, unsigned *n_r, struct err *err)
 {
 	AUTO_ROWS rows = { 0 };
-	enum pli_status st = db_query(conn, &rows, err, DRAFTS_OF, "uu", &who->entity, &who->account);
+	enum pli_status st = db_query(conn, &rows, err, sql, "uu", &who->entity, &who->account);
 
 	if (st == PLI_OK)
 		st = db_next(&rows, err);
 	if (st == PLI_OK)
-		counts->drafts = (unsigned)db_int(&rows, 0);
+		*n_r = (unsigned)db_int(&rows, 0);
 	return st;
 }
 
 static enum pli_status states_count(struct db_conn *conn, const struct principal *who, struct letter_counts *counts, struct err *err)
 {
 	AUTO_ROWS rows = { 0 };
-	enum pli_status st = db_query(conn, &rows, err, STATES_OF, "uui", &who->entity, &who->account, (int64_t)COUNTED_MAX);
+	enum pli_status st = db_query(conn, &rows, err, STATES_OF, "uu", &who->entity, &who->account);
 
 	while (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK) {
 		const char *state = db_text(&rows, 0);
+		unsigned n = (unsigned)db_int(&rows, 1);
 
-		counts->letters++;
-		counts->waiting += str_eq(state, "created") || str_eq(state, "sent") || str_eq(state, "partly_received");
-		counts->read += str_eq(state, "received");
-		counts->failed += str_eq(state, "failed") || str_eq(state, "refused") || str_eq(state, "expired") ||
-				  str_eq(state, "not_received");
+		if (str_eq(state, "created") || str_eq(state, "sent") || str_eq(state, "partly_received"))
+			counts->waiting += n;
+		else if (str_eq(state, "failed") || str_eq(state, "refused") || str_eq(state, "expired") || str_eq(state, "not_received"))
+			counts->failed += n;
 	}
 	return st == PLI_ABSENT ? PLI_OK : st;
 }
@@ -283,15 +283,19 @@ static enum pli_status states_count(struct db_conn *conn, const struct principal
 enum pli_status letter_count(struct office *office, const struct principal *who, struct letter_counts *counts_r, struct err *err)
 {
 	struct db_conn *conn;
+	unsigned any = 0;
 	enum pli_status st = principal_may(who, RIGHT_LETTER_SEE, NULL, NULL, err);
 
-	*counts_r = (struct letter_counts){ .most = COUNTED_MAX };
+	*counts_r = (struct letter_counts){ .drafts = 0 };
 	if (st != PLI_OK)
 		return st;
 	conn = db_reader_take(office->parts.db);
 	st = states_count(conn, who, counts_r, err);
 	if (st == PLI_OK)
-		st = drafts_count(conn, who, counts_r, err);
+		st = number_get(conn, ANY_OF, who, &any, err);
+	if (st == PLI_OK)
+		st = number_get(conn, DRAFTS_OF, who, &counts_r->drafts, err);
+	counts_r->any = any > 0;
 	db_reader_give(office->parts.db, conn);
 	return st;
 }
