@@ -338,7 +338,39 @@ static void app_sink_broken(void *app, struct http_exchange *x)
 	assert(x->sink);
 }
 
-static void app_handle(void *app, struct http_exchange *x)
+/* Somebody who has the answer, when his turn comes. */
+struct fuzz_later {
+	struct work work;
+	struct http_exchange *x;
+};
+
+static void later_run(void *arg)
+{
+	struct fuzz_later *later = arg;
+
+	http_answer_ready(later->x);
+	mem_free(later);
+}
+
+static void later_begin(struct http_exchange *x)
+{
+	struct fuzz_later *later = mem_alloc(sizeof(*later));
+
+	later->x = x;
+	later->work = (struct work){ .fn = later_run, .arg = later };
+	workers_submit(NULL, &later->work);
+}
+
+static bool app_go_on(void *app, struct http_exchange *x, bool may_block)
+{
+	(void)app;
+	if (x->req.path[1] == 'w' && !may_block)
+		return false;
+	body_fill(&x->res.body, 300);
+	return true;
+}
+
+static bool app_handle(void *app, struct http_exchange *x)
 {
 	unsigned long n = strtoul(x->req.query, NULL, 10) % SOURCE_MAX;
 
@@ -352,12 +384,16 @@ static void app_handle(void *app, struct http_exchange *x)
 		play.streams++;
 		x->res.source = &s->is;
 		x->res.source_bytes = n;
+	} else if (x->req.path[1] == 'l' || x->req.path[1] == 'w') {
+		later_begin(x);
+		return false;
 	} else if (x->req.path[1] == 'n') {
 		x->res.status = 204;
 	} else {
 		x->res.close = x->req.path[1] == 'c';
 		body_fill(&x->res.body, n % 70000);
 	}
+	return true;
 }
 
 static void app_done(void *app, struct http_exchange *x)
@@ -382,7 +418,7 @@ static bool app_host_known(void *app, const char *host)
 }
 
 static const struct http_app app = {
-	.plan = app_plan, .sink_open = app_sink_open, .sink_broken = app_sink_broken, .handle = app_handle, .done = app_done,
+	.plan = app_plan, .sink_open = app_sink_open, .sink_broken = app_sink_broken, .handle = app_handle, .go_on = app_go_on, .done = app_done,
 	.fault = app_fault, .host_known = app_host_known,
 };
 

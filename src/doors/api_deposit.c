@@ -108,13 +108,45 @@ static enum pli_status deposit_from_json(struct door_call *c, struct deposit *d,
 	return st;
 }
 
+static enum pli_status letter_answer(struct door_call *c, enum pli_status st, const struct uuid *letter)
+{
+	struct letter_form *s = c->sink_state;
+	char id[37];
+
+	if (s && (st == PLI_OK || st == PLI_UNCERTAIN))
+		s->given = true;
+	if (st != PLI_OK)
+		return st;
+	http_headerf(&c->x->res, "Location", "/api/v1/letters/%s", uuid_format(id, letter));
+	answer_json(c, 201);
+	return PLI_OK;
+}
+
+static void letter_committed(void *call)
+{
+	http_answer_ready(((struct door_call *)call)->x);
+}
+
+static enum pli_status letter_go_on(struct door_call *c, bool may_block, struct err *err)
+{
+	struct uuid letter;
+
+	if (!may_block && !deposit_is_quick(c->deposit))
+		return PLI_AGAIN;
+	return letter_answer(c, deposit_end(c->deposit, &letter, &c->x->res.body, err), &letter);
+}
+
+/* While the letter's group is committed and signed, it holds no thread. */
 enum pli_status api_letter_post(struct door_call *c, struct err *err)
 {
 	struct letter_form *s = c->sink_state;
-	struct deposit d = { .idempotency_key = http_field(&c->x->req, "idempotency-key"), .route = ROUTE_SCOPE };
+	struct deposit *d = POOL_NEW(c->pool, struct deposit);
 	struct uuid letter;
-	char id[37];
 	enum pli_status st;
+
+	d->idempotency_key = http_field(&c->x->req, "idempotency-key");
+	d->route = ROUTE_SCOPE;
+	c->go_on = letter_go_on;
 
 	st = principal_may(&c->principal, RIGHT_DEPOSIT, &c->principal.entity, NULL, err);
 	if (st != PLI_OK)
@@ -122,19 +154,14 @@ enum pli_status api_letter_post(struct door_call *c, struct err *err)
 	if (s) {
 		st = ostream_finish(&s->os, err);
 		if (st == PLI_OK)
-			st = deposit_from_form(c, &s->form, &d, err);
-		d.parts = s->parts;
-		d.part_count = s->part_count;
+			st = deposit_from_form(c, &s->form, d, err);
+		d->parts = s->parts;
+		d->part_count = s->part_count;
 	} else {
-		st = deposit_from_json(c, &d, err);
+		st = deposit_from_json(c, d, err);
 	}
 	if (st == PLI_OK)
-		st = deposit_commit(c->doors->office, &c->principal, &c->actor, c->pool, &d, &letter, &c->x->res.body, err);
-	if (s && (st == PLI_OK || st == PLI_UNCERTAIN))
-		s->given = true;
-	if (st != PLI_OK)
-		return st;
-	http_headerf(&c->x->res, "Location", "/api/v1/letters/%s", uuid_format(id, &letter));
-	answer_json(c, 201);
-	return PLI_OK;
+		st = deposit_begin(c->doors->office, &c->principal, &c->actor, c->pool, d, letter_committed, c, &c->deposit, &letter,
+				   &c->x->res.body, err);
+	return st == PLI_AGAIN ? st : letter_answer(c, st, &letter);
 }

@@ -15,6 +15,7 @@
 struct archive;
 struct buf;
 struct delivery_view;
+struct deposit_work;
 struct door_meter;
 struct directory;
 struct doors;
@@ -68,6 +69,9 @@ struct door_call {
 	enum answer_cache cache;	/* of the answer, when it is not a refusal */
 	bool gathers;			/* a body for x->body that is taken only from a known bearer */
 	void *sink_state;		/* of a streamed body, the handler's own */
+	/* Of a handler that has given PLI_AGAIN: go_on gives the answer (not may_block: PLI_AGAIN once more when it would have to wait). */
+	enum pli_status (*go_on)(struct door_call *c, bool may_block, struct err *err);
+	struct deposit_work *deposit;
 	/* A file on its way out: what delivery_sent needs when it is over. */
 	struct delivery_view *view;
 	struct archive *archive;	/* or a whole archive */

@@ -333,7 +333,27 @@ static void doors_sink_broken(void *app, struct http_exchange *x)
 		c->route->sink_broken(c);
 }
 
-static void doors_handle(void *app, struct http_exchange *x)
+/* What the handler has said, as an answer. */
+static void door_answer(struct door_call *c, enum pli_status st, struct err *err)
+{
+	struct http_exchange *x = c->x;
+
+	if (st != PLI_OK && c->route->who == ROUTE_SESSION && portal_led_away(c, err))
+		st = PLI_OK;
+	if (st != PLI_OK) {
+		if (err->status == PLI_OK)
+			err_set(err, st, "%s", pli_status_name(st));
+		if (st == PLI_IO || st == PLI_BUG)
+			log_error("door.failed", "request %s, %s %s: %s", c->id, http_method_name(c->route->method), c->route->pattern,
+				  err->text);
+		buf_reset(&x->res.head);
+		problem_answer(c, err);
+	}
+	answer_security(c->doors, &x->res, st == PLI_OK ? c->cache : ANSWER_NO_STORE);
+	request_log(c, x->res.status);
+}
+
+static bool doors_handle(void *app, struct http_exchange *x)
 {
 	struct door_call *c = x->app_data;
 	struct err err = { 0 };
@@ -350,19 +370,23 @@ static void doors_handle(void *app, struct http_exchange *x)
 		st = door_enter(c, &err);
 	if (st == PLI_OK)
 		st = c->route->handle(c, &err);
-	if (st != PLI_OK && c->route->who == ROUTE_SESSION && portal_led_away(c, &err))
-		st = PLI_OK;
-	if (st != PLI_OK) {
-		if (err.status == PLI_OK)
-			err_set(&err, st, "%s", pli_status_name(st));
-		if (st == PLI_IO || st == PLI_BUG)
-			log_error("door.failed", "request %s, %s %s: %s", c->id, http_method_name(c->route->method), c->route->pattern,
-				  err.text);
-		buf_reset(&x->res.head);
-		problem_answer(c, &err);
-	}
-	answer_security(c->doors, &x->res, st == PLI_OK ? c->cache : ANSWER_NO_STORE);
-	request_log(c, x->res.status);
+	if (st == PLI_AGAIN)	/* somebody else has c by now */
+		return false;
+	door_answer(c, st, &err);
+	return true;
+}
+
+static bool doors_go_on(void *app, struct http_exchange *x, bool may_block)
+{
+	struct door_call *c = x->app_data;
+	struct err err = { 0 };
+	enum pli_status st = c->go_on(c, may_block, &err);
+
+	(void)app;
+	if (st == PLI_AGAIN)
+		return false;
+	door_answer(c, st, &err);
+	return true;
 }
 
 static void doors_done(void *app, struct http_exchange *x)
@@ -459,7 +483,7 @@ enum pli_status doors_app_new(const struct doors_config *config, struct http_app
 	mem_random(&doors->request_seed, sizeof(doors->request_seed));
 	doors_fingerprint(doors->root_pem, true, doors->root_fingerprint);
 	*app_r = (struct http_app){ .app = doors, .plan = doors_plan, .sink_open = doors_sink_open,
-				    .sink_broken = doors_sink_broken, .handle = doors_handle, .done = doors_done,
+				    .sink_broken = doors_sink_broken, .handle = doors_handle, .go_on = doors_go_on, .done = doors_done,
 				    .fault = doors_fault, .host_known = doors_host_known };
 	*doors_r = doors;
 	return PLI_OK;

@@ -55,7 +55,7 @@ static void plan(void *app, struct http_exchange *x, struct http_plan *plan_r)
 	}
 }
 
-static void handle(void *app, struct http_exchange *x)
+static bool handle(void *app, struct http_exchange *x)
 {
 	struct witness_door *d = app;
 	const char *path = x->req.path, *type = PLAIN;
@@ -77,7 +77,7 @@ static void handle(void *app, struct http_exchange *x)
 		http_headerf(&x->res, "Retry-After", "%u", err.retry_after_s ? err.retry_after_s : 5);
 		buf_reset(&x->res.body);
 		reply(d, &x->res, 503, PLAIN, err.text);
-		return;
+		return true;
 	}
 	if (health) {
 		buf_reset(&x->res.body);
@@ -85,6 +85,7 @@ static void handle(void *app, struct http_exchange *x)
 		code = 200;
 	}
 	reply(d, &x->res, code, type, NULL);
+	return true;
 }
 
 static void done(void *app, struct http_exchange *x)

@@ -372,6 +372,29 @@ static enum pli_status confirmed(enum pli_status st, struct err *err)
 	return err_hint(err, "Repeat the request with the same Idempotency-Key to get the answer.");
 }
 
+static void committed(void *work, enum pli_status status)
+{
+	struct deposit_work *w = work;
+
+	w->status = status;
+	w->then(w->then_arg);
+}
+
+/* PLI_AGAIN: under way, and w is not ours any more. */
+static enum pli_status commit(struct deposit_work *w, struct err *err)
+{
+	struct db *db = w->office->parts.db;
+	enum pli_status st;
+
+	mem_wipe(w->letter_key, sizeof(w->letter_key));	/* all is sealed */
+	if (!w->then)
+		return confirmed(db_write(db, deposit_write, w, err), err);
+	st = db_write_later(db, deposit_write, w, committed, w, &w->err);
+	if (st != PLI_OK && err)
+		*err = w->err;
+	return st == PLI_OK ? PLI_AGAIN : st;
+}
+
 /* Steps 2 to 6 of a deposit whose envelope is good and whose key is new. */
 static enum pli_status proceed(struct deposit_work *w, struct err *err)
 {
@@ -394,7 +417,9 @@ static enum pli_status proceed(struct deposit_work *w, struct err *err)
 		st = deposit_entries(w, err);
 	}
 	if (st == PLI_OK)
-		st = confirmed(db_write(w->office->parts.db, deposit_write, w, err), err);
+		st = commit(w, err);
+	if (st == PLI_AGAIN)
+		return st;
 	mem_wipe(w->letter_key, sizeof(w->letter_key));
 	return refused_late(w, st);
 }
@@ -427,32 +452,67 @@ static enum pli_status begin(struct deposit_work *w, bool *replayed_r, struct uu
 	return st;
 }
 
-enum pli_status deposit_commit(struct office *office, const struct principal *who, const struct journal_actor *actor,
-			       struct pool *pool, const struct deposit *deposit, struct uuid *letter_r, struct buf *body_out,
-			       struct err *err)
+static enum pli_status answer(struct deposit_work *w, enum pli_status st, bool replayed, struct uuid *letter_r, struct buf *body_out)
 {
-	struct deposit_work *w = POOL_NEW(pool, struct deposit_work);
-	bool replayed = false;
-	enum pli_status st = principal_may(who, RIGHT_DEPOSIT, NULL, NULL, err);
-
-	*w = (struct deposit_work){ .office = office, .who = who, .actor = actor, .pool = pool, .deposit = deposit };
-	if (st == PLI_OK)
-		st = deposit_envelope(w, err);
-	if (st == PLI_OK)
-		st = begin(w, &replayed, letter_r, body_out, err);
-	if (st == PLI_OK && !replayed)
-		st = office_room(office, OFFICE_RESERVE_DEPOSIT, err);
-	if (st == PLI_OK && !replayed)
-		st = proceed(w, err);
-	once_end(office, &w->once);
+	once_end(w->office, &w->once);
 	password_wipe(w);
 	if (st != PLI_OK || replayed)
 		return st;
 	*letter_r = w->letter.letter;
 	buf_reset(body_out);
 	letter_json(&w->letter, body_out);
-	office_notices_due(office);
+	office_notices_due(w->office);
 	return PLI_OK;
+}
+
+static enum pli_status deposit_do(struct deposit_work *w, struct uuid *letter_r, struct buf *body_out, struct err *err)
+{
+	bool replayed = false;
+	enum pli_status st = principal_may(w->who, RIGHT_DEPOSIT, NULL, NULL, err);
+
+	if (st == PLI_OK)
+		st = deposit_envelope(w, err);
+	if (st == PLI_OK)
+		st = begin(w, &replayed, letter_r, body_out, err);
+	if (st == PLI_OK && !replayed)
+		st = office_room(w->office, OFFICE_RESERVE_DEPOSIT, err);
+	if (st == PLI_OK && !replayed)
+		st = proceed(w, err);
+	return st == PLI_AGAIN ? st : answer(w, st, replayed, letter_r, body_out);
+}
+
+enum pli_status deposit_commit(struct office *office, const struct principal *who, const struct journal_actor *actor,
+			       struct pool *pool, const struct deposit *deposit, struct uuid *letter_r, struct buf *body_out,
+			       struct err *err)
+{
+	struct deposit_work *w = POOL_NEW(pool, struct deposit_work);
+
+	*w = (struct deposit_work){ .office = office, .who = who, .actor = actor, .pool = pool, .deposit = deposit };
+	return deposit_do(w, letter_r, body_out, err);
+}
+
+enum pli_status deposit_begin(struct office *office, const struct principal *who, const struct journal_actor *actor, struct pool *pool,
+			      const struct deposit *deposit, void (*then)(void *arg), void *arg, struct deposit_work **work_r,
+			      struct uuid *letter_r, struct buf *body_out, struct err *err)
+{
+	struct deposit_work *w = POOL_NEW(pool, struct deposit_work);
+
+	*w = (struct deposit_work){ .office = office, .who = who, .actor = actor, .pool = pool, .deposit = deposit,
+				    .then = then, .then_arg = arg };
+	*work_r = w;
+	return deposit_do(w, letter_r, body_out, err);
+}
+
+bool deposit_is_quick(const struct deposit_work *work)
+{
+	return work->status == PLI_OK;
+}
+
+enum pli_status deposit_end(struct deposit_work *work, struct uuid *letter_r, struct buf *body_out, struct err *err)
+{
+	if (err)
+		*err = work->err;
+	return answer(work, refused_late(work, confirmed(work->status, err)), false, letter_r, body_out);
 }
 
 enum pli_status deposit_check(struct office *office, const struct principal *who, const struct journal_actor *actor, struct pool *pool,

@@ -62,6 +62,16 @@ struct deposit {
 MUST enum pli_status deposit_commit(struct office *office, const struct principal *who, const struct journal_actor *actor,
 				    struct pool *pool, const struct deposit *deposit,
 				    struct uuid *letter_r, struct buf *body_out, struct err *err);
+/* The same in two halves, for whoever does not want to wait for the commit.  PLI_AGAIN: it is under way, and then(arg) will be called once,
+ * from any thread, and may only pass that on; deposit, who, actor, pool and err live until deposit_end(), which then says what
+ * deposit_commit() would have said.  Anything else: that is the answer already, and there is no second half. */
+struct deposit_work;
+MUST enum pli_status deposit_begin(struct office *office, const struct principal *who, const struct journal_actor *actor, struct pool *pool,
+				   const struct deposit *deposit, void (*then)(void *arg), void *arg, struct deposit_work **work_r,
+				   struct uuid *letter_r, struct buf *body_out, struct err *err);
+/* False: deposit_end() has something to take back, and may wait for that. */
+bool deposit_is_quick(const struct deposit_work *work);
+MUST enum pli_status deposit_end(struct deposit_work *work, struct uuid *letter_r, struct buf *body_out, struct err *err);
 /* The envelope alone, as deposit_commit would take it now; letter_r (in pool) has what was read, as far as it came. */
 MUST enum pli_status deposit_check(struct office *office, const struct principal *who, const struct journal_actor *actor, struct pool *pool,
 				   const struct deposit *deposit, struct letter **letter_r, struct err *err);

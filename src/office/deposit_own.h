@@ -65,6 +65,12 @@ struct deposit_work {
 	struct search_terms terms;
 	struct journal_entry **entries;
 	unsigned entry_count;
+
+	/* 5: who does not wait for the commit */
+	void (*then)(void *arg);		/* NULL: he waits */
+	void *then_arg;
+	enum pli_status status;			/* of the commit */
+	struct err err;
 };
 
 /* deposit_envelope.c: what was asked, checked without writing anything. */

@@ -13,6 +13,8 @@
  *      If sink_open() or a write fails, x->sink_failed is set and handle() is called at once to answer (x->sink is
  *      NULL when sink_open() failed).
  *      "100 Continue" is said when plan() has accepted a buffered body, or when sink_open() has succeeded.
+ *      handle() may leave the answer for later: it returns false, holds no thread meanwhile, and has passed the exchange to somebody
+ *      who will call http_answer_ready(), once, from any thread; then go_on() runs and fills the response.
  *   3. The response goes out: head, then body bytes or the istream (read on worker threads, two pieces in flight; or on
  *      the loop, as long as it has its bytes at hand).
  *   4. app->done() runs exactly once for each planned exchange, on a worker if there was a sink or a source, else on
@@ -118,7 +120,11 @@ struct http_app {
 	void (*plan)(void *app, struct http_exchange *x, struct http_plan *plan_r);
 	enum pli_status (*sink_open)(void *app, struct http_exchange *x, struct ostream **sink_r, struct err *err);
 	void (*sink_broken)(void *app, struct http_exchange *x);
-	void (*handle)(void *app, struct http_exchange *x);
+	/* False: the answer comes later, and x may be gone already. */
+	bool (*handle)(void *app, struct http_exchange *x);
+	/* On the loop thread, where it must not block; false: it has to, and is called once more, on a worker (may_block).  NULL for an
+	 * app whose handle() always answers. */
+	bool (*go_on)(void *app, struct http_exchange *x, bool may_block);
 	void (*done)(void *app, struct http_exchange *x);
 	/* Faults found below routing (400, 408, 411, 413, 414, 417, 421, 431, 501, 505), and 500 when a source fails
 	 * before its first byte: write body and headers for status.  detail: a sentence in English, fit to be shown.
@@ -149,6 +155,9 @@ struct http_server_config {
 	size_t proxy_count;		/* connections must begin with a PROXY header (version 2) */
 };
 #define HTTP_FRONTS_MAX 16
+
+/* handle() has returned false, or is about to. */
+void http_answer_ready(struct http_exchange *x);
 
 struct http_server;
 /* Starts loop threads and the worker pool.  TLS 1.2 and 1.3, ALPN h2 and http/1.1, session tickets.

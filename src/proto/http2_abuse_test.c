@@ -357,13 +357,13 @@ static void deaf_sockets(void **state)
 static void chaos_ask(struct chaos *ch, struct h2 *h)
 {
 	static const char *const gets[] = { "/", "/source?300000", "/source/broken?1000000", "/source/none?10", "/big", "/empty",
-					    "/a/../b", "/refused", "/close" };
+					    "/a/../b", "/refused", "/close", "/later", "/later/worker" };
 	static const char *const posts[] = { "/sink", "/sink/slow", "/sink/full", "/sink/denied", "/echo", "/refused" };
 	const char *expects[] = { "expect", "100-continue", NULL };
 	int32_t id;
 
 	if (chaos_next(ch, 2)) {
-		h2_ask(h, chaos_next(ch, 5) ? "GET" : "HEAD", gets[chaos_next(ch, 9)], -1, NULL);
+		h2_ask(h, chaos_next(ch, 5) ? "GET" : "HEAD", gets[chaos_next(ch, sizeof(gets) / sizeof(gets[0]))], -1, NULL);
 		return;
 	}
 	id = h2_ask(h, "POST", posts[chaos_next(ch, 6)], chaos_next(ch, 1 << (4 + chaos_next(ch, 17))), chaos_next(ch, 4) ? NULL : expects);

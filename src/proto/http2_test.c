@@ -392,7 +392,7 @@ static void given_up(void **state)
 
 	h2_open(*state, &h, 0);
 	for (int i = 0; i < 3; i++)
-		ids[i] = h2_ask(&h, "GET", "/block", -1, NULL);
+		ids[i] = h2_ask(&h, "GET", i ? "/block" : "/later/held", -1, NULL);
 	assert_true(h2_flush(&h));
 	seen_wait(&seen.waiting, 3);
 	for (int i = 0; i < 3; i++)
@@ -400,7 +400,10 @@ static void given_up(void **state)
 	id = h2_ask(&h, "GET", "/", -1, NULL);
 	expect(&h, id, 200, "hello");
 	gate_set(true);
+	later_answer();
 	seen_wait(&seen.aborted, 3);
+	id = h2_ask(&h, "GET", "/later/worker", -1, NULL);
+	expect(&h, id, 200, "later, by a worker");
 	h2_close(&h);
 }
 

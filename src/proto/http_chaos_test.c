@@ -33,6 +33,8 @@ static void cut_requests(struct chaos *ch, void *memory)
 		"POST /refused HTTP/1.1\r\n" H "Content-Length: %u\r\n\r\n",
 		"POST /echo HTTP/1.1\r\n" H "Expect: 100-continue\r\nContent-Length: %u\r\n\r\n",
 		"GET /../ HTTP/1.1\r\n" H "\r\n",
+		"GET /later HTTP/1.1\r\n" H "\r\n",
+		"POST /later/worker HTTP/1.1\r\n" H "\r\n",
 	};
 	unsigned kind = chaos_next(ch, sizeof(requests) / sizeof(requests[0]));
 	unsigned n = chaos_next(ch, 1 << (4 + chaos_next(ch, 17)));

@@ -25,7 +25,8 @@ enum exchange_todo {
 	TODO_BREAK = 4,		/* app->sink_broken */
 	TODO_HANDLE = 8,	/* app->handle, then the first piece of its source */
 	TODO_READ = 16,		/* the next piece of the source */
-	TODO_END = 32,		/* app->done, then free: does not come back */
+	TODO_GO_ON = 32,	/* app->go_on */
+	TODO_END = 64,		/* app->done, then free: does not come back */
 };
 
 struct piece {
@@ -67,6 +68,7 @@ struct exchange {
 	bool job_filled;	/* job_out holds bytes now */
 	bool opened;		/* sink_open has succeeded */
 	bool handled;
+	bool held;		/* app->handle has been called, and its answer may come later */
 	bool source_failed;
 	struct istream *spoilt;	/* a source that a fault has replaced */
 	uint64_t source_read;	/* bytes taken from the source */
@@ -485,12 +487,33 @@ bool exchange_cancel(struct exchange *x)
 	return false;
 }
 
+void http_answer_ready(struct http_exchange *pub)
+{
+	struct exchange *x = (struct exchange *)pub;
+
+	loop_post(x->env->loop, &x->post);
+}
+
+static void exchange_answered(struct exchange *x)
+{
+	assert(x->pub.res.status >= 200 && x->pub.res.status <= 599);
+	x->held = false;
+	x->handled = true;
+}
+
 /* A job is back, on the loop. */
 static void exchange_returned(void *arg)
 {
 	struct exchange *x = arg;
 
 	assert(x->magic == EXCHANGE_MAGIC && x->busy);
+	if (x->held && !x->env->app->go_on(x->env->app->app, &x->pub, false)) {
+		x->todo = TODO_GO_ON;
+		workers_submit(x->env->workers, &x->work);
+		return;
+	}
+	if (x->held)
+		exchange_answered(x);
 	x->busy = false;
 	if (x->job_filled)
 		x->out_count++;
@@ -574,15 +597,18 @@ static void exchange_read_source(struct exchange *x)
 	x->job_filled = piece->n > 0;
 }
 
-static void exchange_handle(struct exchange *x)
+/* False: the answer comes later, and x is not this job's any more. */
+static bool exchange_handle(struct exchange *x)
 {
 	const struct http_app *app = x->env->app;
 
-	app->handle(app->app, &x->pub);
-	assert(x->pub.res.status >= 200 && x->pub.res.status <= 599);
-	x->handled = true;
+	x->held = true;
+	if (!app->handle(app->app, &x->pub))
+		return false;
+	exchange_answered(x);
 	if (x->pub.res.source && x->pub.res.source_bytes > 0 && exchange_has_body(x))
 		exchange_read_source(x);
+	return true;
 }
 
 static void exchange_finish(struct exchange *x)
@@ -607,8 +633,12 @@ static void exchange_work(void *arg)
 		exchange_write_rest(x);
 	if (todo & TODO_BREAK)
 		x->env->app->sink_broken(x->env->app->app, &x->pub);
-	else if (!x->handled && ((todo & TODO_HANDLE) || x->pub.sink_failed) && !(todo & TODO_END))
-		exchange_handle(x);
+	else if (!x->handled && ((todo & TODO_HANDLE) || x->pub.sink_failed) && !(todo & (TODO_END | TODO_GO_ON)) && !exchange_handle(x))
+		return;
+	if (todo & TODO_GO_ON) {
+		(void)x->env->app->go_on(x->env->app->app, &x->pub, true);
+		exchange_answered(x);
+	}
 	if (todo & TODO_READ)
 		exchange_read_source(x);
 	if (todo & TODO_END)

@@ -382,6 +382,59 @@ static void short_jobs_run(void **state)
 	server_down(&f);
 }
 
+/* An answer that holds no thread: at once, by a worker where it has to wait, after a while, and when its client has left. */
+static void answers_come_later(void **state)
+{
+	struct fixture f;
+	struct client c;
+
+	(void)state;
+	server_up(&f, &usual_limits);
+	client_open(&f, &c);
+	for (int i = 0; i < 50; i++) {
+		client_say(&c, "GET /later HTTP/1.1\r\n" H "\r\n");
+		expect_reply(&c, 200, "later");
+		client_say(&c, "GET /later/worker HTTP/1.1\r\n" H "\r\n");
+		expect_reply(&c, 200, "later, by a worker");
+	}
+	client_say(&c, "GET /later/held HTTP/1.1\r\n" H "\r\n");
+	seen_wait(&seen.waiting, 1);
+	assert_int_equal(one_request(&f, "GET /hello HTTP/1.1\r\n" H "\r\n"), 200);
+	later_answer();
+	expect_reply(&c, 200, "later");
+	client_say(&c, "GET /later/held HTTP/1.1\r\n" H "\r\n");
+	seen_wait(&seen.waiting, 2);
+	client_close(&c);
+	assert_int_equal(one_request(&f, "GET /hello HTTP/1.1\r\n" H "\r\n"), 200);
+	later_answer();
+	seen_wait(&seen.done, 104);
+	server_down(&f);
+}
+
+static void *later_main(void *arg)
+{
+	later_answer();
+	return arg;
+}
+
+/* A server that stops waits for the answers it owes. */
+static void a_late_answer_ends_the_stop(void **state)
+{
+	struct fixture f;
+	struct client c;
+	pthread_t thread;
+
+	(void)state;
+	server_up(&f, &usual_limits);
+	client_open(&f, &c);
+	client_say(&c, "GET /later/held HTTP/1.1\r\n" H "\r\n");
+	seen_wait(&seen.waiting, 1);
+	assert_int_equal(pthread_create(&thread, NULL, later_main, NULL), 0);
+	server_down(&f);
+	pthread_join(thread, NULL);
+	client_close(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -395,6 +448,8 @@ int main(void)
 		cmocka_unit_test(tls_is_narrow),
 		cmocka_unit_test(tickets_resume),
 		cmocka_unit_test(short_jobs_run),
+		cmocka_unit_test(answers_come_later),
+		cmocka_unit_test(a_late_answer_ends_the_stop),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -53,6 +53,7 @@ struct seen {
 	pthread_cond_t moved;
 	int planned, handled, done, aborted, broken, waiting;
 	bool gate_open;		/* /block goes on */
+	struct http_exchange *held;	/* by /later/held, until later_answer(); one at a time */
 	uint64_t broken_bytes;	/* that the sink had when it broke */
 	uint64_t last_sent;
 	uint64_t last_received;
@@ -256,7 +257,7 @@ static inline void app_answer_sink(struct http_exchange *x)
 	buf_fmt(&x->res.body, "%llu %s", (unsigned long long)s->at, s->wrong ? "wrong" : "right");
 }
 
-static inline void app_handle(void *app, struct http_exchange *x)
+static inline bool app_handle(void *app, struct http_exchange *x)
 {
 	(void)app;
 	seen_add(&seen.handled);
@@ -299,9 +300,40 @@ static inline void app_handle(void *app, struct http_exchange *x)
 	} else if (path_is(x, "/close")) {
 		x->res.close = true;
 		buf_str(&x->res.body, "bye");
+	} else if (path_is(x, "/later/held")) {
+		pthread_mutex_lock(&seen.lock);
+		seen.held = x;
+		seen.waiting++;
+		pthread_cond_broadcast(&seen.moved);
+		pthread_mutex_unlock(&seen.lock);
+		return false;
+	} else if (strncmp(x->req.path, "/later", 6) == 0) {
+		http_answer_ready(x);	/* the loop may answer before we have returned */
+		return false;
 	} else {
 		buf_str(&x->res.body, "hello");
 	}
+	return true;
+}
+
+static inline void later_answer(void)
+{
+	struct http_exchange *x;
+
+	pthread_mutex_lock(&seen.lock);
+	x = seen.held;
+	seen.held = NULL;
+	pthread_mutex_unlock(&seen.lock);
+	http_answer_ready(x);
+}
+
+static inline bool app_go_on(void *app, struct http_exchange *x, bool may_block)
+{
+	(void)app;
+	if (path_is(x, "/later/worker") && !may_block)
+		return false;
+	buf_str(&x->res.body, may_block ? "later, by a worker" : "later");
+	return true;
 }
 
 static inline void app_done(void *app, struct http_exchange *x)
@@ -334,6 +366,7 @@ static const struct http_app test_app = {
 	.sink_open = app_sink_open,
 	.sink_broken = app_sink_broken,
 	.handle = app_handle,
+	.go_on = app_go_on,
 	.done = app_done,
 	.fault = app_fault,
 	.host_known = app_host_known,

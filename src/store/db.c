@@ -258,15 +258,28 @@ enum pli_status db_snapshot(struct db_conn *conn, struct err *err)
 
 /* ------------------------------------------------------------------ writing, space, health */
 
-enum pli_status db_write(struct db *db, db_write_fn *fn, void *arg, struct err *err)
+static enum pli_status writable(struct db *db, struct err *err)
 {
 	enum pli_status status = db_healthy(db, err);
 
-	if (status != PLI_OK)
-		return status;
-	if (!db->writer)
+	if (status == PLI_OK && !db->writer)
 		return err_set(err, PLI_BUG, "the database was opened for reading");
-	return db_writer_write(db->writer, fn, arg, err);
+	return status;
+}
+
+enum pli_status db_write(struct db *db, db_write_fn *fn, void *arg, struct err *err)
+{
+	enum pli_status status = writable(db, err);
+
+	return status == PLI_OK ? db_writer_write(db->writer, fn, arg, err) : status;
+}
+
+enum pli_status db_write_later(struct db *db, db_write_fn *fn, void *arg, void (*done)(void *done_arg, enum pli_status status),
+			       void *done_arg, struct err *err)
+{
+	enum pli_status status = writable(db, err);
+
+	return status == PLI_OK ? db_writer_write_later(db->writer, fn, arg, done, done_arg, err) : status;
 }
 
 enum pli_status db_settle(struct db *db, struct err *err)

@@ -90,6 +90,11 @@ bool db_uuid(struct db_rows *rows, int column, struct uuid *id_r);
 typedef enum pli_status db_write_fn(struct db_tx *tx, void *arg, struct err *err);
 MUST enum pli_status db_write(struct db *db, db_write_fn *fn, void *arg, struct err *err);
 
+/* The same without waiting: done(done_arg, status) is called once, by whichever thread answers the group, and may only pass that on.
+ * arg, done_arg and err live until then.  Anything but PLI_OK: fn is not run, done not called. */
+MUST enum pli_status db_write_later(struct db *db, db_write_fn *fn, void *arg, void (*done)(void *done_arg, enum pli_status status),
+				    void *done_arg, struct err *err);
+
 /* After rows were deleted for good: what they held is in none of the database's files once this gives PLI_OK (deleted content is
  * overwritten, the log emptied).  PLI_BUSY: a reader still needs the log; try again later.  Holds the writer up for at most 0.2 s. */
 MUST enum pli_status db_settle(struct db *db, struct err *err);

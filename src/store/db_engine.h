@@ -70,6 +70,8 @@ struct db_writer;
 MUST enum pli_status db_writer_new(struct db *db, struct db_conn *conn, struct db_writer **writer_r, struct err *err);
 void db_writer_free(struct db_writer *writer);
 MUST enum pli_status db_writer_write(struct db_writer *writer, db_write_fn *fn, void *arg, struct err *err);
+MUST enum pli_status db_writer_write_later(struct db_writer *writer, db_write_fn *fn, void *arg,
+					   void (*done)(void *done_arg, enum pli_status status), void *done_arg, struct err *err);
 unsigned db_writer_queued(struct db_writer *writer);
 MUST enum pli_status db_writer_settle(struct db_writer *writer, struct err *err);
 void db_writer_hooks(struct db_writer *writer, const struct db_hooks *hooks);

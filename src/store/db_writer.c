@@ -33,6 +33,8 @@ struct job {
 	enum pli_status status;
 	bool late;		/* has late items: answered by db_group_release */
 	struct job *next;
+	void (*answer)(void *arg, enum pli_status status);	/* NULL: somebody waits for `done` */
+	void *answer_arg;
 	sem_t done;
 };
 
@@ -69,8 +71,13 @@ struct db_writer {
 
 static void job_answer(struct job *job)
 {
-	/* The job lives on the caller's stack: it is gone after this. */
-	sem_post(&job->done);
+	if (!job->answer) {
+		/* The job lives on the caller's stack: it is gone after this. */
+		sem_post(&job->done);
+		return;
+	}
+	job->answer(job->answer_arg, job->status);
+	mem_free(job);
 }
 
 static void job_fail(struct job *job, enum pli_status status, const struct err *err)
@@ -500,26 +507,47 @@ void db_writer_hooks(struct db_writer *w, const struct db_hooks *hooks)
 	pthread_mutex_unlock(&w->lock);
 }
 
+/* Once it is queued, the job may have been answered. */
+static enum pli_status job_queue(struct db_writer *w, struct job *job, struct err *err)
+{
+	bool stopping;
+
+	assert(!pthread_equal(pthread_self(), w->thread));
+	pthread_mutex_lock(&w->lock);
+	stopping = w->stopping;
+	if (!stopping) {
+		*w->last = job;
+		w->last = &job->next;
+		w->queue_length++;
+		if (w->waiting && w->queue_length >= w->wanted)
+			pthread_cond_signal(&w->queued);
+	}
+	pthread_mutex_unlock(&w->lock);
+	return stopping ? err_set(err, PLI_BUSY, "the server is stopping") : PLI_OK;
+}
+
 enum pli_status db_writer_write(struct db_writer *w, db_write_fn *fn, void *arg, struct err *err)
 {
 	struct job job = { .fn = fn, .arg = arg, .err = err };
+	enum pli_status status;
 
-	assert(!pthread_equal(pthread_self(), w->thread));
 	sem_init(&job.done, 0, 0);
-	pthread_mutex_lock(&w->lock);
-	if (w->stopping) {
-		pthread_mutex_unlock(&w->lock);
-		sem_destroy(&job.done);
-		return err_set(err, PLI_BUSY, "the server is stopping");
-	}
-	*w->last = &job;
-	w->last = &job.next;
-	w->queue_length++;
-	if (w->waiting && w->queue_length >= w->wanted)
-		pthread_cond_signal(&w->queued);
-	pthread_mutex_unlock(&w->lock);
-	while (sem_wait(&job.done) != 0)
+	status = job_queue(w, &job, err);
+	while (status == PLI_OK && sem_wait(&job.done) != 0)
 		assert(errno == EINTR);
 	sem_destroy(&job.done);
-	return job.status;
+	return status == PLI_OK ? job.status : status;
+}
+
+enum pli_status db_writer_write_later(struct db_writer *w, db_write_fn *fn, void *arg, void (*done)(void *done_arg, enum pli_status status),
+				      void *done_arg, struct err *err)
+{
+	struct job *job = mem_alloc(sizeof(*job));
+	enum pli_status status;
+
+	*job = (struct job){ .fn = fn, .arg = arg, .err = err, .answer = done, .answer_arg = done_arg };
+	status = job_queue(w, job, err);
+	if (status != PLI_OK)
+		mem_free(job);
+	return status;
 }
