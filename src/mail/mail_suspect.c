@@ -39,9 +39,12 @@ static bool link_ends(char c)
 
 static bool told_before(const struct suspect *s, const char *p, size_t n)
 {
-	const char *at = s->links.p, *end = at + s->links.n;
+	const char *at = s->links.p, *end;
 
-	while (at && at < end && (at = memmem(at, (size_t)(end - at), p, n))) {
+	if (!at)
+		return false;
+	end = at + s->links.n;
+	while (at < end && (at = memmem(at, (size_t)(end - at), p, n))) {
 		if ((at == s->links.p || at[-1] == '\n') && at[n] == '\n')
 			return true;
 		at++;
