@@ -89,6 +89,15 @@ void alert_end(struct office *office, enum alert_kind kind, const char *subject)
 	pthread_mutex_unlock(&a->lock);
 }
 
+void alert_keep(struct office *office, enum alert_kind kind, const char *const *subjects, unsigned count)
+{
+	struct alerts *a = &office->alerts;
+
+	pthread_mutex_lock(&a->lock);
+	alert_board_keep(&a->board, kind, subjects, count, clock_now_us());
+	pthread_mutex_unlock(&a->lock);
+}
+
 unsigned alert_count(struct office *office, enum alert_kind kind)
 {
 	struct alerts *a = &office->alerts;

@@ -34,6 +34,9 @@ const char *alert_kind_name(enum alert_kind kind);
 void alert_raise(struct office *office, enum alert_kind kind, const char *subject, const char *detail);
 void alert_end(struct office *office, enum alert_kind kind, const char *subject);
 
+/* At start: those of a kind end that are about none of these any more, as the settings have changed. */
+void alert_keep(struct office *office, enum alert_kind kind, const char *const *subjects, unsigned count);
+
 /* How many are on; for banner and metrics.  Never blocks. */
 unsigned alert_count(struct office *office, enum alert_kind kind);
 

@@ -79,6 +79,18 @@ bool alert_board_end(struct alert_board *b, enum alert_kind kind, const char *su
 	return true;
 }
 
+void alert_board_keep(struct alert_board *b, enum alert_kind kind, const char *const *subjects, unsigned count, int64_t now_us)
+{
+	for (unsigned i = 0; i < b->count; i++) {
+		bool kept = b->slots[i].kind != kind;
+
+		for (unsigned k = 0; !kept && k < count; k++)
+			kept = str_eq(b->slots[i].subject, subjects[k]);
+		if (!kept)
+			(void)alert_board_end(b, kind, b->slots[i].subject, now_us);
+	}
+}
+
 void alert_board_restore(struct alert_board *b, const struct alert_slot *slot)
 {
 	struct alert_slot *s = find(b, slot->kind, slot->subject);

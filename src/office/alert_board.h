@@ -30,6 +30,8 @@ struct alert_board {
 bool alert_board_raise(struct alert_board *board, enum alert_kind kind, const char *subject, const char *detail, int64_t now_us);
 /* It is so no more; nothing when it was not.  True: it was. */
 bool alert_board_end(struct alert_board *board, enum alert_kind kind, const char *subject, int64_t now_us);
+/* Those of the kind that are on end, but these. */
+void alert_board_keep(struct alert_board *board, enum alert_kind kind, const char *const *subjects, unsigned count, int64_t now_us);
 /* A row without an end, from before this process. */
 void alert_board_restore(struct alert_board *board, const struct alert_slot *slot);
 

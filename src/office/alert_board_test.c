@@ -164,6 +164,27 @@ static void from_before_a_start(void **state)
 	assert_true(uuid_same(&slot.row, &old.row));
 }
 
+static void of_what_is_no_more(void **state)
+{
+	static const char *const NOW[] = { "b.example" };
+
+	(void)state;
+	assert_true(alert_board_raise(&board, ALERT_WITNESS, "a.example", "x", 1));
+	assert_true(alert_board_raise(&board, ALERT_WITNESS, "b.example", "x", 1));
+	assert_true(alert_board_raise(&board, ALERT_PROOF, "a.example", "x", 1));
+	assert_int_equal(step(), ALERT_OPEN);
+	assert_int_equal(step(), ALERT_OPEN);
+	assert_int_equal(step(), ALERT_OPEN);
+	alert_board_keep(&board, ALERT_WITNESS, NOW, 1, 2);
+	assert_int_equal(step(), ALERT_CLOSE);
+	assert_string_equal(slot.subject, "a.example");
+	assert_int_equal(step(), ALERT_NOTHING);
+	alert_board_keep(&board, ALERT_WITNESS, NULL, 0, 3);
+	assert_int_equal(step(), ALERT_CLOSE);
+	assert_int_equal(alert_board_count(&board, ALERT_WITNESS), 0);
+	assert_int_equal(alert_board_count(&board, ALERT_PROOF), 1);
+}
+
 static void bounded_and_one_line(void **state)
 {
 	char name[400], text[8];
@@ -194,6 +215,7 @@ int main(void)
 		cmocka_unit_test_setup(back_before_its_end_was_said, begin),	cmocka_unit_test_setup(while_it_is_being_said, begin),
 		cmocka_unit_test_setup(not_said_yet, begin),		cmocka_unit_test_setup(the_row_follows_once_a_minute, begin),
 		cmocka_unit_test_setup(from_before_a_start, begin),	cmocka_unit_test_setup(bounded_and_one_line, begin),
+		cmocka_unit_test_setup(of_what_is_no_more, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,9 +11,12 @@
 #include "clock.h"
 #include "log.h"
 #include "pool.h"
+#include "settings.h"
 #include "text.h"
 
 #include "job.h"
+
+#include "keeper.h"
 
 #include "errand.h"
 #include "notice_sign.h"
@@ -185,6 +188,11 @@ static void pause_after(struct dispatch *d, const char *what, const struct err *
 	d->not_before_us = clock_mono_us() + RETRY_MS * INT64_C(1000);
 }
 
+static bool signs(const struct settings *s)
+{
+	return s->mail_sign || !str_eq(s->mail_dkim, "off");
+}
+
 /* Mails about alerts go first, and unsigned rather than not at all: it may be the keeper that they are about. */
 static enum pli_status lease_jobs(struct dispatch *d, bool alerts, struct pool *pool, unsigned most, struct notice_job *jobs,
 				  unsigned *count_r, struct err *err)
@@ -192,6 +200,8 @@ static enum pli_status lease_jobs(struct dispatch *d, bool alerts, struct pool *
 	enum pli_status st = alerts ? notice_lease_alerts(d->config.office, pool, d->config.render, d->config.render_arg, most, jobs, count_r, err)
 				    : notice_lease(d->config.office, pool, d->config.render, d->config.render_arg, most, jobs, count_r, err);
 
+	if (st == PLI_OK && alerts && *count_r && signs(d->config.settings) && !keeper_linked(d->config.keeper))
+		st = err_set(err, PLI_BUSY, "the keeper gives no sign of life");
 	if (st == PLI_OK)
 		st = notice_sign(d->config.keeper, d->config.settings, pool, jobs, *count_r, err);
 	if (st == PLI_OK || !alerts || !*count_r)

@@ -29,6 +29,7 @@
 #include "child.h"
 #include "ctl_backup.h"
 #include "instance.h"
+#include "selfproof_backup.h"
 #include "sysexit.h"
 
 #include "front.h"
@@ -191,6 +192,7 @@ static enum pli_status open_database(struct front *front, struct err *err)
 	if (st != PLI_OK)
 		return st;
 	db_copy_remove(BACKUP_COPY);	/* of a backup that a crash broke off */
+	selfproof_backup_clear();
 	front->blobs_fd = open("blobs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return front->blobs_fd >= 0 ? PLI_OK : err_errno(err, "data/blobs");
 }

@@ -41,6 +41,7 @@ struct witness {
 	uint64_t done;			/* the newest head that it has signed */
 	int64_t asked_us, good_us, not_before_us;	/* monotonic */
 	unsigned failures;
+	bool has_signed;		/* since the start */
 	bool away;			/* said in the journal */
 	bool heard;			/* has signed, or shown what it has seen, since the start */
 	bool behind;			/* our journal is an older copy of what it has seen */
@@ -242,9 +243,12 @@ static void settle(struct witness_ask *a, struct witness *w, enum outcome outcom
 		w->failures = 0;
 		w->good_us = now;
 		w->not_before_us = 0;
+		/* The first time also what a process before has left on. */
+		if (w->away || !w->has_signed)
+			alert_end(a->front->office, ALERT_WITNESS, w->key.name);
+		w->has_signed = true;
 		if (w->away)
 			note(a, w, false);
-		alert_end(a->front->office, ALERT_WITNESS, w->key.name);
 		return;
 	}
 	pthread_mutex_lock(&a->lock);
@@ -333,6 +337,16 @@ static enum pli_status read_settings(struct witness_ask *a, const char *text, st
 	return PLI_OK;
 }
 
+/* One that is asked no more is not missed. */
+static void alerts_keep(struct witness_ask *a)
+{
+	const char *names[WITNESSES_MAX];
+
+	for (unsigned i = 0; i < a->count; i++)
+		names[i] = a->witnesses[i].key.name;
+	alert_keep(a->front->office, ALERT_WITNESS, names, a->count);
+}
+
 enum pli_status witness_ask_start(struct front *front, struct errands *errands, struct witness_ask **ask_r, struct err *err)
 {
 	struct witness_ask *a;
@@ -341,12 +355,16 @@ enum pli_status witness_ask_start(struct front *front, struct errands *errands, 
 	enum pli_status st;
 
 	*ask_r = NULL;
-	if (!front->settings->witness_ask)
+	if (!front->settings->witness_ask) {
+		alert_keep(front->office, ALERT_WITNESS, NULL, 0);
 		return PLI_OK;
+	}
 	pool = pool_new();
 	a = POOL_NEW(pool, struct witness_ask);
 	*a = (struct witness_ask){ .front = front, .errands = errands, .pool = pool };
 	st = read_settings(a, front->settings->witness_ask, err);
+	if (st == PLI_OK)
+		alerts_keep(a);
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
