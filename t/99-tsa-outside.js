@@ -96,7 +96,8 @@ every_s = 1\naway = block\n`);
 	const raised = (event) => i.one(`SELECT COUNT(*) FROM journal WHERE event = '${event}'`);
 
 	// There: asked as RFC 3161 wants it, with the account, and everything is covered.
-	same((await letter()).status, 201, 'a letter');
+	const made = await letter(), id = made.json.id;
+	same(made.status, 201, 'a letter');
 	await allCovered();
 	same([asked[0].type, asked[0].auth], ['application/timestamp-query', 'Basic ' + Buffer.from('pli:Trois-pommes').toString('base64')], 'asked with type and account');
 	const stamped = i.sql('SELECT hex(t.token) AS token, hex(h.checkpoint) AS note, CAST(c.pem AS TEXT) AS pem, t.gen_time FROM external_token t JOIN head h ON h.size = t.size JOIN external_chain c ON c.digest = t.chain ORDER BY t.size');
@@ -108,6 +109,28 @@ every_s = 1\naway = block\n`);
 		openssl('ts', '-verify', '-in', 't.tst', '-token_in', '-data', 't.txt', '-CAfile', 'a-root.pem', '-untrusted', 't.pem');
 		check(Math.abs(s.gen_time / 1000 - Date.now()) < 60000, 'of now');
 	}
+
+	// In the proof, and checked by both verifiers.
+	const proof = await i.request('GET', `/api/v1/letters/${id}/proof`, { token });
+	check(proof.status === 200, 'a proof', proof.brief);
+	fs.writeFileSync(file('p.asice'), proof.body);
+	fs.mkdirSync(file('p'));
+	spawnSync('unzip', ['-q', '../p.asice'], { cwd: file('p') });
+	const anchors = ['--root', path.join(i.dir, 'public/root.pem'), '--log-key', path.join(i.dir, 'public/log.pub')];
+	const receipt = fs.readFileSync(file('p/receipt.txt'), 'utf8');
+	const at = (/^External-Time: (.*)$/m.exec(receipt) || [])[1];
+	check(at && Math.abs(Date.parse(at) - Date.now()) < 60000 && /External-Time at the latest/.test(receipt) && !/Checkpoint-Time at the latest/.test(receipt), 'the receipt says when', receipt);
+	const both = (dir, archive, roots) => [i.run(['proof', 'verify', archive, ...anchors, ...roots]), spawnSync('sh', ['verify.sh', '.', ...anchors, ...roots], { cwd: dir, encoding: 'utf8' })];
+	for (const [roots, words] of [[[], 'TO BE COMPARED'], [['--tsa-root', file('a-root.pem')], 'the one given'], [['--tsa-root', file('b-root.pem')], 'TO BE COMPARED']])
+		for (const r of both(file('p'), file('p.asice'), roots)) {
+			check(r.status === 0, 'verifies', r.stdout + r.stderr);
+			check(r.stdout.includes(`external: the head was there on ${at} (token of an authority outside)`) &&
+				new RegExp(`external: authority under root: sha256 [0-9a-f]{64}, ${words}`).test(r.stdout), `and says so: ${words}`, r.stdout);
+		}
+	const report = JSON.parse(i.run(['proof', 'verify', '--json', file('p.asice'), ...anchors]).stdout);
+	same([report.external && report.external.time, report.checks.find((c) => c.id === 'external').result], [at, 'holds'], 'in JSON, too');
+	const shown = spawnSync('sh', ['-c', report.checks.find((c) => c.id === 'external').command], { cwd: file('p'), encoding: 'utf8' });
+	check(shown.status === 0 && /Verification: OK/.test(shown.stdout + shown.stderr), 'its command repeats the check', shown.stdout + shown.stderr);
 
 	// What does not hold is not kept, whatever it is.
 	for (const way of ['other data', 'replay', 'stranger', 'other policy', 'tomorrow', 'words', 'page', 'broken', 'silent']) {

@@ -175,7 +175,7 @@ static enum pli_status all_files(struct work *w, struct err *err)
 	enum pli_status status;
 
 	w->files = POOL_ARRAY(w->pool, struct zip_file,
-			      2 * ((size_t)b->recipient_count + b->entry_count) + 24);
+			      2 * ((size_t)b->recipient_count + b->entry_count) + 26);
 	file_text(w, "mimetype", ASIC_MIMETYPE);
 	file_text(w, "receipt.txt", "");
 	file_text(w, "receipt.xml", "");
@@ -186,6 +186,10 @@ static enum pli_status all_files(struct work *w, struct err *err)
 	journal_files(w);
 	file_add(w, "checkpoint.txt", b->checkpoint, b->checkpoint_n);
 	file_add(w, "checkpoint.tst", b->token, b->token_n);
+	if (b->external_token) {
+		file_add(w, "external.tst", b->external_token, b->external_token_n);
+		file_text(w, "external.pem", b->external_pem);
+	}
 	if (b->witness_lines && *b->witness_lines) {
 		file_text(w, "witness.txt", b->witness_lines);
 		file_text(w, "witness.pub", b->witness_keys);
@@ -287,6 +291,8 @@ static enum pli_status agree(struct work *w, struct err *err)
 		status = facts_sheets(f, err);
 	if (status == PLI_OK)
 		status = facts_checkpoint(f, err);
+	if (status == PLI_OK)
+		status = facts_external(f, err);
 	if (status == PLI_OK)
 		status = facts_witnesses(f, err);
 	if (status == PLI_OK)

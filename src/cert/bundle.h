@@ -2,7 +2,7 @@
  *
  * Files, in this order: mimetype (stored, first) · receipt.txt receipt.xml receipt.p7s receipt.tst · manifest.json · sheet.json sheet.salt (the
  * sender's: sheet-NNN.json and sheet-NNN.salt, one pair per recipient in To, Cc, Bcc order) · journal/001.json
- * journal/001.tlog-proof … by number, all to one checkpoint · checkpoint.txt checkpoint.tst · root.pem seal.pem
+ * journal/001.tlog-proof … by number, all to one checkpoint · checkpoint.txt checkpoint.tst [external.tst external.pem] [witness.txt witness.pub] · root.pem seal.pem
  * operator.pem tsa.pem log.pub · VERIFY.md verify.sh · META-INF/ASiCManifest.xml · META-INF/signature.p7s; then what later renewals added (renewal.h).
  * ASiCManifest lists every file but mimetype and META-INF/…, one reference a line; verifiers demand that it
  * equals, byte for byte, what they would write themselves, and that no unlisted file is there.
@@ -105,6 +105,9 @@ struct bundle {
 	const char *witness_lines, *witness_keys;	/* cosignatures of the checkpoint and, line by line, the keys; NULL or "": none */
 	const void *token;
 	size_t token_n;
+	const void *external_token;	/* of an authority outside over the checkpoint; NULL: none */
+	size_t external_token_n;
+	const char *external_pem;	/* its certificates, the root last */
 	/* Texts; log_pub: PEM SubjectPublicKeyInfo of the Ed25519 key, as openssl wants it. */
 	const char *root_pem, *seal_pem, *operator_pem, *tsa_pem, *log_pub;
 	const char *lang;		/* of VERIFY.md; receipt.txt keys are English */

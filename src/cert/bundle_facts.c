@@ -13,7 +13,9 @@
 #include "zip.h"
 #include "asic.h"
 #include "checkpoint.h"
+#include "external_token.h"
 #include "renewal.h"
+#include "renewal_token.h"
 #include "tree.h"
 
 #include "bundle_facts.h"
@@ -25,7 +27,8 @@ static const char *const fixed_start[] = { "receipt.txt", "receipt.xml", "receip
 static const char *const fixed_end[] = {
 	"checkpoint.txt", "checkpoint.tst", "root.pem", "seal.pem", "operator.pem", "tsa.pem", "log.pub", "VERIFY.md", "verify.sh",
 };
-#define FIXED_HEAD 2	/* of them: the checkpoint's; what its witnesses have signed follows, when there is any */
+#define FIXED_HEAD 2	/* of them: the checkpoint's; what others have signed of it follows, when there is any */
+static const char *const external_files[] = { "external.tst", "external.pem" };
 /* Of content and sender, by facts->naming. */
 #define CONTENT_MAX 3
 static const char *const content_files[][CONTENT_MAX + 1] = {
@@ -97,6 +100,11 @@ const char *facts_listed(const struct bundle_facts *facts, size_t i)
 	if (i < 2 * (size_t)facts->entry_count)
 		return entry_name(facts, i / 2, i % 2 ? "tlog-proof" : "json");
 	i -= 2 * (size_t)facts->entry_count;
+	if (facts->external && i >= FIXED_HEAD) {
+		if (i < FIXED_HEAD + COUNT(external_files))
+			return external_files[i - FIXED_HEAD];
+		i -= COUNT(external_files);
+	}
 	if (facts->witnessed && i >= FIXED_HEAD) {
 		if (i < FIXED_HEAD + COUNT(witness_files))
 			return witness_files[i - FIXED_HEAD];
@@ -179,6 +187,7 @@ enum pli_status facts_files(struct pool *pool, const struct zip_file *files, siz
 		f.naming = FACTS_WITHHELD;
 	else if (find(&f, "withheld.json") || find(&f, "withheld.salt"))
 		f.naming = FACTS_OPENED;
+	f.external = find(&f, "external.tst") || find(&f, "external.pem");
 	f.witnessed = find(&f, "witness.txt") || find(&f, "witness.pub");
 	f.sheet_count = f.sender ? count_pairs(&f, sheet_name, "salt") : 1;
 	f.entry_count = count_pairs(&f, entry_name, "tlog-proof");
@@ -189,6 +198,26 @@ enum pli_status facts_files(struct pool *pool, const struct zip_file *files, siz
 	f.entries = POOL_ARRAY(pool, struct facts_entry, f.entry_count);
 	*facts_r = f;
 	return names_check(&f, err);
+}
+
+/* ---------------------------------------------------------------------------------- an authority outside */
+
+enum pli_status facts_external(struct bundle_facts *f, struct err *err)
+{
+	const struct zip_file *checkpoint, *token, *chain;
+	const char *pem;
+
+	if (!f->external)
+		return PLI_OK;
+	checkpoint = facts_file(f, "checkpoint.txt");
+	token = facts_file(f, "external.tst");
+	chain = facts_file(f, "external.pem");
+	pem = pool_strn(f->pool, (const char *)chain->p, chain->n);
+	if (strlen(pem) != chain->n ||
+	    external_token_check(token->p, token->n, checkpoint->p, checkpoint->n, pem, &f->external_us, err) != PLI_OK)
+		return err_set(err, PLI_CONFLICT, "external: external.tst is not a plain token over checkpoint.txt by external.pem");
+	renewal_token_root(pem, f->external_root);
+	return PLI_OK;
 }
 
 /* --------------------------------------------------------------------------------------------- content */

@@ -46,6 +46,7 @@ struct bundle_facts {
 	size_t file_count;
 	bool sender;
 	unsigned renewal_count;	/* renewal-1.… to renewal-N.…, three files each (renewal.h) */
+	bool external;		/* external.tst and external.pem are there */
 	bool witnessed;		/* witness.txt and witness.pub are there */
 	/* Who wrote and about what: in the sheets, or opened by withheld.json, or left out with manifest.json (then the sheets' sender, entity
 	 * and subject are NULL, and of the content only `manifest` is known). */
@@ -56,6 +57,9 @@ struct bundle_facts {
 	uint64_t tree_size;
 	uint8_t tree_root[32];
 	int64_t token_us;
+	/* after facts_external: its token's time, SHA-256 of its authority's root in hex */
+	int64_t external_us;
+	char external_root[65];
 	/* after facts_witnesses */
 	struct facts_witness *witnesses;
 	unsigned witness_count;
@@ -95,6 +99,8 @@ MUST enum pli_status facts_withheld(struct bundle_facts *facts, struct bundle_sh
 MUST enum pli_status facts_sender_read(const struct json_read *o, struct bundle_sheet *sheet, struct err *err);
 /* Text of checkpoint.txt (not its signature). */
 MUST enum pli_status facts_checkpoint(struct bundle_facts *facts, struct err *err);
+/* external.tst and external.pem, when they are there: a token over checkpoint.txt that held when it was made. */
+MUST enum pli_status facts_external(struct bundle_facts *facts, struct err *err);
 /* witness.txt and witness.pub, when they are there: every line a cosignature of the checkpoint by the key of the same line. */
 MUST enum pli_status facts_witnesses(struct bundle_facts *facts, struct err *err);
 /* Is its key one of those (one a line, words behind it do not matter)? */

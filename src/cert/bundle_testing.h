@@ -45,6 +45,7 @@ struct testing_keys {
 };
 struct testing_journal {
 	struct testing_keys *keys;
+	struct testing_keys *outside;	/* whose authority stamps the head from outside; NULL: nobody */
 	struct pool *pool;
 	struct uuid letter, people[TESTING_PEOPLE], entity, user;
 	unsigned people_count;
@@ -369,6 +370,21 @@ static inline void testing_bundle(struct testing_journal *j, int who, struct bun
 	buf_free(&token);
 }
 
+/* Another service's authority as one from outside: its token over the text, its certificates. */
+static inline void testing_outside(struct testing_journal *j, struct testing_keys *by, const void *text, size_t n, int64_t t_us,
+				   const void **token_r, size_t *token_n_r, const char **pem_r)
+{
+	struct buf token = { 0 };
+	struct err err = { 0 };
+
+	if (token_make(by->maker, text, n, t_us, &token, &err) != PLI_OK)
+		fail_msg("%s", err.text);
+	*token_r = pool_dup(j->pool, token.p, token.n);
+	*token_n_r = token.n;
+	*pem_r = pool_fmt(j->pool, "%s%s", by->tsa.p, by->root.p);
+	buf_free(&token);
+}
+
 static inline void testing_bundle_write(struct testing_journal *j, int who, struct buf *zip)
 {
 	struct bundle b;
@@ -376,6 +392,8 @@ static inline void testing_bundle_write(struct testing_journal *j, int who, stru
 	struct err err = { 0 };
 
 	testing_bundle(j, who, &b);
+	if (j->outside)
+		testing_outside(j, j->outside, b.checkpoint, b.checkpoint_n, j->t_us, &b.external_token, &b.external_token_n, &b.external_pem);
 	if (bundle_write_with(&b, &signer, zip, &err) != PLI_OK)
 		fail_msg("bundle: %s", err.text);
 }

@@ -2,6 +2,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "clock.h"
 #include "pool.h"
 #include "text.h"
 
@@ -13,28 +14,29 @@
 #define ENTRIES_MAX 200000u
 
 /* The lines of a receipt, in their order. */
+enum often { ONCE, MAYBE, MANY };	/* MANY: any number of them, none included */
 struct rule {
 	const char *key;
-	bool many;		/* any number of them, none included */
+	enum often often;
 };
 static const struct rule receipt_rules[] = {
-	{ "Pli-Receipt", false }, { "Kind", false }, { "Number", false }, { "Letter", false }, { "Origin", false }, { "Date", false },
-	{ "Horodatage", false }, { "Sender-Name", false }, { "Sender-Address", false }, { "Sender-Entity", false },
-	{ "Sender-SIREN", false }, { "Sender-Method", false }, { "Sender-Level", false }, { "Recipient", true }, { "Subject", false },
-	{ "Class", false }, { "Mode", false }, { "Password", false }, { "Message", false }, { "Part", true }, { "Entry", true },
-	{ "Checkpoint-Size", false }, { "Checkpoint-Root", false }, { "Checkpoint-Time", false }, { "Not-Established", true },
-	{ "Non-etabli", true }, { NULL, false },
+	{ "Pli-Receipt", ONCE }, { "Kind", ONCE }, { "Number", ONCE }, { "Letter", ONCE }, { "Origin", ONCE }, { "Date", ONCE },
+	{ "Horodatage", ONCE }, { "Sender-Name", ONCE }, { "Sender-Address", ONCE }, { "Sender-Entity", ONCE },
+	{ "Sender-SIREN", ONCE }, { "Sender-Method", ONCE }, { "Sender-Level", ONCE }, { "Recipient", MANY }, { "Subject", ONCE },
+	{ "Class", ONCE }, { "Mode", ONCE }, { "Password", ONCE }, { "Message", ONCE }, { "Part", MANY }, { "Entry", MANY },
+	{ "Checkpoint-Size", ONCE }, { "Checkpoint-Root", ONCE }, { "Checkpoint-Time", ONCE }, { "External-Time", MAYBE }, { "Not-Established", MANY },
+	{ "Non-etabli", MANY }, { NULL, ONCE },
 };
 /* … that withholds who wrote and about what. */
 static const struct rule withheld_rules[] = {
-	{ "Pli-Receipt", false }, { "Kind", false }, { "Number", false }, { "Letter", false }, { "Origin", false }, { "Date", false },
-	{ "Horodatage", false }, { "Withheld", false }, { "Recipient", true }, { "Class", false }, { "Mode", false }, { "Password", false },
-	{ "Content", false }, { "Entry", true }, { "Checkpoint-Size", false }, { "Checkpoint-Root", false }, { "Checkpoint-Time", false },
-	{ "Not-Established", true }, { "Non-etabli", true }, { "Not-Established", true }, { "Non-etabli", true }, { NULL, false },
+	{ "Pli-Receipt", ONCE }, { "Kind", ONCE }, { "Number", ONCE }, { "Letter", ONCE }, { "Origin", ONCE }, { "Date", ONCE },
+	{ "Horodatage", ONCE }, { "Withheld", ONCE }, { "Recipient", MANY }, { "Class", ONCE }, { "Mode", ONCE }, { "Password", ONCE },
+	{ "Content", ONCE }, { "Entry", MANY }, { "Checkpoint-Size", ONCE }, { "Checkpoint-Root", ONCE }, { "Checkpoint-Time", ONCE },
+	{ "External-Time", MAYBE }, { "Not-Established", MANY }, { "Non-etabli", MANY }, { "Not-Established", MANY }, { "Non-etabli", MANY }, { NULL, ONCE },
 };
 static const struct rule pdf_rules[] = {
-	{ "Pli-Pdf", false }, { "Digest", false }, { "Entry", true }, { "Checkpoint-Size", false }, { "Checkpoint-Root", false },
-	{ NULL, false },
+	{ "Pli-Pdf", ONCE }, { "Digest", ONCE }, { "Entry", MANY }, { "Checkpoint-Size", ONCE }, { "Checkpoint-Root", ONCE },
+	{ NULL, ONCE },
 };
 
 struct reading {
@@ -89,6 +91,19 @@ static bool digest_line(const char *p, const char *end)
 	       hex_decode(digest, 32, p + sizeof(before) - 1, 64);
 }
 
+/* As dates are written. */
+static bool time_line(const char *p, const char *end)
+{
+	char text[25];
+	int64_t t_us;
+
+	if (end - p != sizeof(text) - 1)
+		return false;
+	memcpy(text, p, sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	return clock_parse(text, &t_us);
+}
+
 static bool value_read(struct reading *r, const char *key, const char *p, const char *end)
 {
 	struct certify_text *t = r->text;
@@ -103,6 +118,8 @@ static bool value_read(struct reading *r, const char *key, const char *p, const 
 		return entry_line(r, p, end);
 	if (str_eq(key, "Checkpoint-Size"))
 		return number_read(p, end, &t->tree_size) == end && t->tree_size > 0;
+	if (str_eq(key, "External-Time"))
+		return time_line(p, end);
 	if (str_eq(key, "Checkpoint-Root"))
 		return end - p == 64 && hex_decode(t->tree_root, 32, p, 64);
 	return true;
@@ -119,7 +136,7 @@ static enum pli_status line_read(struct reading *r, const struct rule **rule, co
 {
 	const char *value;
 
-	while ((*rule)->many && !key_is(p, eol, (*rule)->key))
+	while ((*rule)->often != ONCE && !key_is(p, eol, (*rule)->key))
 		++*rule;
 	if (!(*rule)->key || !key_is(p, eol, (*rule)->key))
 		return err_set(err, PLI_INPUT, "receipt: line %u is not one of a receipt", r->line);
@@ -127,7 +144,7 @@ static enum pli_status line_read(struct reading *r, const struct rule **rule, co
 	value += value < eol;	/* the space */
 	if (!text_is_line(p, (size_t)(eol - p)) || !value_read(r, (*rule)->key, value, eol))
 		return err_set(err, PLI_INPUT, "receipt: line %u cannot be certified", r->line);
-	if (!(*rule)->many)
+	if ((*rule)->often != MANY)
 		++*rule;
 	return PLI_OK;
 }
@@ -154,7 +171,7 @@ static enum pli_status lines_read(struct pool *pool, const struct rule *rule, co
 		if (status != PLI_OK)
 			return status;
 	}
-	while (rule->many)
+	while (rule->often != ONCE)
 		rule++;
 	if (rule->key)
 		return err_set(err, PLI_INPUT, "receipt: no line %s", rule->key);

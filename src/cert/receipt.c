@@ -33,6 +33,16 @@ static const char *const limits[] = {
 	"Non-etabli: un service d'envoi recommandé électronique qualifié (règlement (UE) 910/2014, article 44)",
 };
 
+/* What is said of clocks where an authority outside has stamped the checkpoint. */
+static const struct {
+	const char *start, *text;
+} outside[] = {
+	{ "Not-Established: the time by", "Not-Established: the time of an event by an outside clock; dates and stamps are those of the service, and the outside"
+	  " token shows that the entries were there at External-Time at the latest" },
+	{ "Non-etabli: l'heure d'une horloge", "Non-etabli: l'heure d'un fait par une horloge extérieure ; dates et horodatages sont ceux du service, et le jeton"
+	  " extérieur montre que les entrées existaient au plus tard à External-Time" },
+};
+
 /* Of a proof that withholds, besides. */
 static const char *const limits_withheld[] = {
 	"Not-Established: who sent the letter, and what it is about: withheld until acceptance; texts that have the digest Withheld together"
@@ -131,6 +141,8 @@ static void journal_lines(const struct bundle_facts *f, struct buf *out)
 	line_number(out, "Checkpoint-Size", f->tree_size);
 	line(out, "Checkpoint-Root", hex_encode(hex, f->tree_root, 32));
 	line_time(out, "Checkpoint-Time", f->token_us);
+	if (f->external)
+		line_time(out, "External-Time", f->external_us);
 }
 
 static void lines(struct buf *out, const char *const *texts, size_t count)
@@ -138,6 +150,18 @@ static void lines(struct buf *out, const char *const *texts, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		buf_str(out, texts[i]);
 		buf_ch(out, '\n');
+	}
+}
+
+static void limits_write(const struct bundle_facts *f, struct buf *out)
+{
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		const char *text = limits[i];
+
+		for (size_t k = 0; f->external && k < sizeof(outside) / sizeof(outside[0]); k++)
+			if (str_starts(text, outside[k].start))
+				text = outside[k].text;
+		lines(out, &text, 1);
 	}
 }
 
@@ -149,7 +173,7 @@ void receipt_write(const struct bundle_facts *facts, struct buf *out)
 	journal_lines(facts, out);
 	if (facts->naming == FACTS_WITHHELD)
 		lines(out, limits_withheld, sizeof(limits_withheld) / sizeof(limits_withheld[0]));
-	lines(out, limits, sizeof(limits) / sizeof(limits[0]));
+	limits_write(facts, out);
 }
 
 enum pli_status receipt_stamps(struct bundle_facts *facts, const char *text, size_t n, struct err *err)

@@ -47,7 +47,7 @@ struct proof {
 static enum pli_status stages(struct bundle_facts *f, struct err *err)
 {
 	enum pli_status (*const all[])(struct bundle_facts *facts, struct err *err) = {
-		facts_content, facts_sheets, facts_checkpoint, facts_entries, facts_chains, facts_bindings,
+		facts_content, facts_sheets, facts_checkpoint, facts_external, facts_entries, facts_chains, facts_bindings,
 	};
 	const struct zip_file *receipt = facts_file(f, "receipt.txt"), *token = facts_file(f, "checkpoint.tst");
 	struct token_info info;
@@ -351,6 +351,8 @@ static void verify(struct proof *p)
 	s->y += 3;
 	sheet_lines(s, &quiet, x, width, 10.8, say(p, "receipt.sealed", exact_time(p, p->facts.token_us),
 						     pool_fmt(p->pool, "%" PRIu64, p->facts.tree_size), NULL, NULL));
+	if (p->facts.external)
+		sheet_lines(s, &quiet, x, width, 10.8, say(p, "receipt.external", exact_time(p, p->facts.external_us), NULL, NULL, NULL));
 	s->y += 3;
 	sheet_lines(s, &quiet, x, width, 10.8, pool_fmt(p->pool, "%s %s", word(p, "receipt.root_key"), fingerprint(p, "root.pem")));
 	sheet_lines(s, &quiet, x, width, 10.8, pool_fmt(p->pool, "%s %s", word(p, "receipt.log_key"), fingerprint(p, "log.pub")));

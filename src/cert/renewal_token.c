@@ -69,6 +69,16 @@ void renewal_token_root(const char *chain_pem, char hex_r[65])
 	certs_free(certs);
 }
 
+bool renewal_token_root_given(const char *chain_pem, const char *roots_pem)
+{
+	STACK_OF(X509) *certs = certs_read(chain_pem), *roots = certs_read(roots_pem);
+	bool given = last_of(certs) && among(roots, last_of(certs));
+
+	certs_free(certs);
+	certs_free(roots);
+	return given;
+}
+
 /* The text is what these certificates are written as, each issued by the next, the last by itself: there is no second way to write it. */
 static bool chain_exact(STACK_OF(X509) *certs, const char *pem)
 {

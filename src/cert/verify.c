@@ -22,6 +22,7 @@
 #include "pem_list.h"
 #include "receipt.h"
 #include "renewal.h"
+#include "renewal_token.h"
 #include "seal.h"
 #include "token.h"
 #include "verify_report.h"
@@ -301,6 +302,16 @@ static enum pli_status check_checkpoint(struct verify *v, struct err *err)
 	return PLI_OK;
 }
 
+/* Judged at its own time: what it shows beyond the service's own token is beside the proof, and the seal covers it. */
+static enum pli_status check_external(struct verify *v, struct err *err)
+{
+	enum pli_status status = facts_external(&v->facts, err);
+
+	if (status == PLI_OK && v->facts.external && v->facts.external_us < v->facts.token_us - BUNDLE_CLOCK_SLACK_US)
+		return err_set(err, PLI_CONFLICT, "external: external.tst is older than the checkpoint that it is over");
+	return status;
+}
+
 /* Those whose keys were given elsewhere: one of them at least. */
 static enum pli_status check_witness(struct verify *v, struct err *err)
 {
@@ -385,12 +396,12 @@ static enum pli_status check_evidence(struct verify *v, struct err *err)
 /* ------------------------------------------------------------------------------------------------ order */
 
 enum step_id {
-	STEP_FILES, STEP_MANIFEST, STEP_CERTIFICATES, STEP_RENEWAL, STEP_TIMESTAMP, STEP_SEAL, STEP_CERTIFIED, STEP_CHECKPOINT, STEP_WITNESS,
+	STEP_FILES, STEP_MANIFEST, STEP_CERTIFICATES, STEP_RENEWAL, STEP_TIMESTAMP, STEP_EXTERNAL, STEP_SEAL, STEP_CERTIFIED, STEP_CHECKPOINT, STEP_WITNESS,
 	STEP_CONTENT, STEP_ENTRIES, STEP_CHAINS, STEP_BINDING, STEP_RECEIPT, STEP_EVIDENCE, STEP_DOCUMENT, STEPS
 };
 #define ON(step) (1u << STEP_##step)
 
-/* In the order of verify.sh.  rests_on: checks without whose success this one cannot be made.  @T@ in a command: the token's time. */
+/* In the order of verify.sh.  rests_on: checks without whose success this one cannot be made.  @T@ in a command: see command_of. */
 static const struct step {
 	const char *id, *said;
 	enum pli_status (*check)(struct verify *v, struct err *err);
@@ -412,6 +423,9 @@ static const struct step {
 	[STEP_TIMESTAMP] = { "timestamp", "timestamp: tokens over checkpoint and receipt by tsa.pem, under root.pem", check_timestamp, ON(FILES),
 		"openssl ts -verify -in checkpoint.tst -token_in -data checkpoint.txt -CAfile root.pem -untrusted tsa.pem -attime @T@ && "
 		"openssl ts -verify -in receipt.tst -token_in -data receipt.p7s -CAfile root.pem -untrusted tsa.pem -attime @S@" },
+	[STEP_EXTERNAL] = { "external", "external: what an authority outside has stamped of the checkpoint holds", check_external, ON(TIMESTAMP),
+		"[ ! -e external.tst ] || openssl ts -verify -in external.tst -token_in -data checkpoint.txt -CAfile external.pem -untrusted external.pem "
+		"-attime @E@" },
 	[STEP_SEAL] = { "seal", "seal: signature over the manifest by seal.pem, under root.pem", check_seal, ON(FILES),
 		"openssl cms -verify -cades -binary -inform DER -in META-INF/signature.p7s -content META-INF/ASiCManifest.xml -CAfile root.pem "
 		"-purpose any -attime @S@ -out /dev/null" },
@@ -435,7 +449,7 @@ static const struct step {
 	[STEP_BINDING] = { "binding", "binding: deposit entries bind sheets and content", check_bindings, ON(CONTENT) | ON(CHAINS),
 		"for f in sheet*.json; do cat \"${f%.json}.salt\" \"$f\" | openssl dgst -sha256; done; "
 		"grep -o '\"sheet\":\"[0-9a-f]*\"' journal/*.json" },
-	[STEP_RECEIPT] = { "receipt", "receipt: says what follows from the other files", check_receipt, ON(BINDING) | ON(TIMESTAMP),
+	[STEP_RECEIPT] = { "receipt", "receipt: says what follows from the other files", check_receipt, ON(BINDING) | ON(EXTERNAL),
 		"sh verify.sh ." },
 	[STEP_EVIDENCE] = { "evidence", "evidence: receipt.xml says the same", check_evidence, ON(RECEIPT),
 		"sh verify.sh . && cat receipt.xml" },
@@ -445,14 +459,16 @@ static const struct step {
 };
 _Static_assert(STEPS <= VERIFY_CHECKS_MAX, "a report holds every check");
 
-/* @T@ and @S@ become the times of the tokens over checkpoint and receipt, in seconds. */
+/* @T@, @S@ and @E@ become the times of the tokens over checkpoint and receipt and of the one from outside, in seconds. */
 static const char *command_of(struct verify *v, const char *text)
 {
 	AUTO_BUF out = { 0 };
 
 	for (; *text; text++)
-		if (text[0] == '@' && (text[1] == 'T' || text[1] == 'S') && text[2] == '@') {
-			buf_fmt(&out, "%lld", (long long)((text[1] == 'T' ? v->facts.token_us : v->signed_us) / SECOND_US));
+		if (text[0] == '@' && text[1] && strchr("TSE", text[1]) && text[2] == '@') {
+			int64_t t_us = text[1] == 'T' ? v->facts.token_us : text[1] == 'S' ? v->signed_us : v->facts.external_us;
+
+			buf_fmt(&out, "%lld", (long long)(t_us / SECOND_US));
 			text += 2;
 		} else {
 			buf_ch(&out, *text);
@@ -519,6 +535,8 @@ static void examine(struct pool *pool, const void *zip, size_t n, const struct b
 	r->token_us = v->facts.token_us;
 	r->renewal_count = r->checks[STEP_FILES].result == VERIFY_HOLDS ? v->facts.renewal_count : 0;
 	r->tsa_root_given = options->tsa_root_pem != NULL;
+	r->external_given = r->tsa_root_given && r->checks[STEP_EXTERNAL].result == VERIFY_HOLDS && v->facts.external &&
+			    renewal_token_root_given(text_of(v, "external.pem"), options->tsa_root_pem);
 	for (unsigned i = 0; i < r->renewal_count; i++)
 		renewal_root(&v->facts, i + 1, r->renewal_roots[i]);
 	r->verified = !r->failed;
@@ -576,6 +594,11 @@ enum pli_status bundle_verify(const void *zip, size_t n, const struct bundle_ver
 		say_key(pool, options, "log key", r.log_key, r.log_key_given);
 		for (unsigned i = 0; i < r.renewal_count; i++)
 			say_key(pool, options, pool_fmt(pool, "renewal %u: authority under root", i + 1), r.renewal_roots[i], r.tsa_root_given);
+		if (r.facts->external) {
+			options->say(options->arg, true, pool_fmt(pool, "external: the head was there on %s (token of an authority outside)",
+								  clock_rfc3339(t, r.facts->external_us)));
+			say_key(pool, options, "external: authority under root", r.facts->external_root, r.external_given);
+		}
 		options->say(options->arg, true, pool_fmt(pool, "time: all of this was there on %s (token of the service)",
 							  clock_rfc3339(t, r.token_us)));
 	}

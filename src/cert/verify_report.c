@@ -78,6 +78,12 @@ static void letter_write(struct jsonw *w, const struct bundle_facts *f)
 	else
 		parts_write(w, f);
 	entries_write(w, f);
+	if (f->external) {
+		jsonw_object(w, "external");
+		jsonw_time(w, "time", f->external_us);
+		jsonw_str(w, "root", f->external_root);
+		jsonw_object_end(w);
+	}
 	jsonw_object(w, "checkpoint");
 	jsonw_int(w, "size", (int64_t)f->tree_size);
 	jsonw_hex(w, "root", f->tree_root, 32);

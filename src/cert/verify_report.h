@@ -37,6 +37,7 @@ struct verify_report {
 	unsigned renewal_count;
 	char renewal_roots[99][65];	/* SHA-256 of the root that each one's authority is under */
 	bool tsa_root_given;
+	bool external_given;		/* the root of the authority outside is one of those given */
 	int64_t token_us;		/* of the service's token, when it holds */
 	/* Complete when verified, else NULL. */
 	const struct bundle_facts *facts;

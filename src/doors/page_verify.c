@@ -226,6 +226,10 @@ static void report_put(struct door_call *c, struct view *v, const struct examine
 		answer_date(c, v, "token", "token_iso", x->token_us);
 		view_bool(v, "has_token", true);
 	}
+	if (x->external_us) {
+		answer_date(c, v, "external", "external_iso", x->external_us);
+		view_bool(v, "has_external", true);
+	}
 	if (x->verified && x->certificate)
 		certificate_put(c, v, x);
 	if (!x->verified || x->certificate)

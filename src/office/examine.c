@@ -141,6 +141,7 @@ enum pli_status examine_proof(struct office *office, struct pool *pool, const vo
 	checks_take(pool, &report, r);
 	r->verified = report.verified;
 	r->token_us = report.token_us;
+	r->external_us = report.facts ? report.facts->external_us : 0;
 	memcpy(r->root, report.root, sizeof(r->root));
 	memcpy(r->log_key, report.log_key, sizeof(r->log_key));
 	/* By the log's key, or one that it had before. */

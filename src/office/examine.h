@@ -53,6 +53,7 @@ struct examine {
 	const struct examine_check *checks;
 	unsigned count, failed;
 	char root[65], log_key[65];	/* SHA-256, "" when the proof could not be read that far */
+	int64_t external_us;			/* of a token by an authority outside; 0: none */
 	int64_t token_us;
 	/* What it proves; only when verified. */
 	bool of_sender;

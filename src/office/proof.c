@@ -20,6 +20,7 @@
 #include "archive_import.h"
 #include "cosignature.h"
 #include "delivery_own.h"
+#include "external_time.h"
 #include "office_own.h"
 #include "proof.h"
 
@@ -27,6 +28,7 @@
 
 static const char HEAD_GET[] = "SELECT root, checkpoint, token FROM head WHERE size = $1";
 static const char HEAD_COVERING[] = "SELECT MIN(size) FROM head WHERE size > $1";
+static const char HEAD_STAMPED[] = "SELECT MIN(size) FROM external_token WHERE size > $1";
 static const char HEAD_NEWEST[] = "SELECT MAX(size) FROM head WHERE size > $1";
 static const char STAMP_GET[] = "SELECT gen_time FROM head WHERE size > $1 ORDER BY size LIMIT 1";
 static const char RECEIPT_GET[] = "SELECT body FROM receipt WHERE entity = $1 AND letter = $2 AND n = $3";
@@ -102,6 +104,7 @@ static enum pli_status witnesses_load(struct db_conn *conn, struct pool *pool, s
 static enum pli_status head_load(struct db_conn *conn, struct pool *pool, struct bundle *b, struct err *err)
 {
 	AUTO_ROWS rows = { 0 };
+	struct external_token external;
 	size_t n;
 	const void *p;
 	enum pli_status st = db_query(conn, &rows, err, HEAD_GET, "i", (int64_t)b->tree_size);
@@ -119,7 +122,11 @@ static enum pli_status head_load(struct db_conn *conn, struct pool *pool, struct
 	b->origin = pool_strn(pool, b->checkpoint, strcspn(b->checkpoint, "\n"));
 	p = db_blob(&rows, 2, &b->token_n);
 	b->token = pool_dup(pool, p, b->token_n);
-	return witnesses_load(conn, pool, b, err);
+	st = external_token_get(conn, pool, b->tree_size, &external, err);
+	b->external_token = external.token;
+	b->external_token_n = external.token_n;
+	b->external_pem = external.chain_pem;
+	return st == PLI_OK ? witnesses_load(conn, pool, b, err) : st;
 }
 
 static enum pli_status one_int(struct db_conn *conn, const char *sql, uint64_t arg, int64_t *v_r, struct err *err)
@@ -159,9 +166,10 @@ static enum pli_status tree_choose(struct office *office, struct db_conn *conn, 
 	uint64_t shown = 0;
 	enum pli_status st = PLI_OK;
 
-	if (g->until)
+	/* One that an authority outside has stamped, when there is one already. */
+	if (g->until && one_int(conn, HEAD_STAMPED, g->last_seq, &size, NULL) != PLI_OK)
 		st = one_int(conn, HEAD_COVERING, g->last_seq, &size, err);
-	else if ((st = public_log_head(conn, g->last_seq, &shown, err)) == PLI_OK)
+	else if (!g->until && (st = public_log_head(conn, g->last_seq, &shown, err)) == PLI_OK)
 		size = (int64_t)shown;
 
 	if (st != PLI_OK)

@@ -20,6 +20,11 @@
 static const char HEAD_NEWEST[] = "SELECT size, gen_time FROM head ORDER BY size DESC LIMIT 1";
 static const char HEAD_COSIGNED[] =
 	"SELECT h.size, h.gen_time FROM head h WHERE h.size = (SELECT MAX(size) FROM cosignature) LIMIT 1";
+static const char HEAD_STAMPED[] =
+	"SELECT h.size, h.gen_time FROM head h WHERE h.size = (SELECT MAX(size) FROM external_token) LIMIT 1";
+static const char HEAD_BOTH[] =
+	"SELECT h.size, h.gen_time FROM external_token t JOIN head h ON h.size = t.size "
+	"WHERE EXISTS (SELECT 1 FROM cosignature c WHERE c.size = t.size) ORDER BY t.size DESC LIMIT 1";
 static const char HEAD_OF[] = "SELECT checkpoint FROM head WHERE size = $1";
 
 #define LAG_US (300 * SECOND_US)	/* that the head shown may be older than the newest */
@@ -141,13 +146,20 @@ void public_log_words(struct office *office, struct pool *pool, uint64_t size, s
 
 enum pli_status public_log_head(struct db_conn *conn, uint64_t last_seq, uint64_t *size_r, struct err *err)
 {
-	struct head newest, cosigned;
-	enum pli_status st = heads_get(conn, &newest, &cosigned, err);
-	bool fit = st == PLI_OK && cosigned.size > last_seq && newest.gen_time_us - cosigned.gen_time_us <= PROOF_LAG_US;
+	struct head newest, wanted[3];	/* what others have signed of the journal, the best first */
+	enum pli_status st = heads_get(conn, &newest, &wanted[1], err);
 
 	if (st == PLI_OK)
-		*size_r = fit ? cosigned.size : newest.size;
-	return st;
+		st = head_get(conn, HEAD_BOTH, &wanted[0], err);
+	if (st == PLI_OK)
+		st = head_get(conn, HEAD_STAMPED, &wanted[2], err);
+	if (st != PLI_OK)
+		return st;
+	*size_r = newest.size;
+	for (int i = 2; i >= 0; i--)
+		if (wanted[i].size > last_seq && newest.gen_time_us - wanted[i].gen_time_us <= PROOF_LAG_US)
+			*size_r = wanted[i].size;
+	return PLI_OK;
 }
 
 enum pli_status public_log_tile(struct office *office, const char *path, struct buf *out, struct err *err)

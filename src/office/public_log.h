@@ -38,8 +38,9 @@ struct public_log_words {
 };
 void public_log_words(struct office *office, struct pool *pool, uint64_t size, struct public_log_words *words);
 
-/* The head to be put into a proof whose newest entry is last_seq: the newest that witnesses have signed, when it covers that and is not
- * older than an hour before the newest of all; else the newest. */
+/* The head to be put into a proof whose newest entry is last_seq: the newest that witnesses have signed and an authority outside has
+ * stamped, else that witnesses have signed, else that was stamped, when it covers that and is not older than an hour before the newest
+ * of all; else the newest. */
 MUST enum pli_status public_log_head(struct db_conn *conn, uint64_t last_seq, uint64_t *size_r, struct err *err);
 
 #endif

@@ -120,6 +120,7 @@ awk '
 	/^withheld\.(json|salt)$/ { opened++ }
 	/^withheld\.sha256$/ { withheld++ }
 	/^witness\.(txt|pub)$/ { witnesses++ }
+	/^external\.(tst|pem)$/ { external++ }
 	END {
 		print "receipt.txt"; print "receipt.xml"; print "receipt.p7s"; print "receipt.tst"
 		if (own && withheld) print "withheld.sha256"
@@ -131,6 +132,7 @@ awk '
 		else for (i = 1; i <= sheets; i++) printf "sheet-%03d.json\nsheet-%03d.salt\n", i, i
 		for (i = 1; i <= entries; i++) printf "journal/%03d.json\njournal/%03d.tlog-proof\n", i, i
 		print "checkpoint.txt"; print "checkpoint.tst"
+		if (external) { print "external.tst"; print "external.pem" }
 		if (witnesses) { print "witness.txt"; print "witness.pub" }
 		print "root.pem"; print "seal.pem"
 		print "operator.pem"; print "tsa.pem"; print "log.pub"; print "VERIFY.md"; print "verify.sh"
@@ -330,6 +332,29 @@ signed_s=$token_s
 token checkpoint.tst checkpoint.txt
 [ "$signed_s" -ge $((token_s - 300)) ] || fail "timestamp: receipt.tst is older than the checkpoint that the receipt names"
 pass "timestamp: tokens over checkpoint and receipt by tsa.pem, under root.pem"
+checkpoint_time=$token_time checkpoint_s=$token_s
+
+# An authority outside, judged at the time of its own token: what it shows is beside the proof, and the seal covers it.
+external_time=''
+if [ -e external.tst ]; then
+	clock external.tst external
+	external_time=$token_time
+	last_cert external.pem >"$T/external-root.pem"
+	openssl crl2pkcs7 -nocrl -certfile external.pem 2>/dev/null | openssl pkcs7 -print_certs 2>/dev/null |
+		sed -n '/^-----BEGIN/,/^-----END/p' | cmp -s - external.pem && [ -s external.pem ] &&
+		openssl pkcs7 -inform DER -in external.tst -print_certs >"$T/out" 2>/dev/null && ! grep -q BEGIN "$T/out" && alone external.tst &&
+		strong_digest external.tst &&
+		openssl verify -check_ss_sig -attime "$token_s" -purpose any -CAfile "$T/external-root.pem" "$T/external-root.pem" >"$T/out" 2>&1 &&
+		[ "$(openssl verify -show_chain -attime "$token_s" -purpose any -CAfile "$T/external-root.pem" -untrusted external.pem external.pem \
+			2>/dev/null | grep -c '^depth=')" = "$(grep -c BEGIN external.pem)" ] &&
+		openssl ts -verify -in external.tst -token_in -data checkpoint.txt -CAfile "$T/external-root.pem" -untrusted external.pem \
+			-attime "$token_s" >"$T/out" 2>&1 && grep -q '^Verification: OK' "$T/out" ||
+		fail "external: external.tst is not a plain token over checkpoint.txt by external.pem"
+	[ "$token_s" -ge $((checkpoint_s - 300)) ] || fail "external: external.tst is older than the checkpoint that it is over"
+	external_digest=$(openssl x509 -in "$T/external-root.pem" -outform DER 2>/dev/null | sha256_der)
+fi
+token_time=$checkpoint_time token_s=$checkpoint_s
+pass "external: what an authority outside has stamped of the checkpoint holds"
 
 # -------------------------------------------------------------------------------------- seal and receipt
 # signatures FILE.p7s FILE: valid, each signer's certificate under root.pem; the signers' certificates to signers.pem.
@@ -543,6 +568,7 @@ kind=sender
 [ ! -e sheet.json ] || kind=recipient
 {
 	printf 'kind\t%s\norigin\t%s\nsize\t%s\nroot\t%s\ntime\t%s\nnaming\t%s\n' "$kind" "$origin" "$size" "$tree_root" "$token_time" $naming
+	[ -z "$external_time" ] || printf 'external\t%s\n' "$external_time"
 	[ $naming != withheld ] || awk '{ print "withheld\t" $0 }' withheld.sha256
 	sed -n 's/^\([0-9a-f]*\) manifest\.json$/manifest	\1/p' "$T/digests"
 	sed 's/^\(.*\) \(.*\)$/leaf	\2	\1/' "$T/leaves"
@@ -789,6 +815,7 @@ awk -F'\t' -v out="$T/receipt" -v xml="$T/evidence" "$AWK_CODES"'
 		line("Checkpoint-Size", known["size"])
 		line("Checkpoint-Root", known["root"])
 		line("Checkpoint-Time", known["time"])
+		if (known["external"] != "") line("External-Time", known["external"])
 	}
 	function escaped(s) {
 		gsub(/&/, "\\&amp;", s); gsub(/</, "\\&lt;", s); gsub(/>/, "\\&gt;", s)
@@ -887,6 +914,17 @@ Non-etabli: le contenu, absent de ce fichier ; qui le produit doit produire des 
 Non-etabli: l'heure d'une horloge extérieure ; dates et horodatages sont ceux du service, et le jeton montre que les entrées existaient au plus tard à Checkpoint-Time
 Non-etabli: un service d'envoi recommandé électronique qualifié (règlement (UE) 910/2014, article 44)
 LIMITS
+# Where an authority outside has stamped the checkpoint, something is known of clocks.
+if [ -n "$external_time" ]; then
+	cat >"$T/outside" <<'LIMITS'
+Not-Established: the time of an event by an outside clock; dates and stamps are those of the service, and the outside token shows that the entries were there at External-Time at the latest
+Non-etabli: l'heure d'un fait par une horloge extérieure ; dates et horodatages sont ceux du service, et le jeton extérieur montre que les entrées existaient au plus tard à External-Time
+LIMITS
+	awk 'NR == FNR { text[FNR] = $0; next }
+		/^Not-Established: the time by/ { print text[1]; next }
+		/^Non-etabli: l.heure d.une horloge/ { print text[2]; next }
+		{ print }' "$T/outside" "$T/receipt" >"$T/receipt2" && mv "$T/receipt2" "$T/receipt"
+fi
 if ! cmp -s "$T/receipt" receipt.txt; then
 	fail "receipt: $(awk '
 		NR == FNR { line[FNR] = $0; n = FNR; next }
@@ -910,5 +948,14 @@ while read -r vkey seconds name; do
 	[ -z "$witness" ] || ! awk -v key="$vkey" '$1 == key { found = 1 } END { exit !found }' "$witness" || given='the one given'
 	pass "witness: $name has seen this head $seconds seconds after 1970 (UTC); key $vkey, $given"
 done <"$T/seen"
+if [ -n "$external_time" ]; then
+	pass "external: the head was there on $external_time (token of an authority outside)"
+	given=$compare
+	if [ -n "$tsa_root" ]; then
+		awk '/^-----BEGIN/ { text = "" } { text = text $0 } /^-----END/ { print text }' "$tsa_root" >"$T/given"
+		! grep -qxF -e "$(awk '{ text = text $0 } END { print text }' "$T/external-root.pem")" "$T/given" || given='the one given'
+	fi
+	pass "external: authority under root: sha256 $external_digest, $given"
+fi
 pass "time: all of this was there on $token_time (token of the service)"
 echo VERIFIED
