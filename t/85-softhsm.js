@@ -102,6 +102,15 @@ main(async () => {
 	same(opened.status, 303, 'a letter of now opens');
 	same((await i.request('GET', await i.link('a@example.org', 2) + '/files/1', { headers: { Cookie: opened.cookie } })).body.length, 300000, 'and its file');
 	verifies('a proof by the token', await proof(token, letter.id, 'token'));
+	// Timestamps for others (RFC 3161), while heads and proofs are signed by the same token; two shapes of requests.
+	const query = (cert) => Buffer.from(cert ? '30390201013031300d060960864801650304020105000420' + '00'.repeat(32) + '0101ff' : '30360201013031300d060960864801650304020105000420' + '00'.repeat(32), 'hex');
+	const replies = await Promise.all(Array.from({ length: 40 }, (_, n) => i.request('POST', '/tsa', { token, headers: { 'Content-Type': 'application/timestamp-query' }, body: query(n % 2) })));
+	const granted = replies.filter((a, n) => {
+		fs.writeFileSync(path.join(TMP, 'zeros.tsq'), query(n % 2));
+		fs.writeFileSync(path.join(TMP, 'zeros.tsr'), a.body);
+		return a.status === 200 && spawnSync('openssl', ['ts', '-verify', '-in', 'zeros.tsr', '-queryfile', 'zeros.tsq', '-CAfile', file('public', 'root.pem'), '-untrusted', file('public', 'tsa.pem')], { cwd: TMP }).status === 0;
+	});
+	same(granted.length, 40, 'timestamps for others, by the token');
 	verifies('a proof of a letter of before', await proof(token, first.id, 'again'));
 	verifies('a proof of before', old);
 	for (let n = 0; n < 20; n++)

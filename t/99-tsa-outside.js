@@ -36,14 +36,15 @@ signer_digest = sha256\ndefault_policy = ${POLICY}\nother_policies = 1.2.3.5\ndi
 	fs.writeFileSync(file(name + '.serial'), '01\n');
 }
 
-// A real server that answers by `openssl ts -reply`.  behaves(): what it does with the next question.
+// A real server that answers by `openssl ts -reply`.  ways: what it does with the next questions, then `behaviour`.
 const asked = [];
+const ways = [];
 let behaviour = 'good', old = null, serial = 0;
 function answer(req, res) {
 	const parts = [];
 	req.on('data', (p) => parts.push(p));
 	req.on('end', () => {
-		const query = Buffer.concat(parts), way = behaviour, name = `q${serial++}`;
+		const query = Buffer.concat(parts), way = ways.shift() || behaviour, name = `q${serial++}`;
 		asked.push({ way, type: req.headers['content-type'], auth: req.headers.authorization, query });
 		const send = (body, type = 'application/timestamp-reply', status = 200) => {
 			res.writeHead(status, { 'Content-Type': type, 'Content-Length': body.length });
@@ -55,8 +56,6 @@ function answer(req, res) {
 			return res.destroy();
 		if (way === 'words')
 			return send(Buffer.from('hello'));
-		if (way === 'page')
-			return send(Buffer.from('<p>sign in'), 'text/html');
 		if (way === 'replay' && old)
 			return send(old);
 		let q = query;
@@ -132,25 +131,38 @@ every_s = 1\naway = block\n`);
 	const shown = spawnSync('sh', ['-c', report.checks.find((c) => c.id === 'external').command], { cwd: file('p'), encoding: 'utf8' });
 	check(shown.status === 0 && /Verification: OK/.test(shown.stdout + shown.stderr), 'its command repeats the check', shown.stdout + shown.stderr);
 
+	// Both clocks for every entry: in the API, on the entry's page, in `pli check`.
+	const rows = (await i.request('GET', '/api/v1/journal', { token })).json.entries;
+	check(rows.length > 0 && rows.every((r) => r.timestamp && r.external && Math.abs(Date.parse(r.external) - Date.now()) < 120000), 'every entry has both', rows);
+	const session = await i.signedIn('ed@example.org'), number = rows[0].number;
+	check(/Horodatage d’une autorité extérieure<\/dt><dd><time/.test((await session.get('/journal/' + number)).text), 'on the page of the entry');
+	const said = () => i.run(['check', i.dir, 'time']);
+	check(said().status === 0 && /has stamped the first \d+ entries/.test(said().stdout), 'pli check says how far', said().stdout);
+
 	// What does not hold is not kept, whatever it is.
-	for (const way of ['other data', 'replay', 'stranger', 'other policy', 'tomorrow', 'words', 'page', 'broken', 'silent']) {
-		behaviour = way;
-		const had = covered();
-		if (!wait())
-			same((await letter()).status, 201, 'a letter before ' + way);
-		await until(`${way}: asked`, () => asked.some((a) => a.way === way), 30);
-		const tries = (wait() || { tries: 0 }).tries;
-		await until(`${way}: failed`, () => (wait() || { tries: 0 }).tries > tries, 30);
-		same(covered(), had, `${way}: nothing is kept`);
-	}
-	check(wait().tries >= 3, 'failures are counted', wait());
+	const had = covered();
+	ways.push('other data', 'replay', 'stranger', 'other policy', 'tomorrow', 'words', 'broken');
+	behaviour = 'silent';
+	same((await letter()).status, 201, 'another letter');
+	await until('each was tried, and failed', () => ways.length === 0 && asked.some((a) => a.way === 'silent') && (wait() || {}).tries >= 8, 60);
+	same(covered(), had, 'nothing of it is kept');
+	const logged = fs.readFileSync(i.log, 'utf8').split('\n').filter((l) => l.includes('"event":"tsa.away"')).length;
+	check(logged > 0, 'the log says that it is away');
 
 	// Away: registered letters are refused, the others wait; a restart forgets nothing.
 	await until('registered letters are refused', async () => (await letter({ class: 'registered' })).status === 503, 30);
 	const refused = await letter({ class: 'registered' });
 	same([refused.status, refused.json.type, refused.headers['retry-after']], [503, 'urn:pli:problem:time-away', '60'], 'and told so');
 	same((await letter()).status, 201, 'a simple letter is not');
+	const draft = (await i.json('POST', '/api/v1/drafts', token, { to: ['a@example.net'], subject: 'D', class: 'registered' })).json.id;
+	const led = await session.get(`/letters/${draft}/review`);
+	same([led.status, led.headers.location], [303, `/letters/${draft}/edit?check=1`], 'a draft goes back to its writer');
+	check((await session.get(led.headers.location)).text.includes('L’autorité d’horodatage ne répond pas'), 'who is told why');
 	same(i.one("SELECT COUNT(*) FROM letter WHERE class = 'registered'"), 0, 'a refusal writes no letter');
+	check(said().status !== 0 && /has failed \d+ times; entries wait/.test(said().stdout), 'pli check says that it is away', said().stdout);
+	const waiting = (await i.request('GET', '/api/v1/journal', { token })).json.entries[0];
+	check(waiting.timestamp && waiting.external === null, 'the newest entry has the own token, and is said to wait for the other', waiting);
+	check((await session.get('/journal/' + waiting.number)).text.includes('pas encore'), 'on its page, too');
 	const since = wait().since;
 	await i.stop();
 	await i.serve();

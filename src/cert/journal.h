@@ -93,6 +93,7 @@ uint64_t journal_event_count(struct journal *journal, unsigned n);
 struct journal_row {
 	uint64_t seq;
 	int64_t t_us, stamp_us;		/* stamp: genTime of the first token covering it; 0 until covered */
+	int64_t external_us;		/* the same by an authority outside; 0: none yet */
 	const char *event, *type, *state;
 	bool has_entity, has_letter, has_recipient, has_account;
 	struct uuid entity, letter, recipient, account;

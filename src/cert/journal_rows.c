@@ -12,11 +12,12 @@
 #include "entry.h"
 #include "journal_own.h"
 
-/* Horodatage: the first token whose head covers the entry.  $1 … $10: entity, recipient, account, document chain only, event, type,
- * state, from, to, before; $11 limit; $12 letter. */
+/* Horodatage: the first token whose head covers the entry, and the first by an authority outside.  $1 … $10: entity,
+ * recipient, account, document chain only, event, type, state, from, to, before; $11 limit; $12 letter. */
 #define COLUMNS \
 	"SELECT j.seq, j.t, (SELECT h.gen_time FROM head h WHERE h.size > j.seq ORDER BY h.size LIMIT 1)," \
-	" j.event, j.type, j.state, j.entity, j.letter, j.recipient, j.account, j.leaf, j.entry, j.shown FROM journal j" \
+	" j.event, j.type, j.state, j.entity, j.letter, j.recipient, j.account, j.leaf, j.entry, j.shown," \
+	" (SELECT x.gen_time FROM external_token x WHERE x.size > j.seq ORDER BY x.size LIMIT 1) FROM journal j" \
 	" WHERE ($1 IS NULL OR j.entity = $1) AND ($2 IS NULL OR j.recipient = $2) AND ($3 IS NULL OR j.account = $3)" \
 	" AND ($4 = 0 OR j.recipient IS NULL) AND ($5 IS NULL OR j.event = $5) AND ($6 IS NULL OR j.type = $6)" \
 	" AND ($7 IS NULL OR j.state = $7) AND ($8 = 0 OR j.t >= $8) AND ($9 = 0 OR j.t <= $9) AND j.seq < $10"
@@ -46,6 +47,7 @@ static void row_read(struct db_rows *rows, struct journal_row *r)
 		memcpy(r->leaf, leaf, 32);
 	r->entry = db_blob(rows, 11, &r->entry_n);
 	r->shown = db_blob(rows, 12, &r->shown_n);
+	r->external_us = db_is_null(rows, 13) ? 0 : db_int(rows, 13);
 }
 
 enum pli_status journal_rows(struct db_conn *conn, const struct journal_filter *f, journal_row_fn *fn, void *arg, struct err *err)

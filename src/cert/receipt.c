@@ -37,10 +37,10 @@ static const char *const limits[] = {
 static const struct {
 	const char *start, *text;
 } outside[] = {
-	{ "Not-Established: the time by", "Not-Established: the time of an event by an outside clock; dates and stamps are those of the service, and the outside"
-	  " token shows that the entries were there at External-Time at the latest" },
-	{ "Non-etabli: l'heure d'une horloge", "Non-etabli: l'heure d'un fait par une horloge extérieure ; dates et horodatages sont ceux du service, et le jeton"
-	  " extérieur montre que les entrées existaient au plus tard à External-Time" },
+	{ "Not-Established: the time by", "Not-Established: the time of an event by an outside clock; dates and stamps are those of the service, and the"
+	  " outside token shows that the entries were there at External-Time at the latest" },
+	{ "Non-etabli: l'heure d'une horloge", "Non-etabli: l'heure d'un fait par une horloge extérieure ; dates et horodatages sont ceux du service, et le"
+	  " jeton extérieur montre que les entrées existaient au plus tard à External-Time" },
 };
 
 /* Of a proof that withholds, besides. */

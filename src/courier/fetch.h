@@ -1,5 +1,5 @@
-/* Requests over HTTP that front asks for: one POST or GET to an address of the operator's settings (a witness, a time-stamping authority), its answer taken whole.
- * Threads of its own, made when there is work; each waits for nothing but its own peer. */
+/* Requests over HTTP that front asks for: one POST or GET to an address of the operator's settings (a witness, a time-stamping
+ * authority), its answer taken whole.  Threads of its own, made when there is work; each waits for nothing but its own peer. */
 #ifndef PLI_FETCH_H
 #define PLI_FETCH_H
 

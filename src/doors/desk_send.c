@@ -128,7 +128,7 @@ static enum pli_status lead_on(struct door_call *c, enum pli_status st, struct e
 		answer_see_other(c, pool_fmt(c->pool, "/letters/%s", id));
 	else if (st == PLI_CONFLICT && str_eq(err->type, "draft-changed"))
 		answer_see_other(c, pool_fmt(c->pool, "/letters/%s/review?changed=1", id));
-	else if (st == PLI_INVALID || st == PLI_INPUT || st == PLI_LIMIT)
+	else if (st == PLI_INVALID || st == PLI_INPUT || st == PLI_LIMIT || (st == PLI_BUSY && str_eq(err->type, "time-away")))
 		answer_see_other(c, pool_fmt(c->pool, "/letters/%s/edit?check=1", id));
 	else
 		return st;

@@ -312,6 +312,8 @@ static enum pli_status entry_show(void *arg, const struct letter_journal_row *ro
 
 	(void)err;
 	row_put(t->c, t->v, row);
+	time_put(t->c, t->v, "external_date", "external_clock", "external_iso", row->external_us);
+	view_bool(t->v, "has_external", row->external_us || t->c->doors->settings->tsa_url);
 	view_str(t->v, "event", row->event);
 	view_str(t->v, "etsi", row->etsi);
 	view_str(t->v, "channel", row->channel);

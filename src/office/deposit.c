@@ -93,6 +93,12 @@ static enum pli_status uploads_take(struct deposit_work *w, struct err *err)
 
 /* ---- 2 and 3: policy and trust ---- */
 
+/* Where the settings say so, no registered letter is taken whose time nobody outside will stamp soon. */
+static enum pli_status clock_there(struct deposit_work *w, struct err *err)
+{
+	return str_eq(w->letter.class_, "registered") ? external_check(w->office, err) : PLI_OK;
+}
+
 static enum pli_status verdict(struct deposit_work *w, struct err *err)
 {
 	struct verdict_facts facts = { .class_ = w->letter.class_, .recipients = w->letter.recipient_count,
@@ -102,8 +108,6 @@ static enum pli_status verdict(struct deposit_work *w, struct err *err)
 
 	for (unsigned i = 0; i < w->letter.part_count; i++)
 		facts.bytes += w->letter.parts[i].size;
-	if (str_eq(w->letter.class_, "registered") && external_check(w->office, err) != PLI_OK)
-		return err->status;
 	verdict_give(&facts, &result);
 	if (result.verdict != VERDICT_ACCEPT)
 		return err_field(err, PLI_DENIED, result.reason, "", "The rules of this server do not let this letter pass.");
@@ -401,6 +405,8 @@ static enum pli_status proceed(struct deposit_work *w, struct err *err)
 	enum pli_status st = uploads_take(w, err);
 
 	if (st == PLI_OK)
+		st = clock_there(w, err);
+	if (st == PLI_OK)
 		st = verdict(w, err);
 	if (st == PLI_OK)
 		st = message_stage(w, err);
@@ -526,6 +532,8 @@ enum pli_status deposit_check(struct office *office, const struct principal *who
 		st = deposit_envelope(w, err);
 	if (st == PLI_OK)
 		st = deposit_expiry(w, err);
+	if (st == PLI_OK)
+		st = clock_there(w, err);
 	password_wipe(w);
 	*letter_r = &w->letter;
 	return st;

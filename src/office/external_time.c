@@ -106,7 +106,7 @@ static enum pli_status choose(struct db_conn *conn, const struct queueing *q, ui
 static enum pli_status queue_fn(struct db_tx *tx, void *arg, struct err *err)
 {
 	struct queueing *q = arg;
-	uint64_t size;
+	uint64_t size = 0;
 	enum pli_status st = state_get(tx->conn, q->state, err);
 
 	if (st == PLI_OK)
@@ -213,7 +213,8 @@ enum pli_status external_check(struct office *office, struct err *err)
 	if (!__atomic_load_n(&office->time_blocked, __ATOMIC_RELAXED))
 		return PLI_OK;
 	err_field(err, PLI_BUSY, "time-away", "", "The time-stamping authority does not answer; registered letters are not taken meanwhile.");
-	err->retry_after_s = 60;
+	if (err)
+		err->retry_after_s = 60;
 	return err_hint(err, "Try again later, or send the letter as a simple one.");
 }
 

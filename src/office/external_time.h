@@ -30,7 +30,8 @@ MUST enum pli_status external_queue(struct office *office, int64_t now_us, int64
 
 /* A request for the head that waits. */
 MUST enum pli_status external_request(struct office *office, uint64_t size, uint64_t *nonce_r, struct buf *der_out, struct err *err);
-/* The authority's answer to it: checked whole, then kept; the queue's place is empty again.  PLI_CONFLICT, PLI_INPUT: what is wrong with it; nothing is kept. */
+/* The authority's answer to it: checked whole, then kept; the queue's place is empty again.
+ * PLI_CONFLICT, PLI_INPUT: what is wrong with it; nothing is kept. */
 MUST enum pli_status external_add(struct office *office, uint64_t size, uint64_t nonce, const char *roots_pem, const void *der, size_t n,
 				  struct err *err);
 /* A try failed. */

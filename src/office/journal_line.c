@@ -269,8 +269,9 @@ static void cells_write(struct journal_lines *l, const struct line *line)
 	csv_row_end(&l->csv);
 }
 
-static void object_write(struct jsonw *w, const struct line *line)
+static void object_write(const struct journal_lines *l, const struct line *line)
 {
+	struct jsonw *w = l->w;
 	const struct journal_row *row = line->row;
 	const json_t *act = json_object_get(line->entry, "act");
 	char id[37];
@@ -289,6 +290,8 @@ static void object_write(struct jsonw *w, const struct line *line)
 		jsonw_null(w, "state");
 	jsonw_strn(w, "message", line->message.p, line->message.n);
 	jsonw_time(w, "timestamp", row->stamp_us);
+	if (row->external_us || l->office->parts.settings->tsa_url)
+		jsonw_time(w, "external", row->external_us);
 	jsonw_str(w, "event", row->event);
 	jsonw_str(w, "etsi", line->event ? line->event->etsi : NULL);
 	if (row->has_letter)
@@ -311,7 +314,8 @@ static enum pli_status row_show(struct journal_lines *l, const struct line *line
 	const json_t *act = json_object_get(line->entry, "act");
 	const json_t *level = json_object_get(act, "lvl");
 	struct letter_journal_row out = {
-		.number = row->seq + 1, .date_us = row->t_us, .stamp_us = row->stamp_us, .type = row->type, .state = row->state,
+		.number = row->seq + 1, .date_us = row->t_us, .stamp_us = row->stamp_us, .external_us = row->external_us,
+		.type = row->type, .state = row->state,
 		.event = row->event, .etsi = line->event ? line->event->etsi : NULL, .entity = line->entity, .siren = line->siren,
 		.user = line->user, .document = line->document, .message = line->message.n ? line->message.p : "",
 		.has_letter = row->has_letter, .letter = row->letter, .channel = member(line->entry, "ch"), .ip = member(line->entry, "ip"),
@@ -345,7 +349,7 @@ static enum pli_status row_write(void *arg, const struct journal_row *row, struc
 		if (l->fn)
 			st = row_show(l, &line, err);
 		else if (l->w)
-			object_write(l->w, &line);
+			object_write(l, &line);
 		else
 			cells_write(l, &line);
 		buf_free(&line.message);

@@ -31,6 +31,7 @@ MUST enum pli_status letter_journal(struct office *office, const struct principa
 struct letter_journal_row {
 	uint64_t number;
 	int64_t date_us, stamp_us;	/* stamp: 0 until a timestamp covers the entry */
+	int64_t external_us;		/* the same by an authority outside */
 	const char *type, *state, *event, *etsi;	/* codes; state and etsi may be NULL */
 	const char *entity, *siren, *user, *document, *message;
 	bool has_letter;

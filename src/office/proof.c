@@ -1,7 +1,9 @@
 /* The proof of one letter, put together from journal, sheets and heads: the sender's, or one recipient's, who sees nothing of others. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "buf.h"
+#include "log.h"
 #include "pool.h"
 #include "settings.h"
 #include "text.h"
@@ -9,6 +11,7 @@
 #include "db.h"
 
 #include "bundle.h"
+#include "external_token.h"
 #include "journal.h"
 #include "pem_list.h"
 #include "receipt_kind.h"
@@ -101,6 +104,22 @@ static enum pli_status witnesses_load(struct db_conn *conn, struct pool *pool, s
 	return st;
 }
 
+/* A proof does not fail by what is beside it. */
+static void external_take(struct bundle *b, const struct external_token *external)
+{
+	int64_t t_us;
+	struct err err;
+
+	if (external_token_check(external->token, external->token_n, b->checkpoint, b->checkpoint_n, external->chain_pem, &t_us, &err) != PLI_OK) {
+		log_error("proof.external", "the token from outside over the head of %" PRIu64 " entries is damaged, and left out: %s", b->tree_size,
+			  err.text);
+		return;
+	}
+	b->external_token = external->token;
+	b->external_token_n = external->token_n;
+	b->external_pem = external->chain_pem;
+}
+
 static enum pli_status head_load(struct db_conn *conn, struct pool *pool, struct bundle *b, struct err *err)
 {
 	AUTO_ROWS rows = { 0 };
@@ -123,9 +142,8 @@ static enum pli_status head_load(struct db_conn *conn, struct pool *pool, struct
 	p = db_blob(&rows, 2, &b->token_n);
 	b->token = pool_dup(pool, p, b->token_n);
 	st = external_token_get(conn, pool, b->tree_size, &external, err);
-	b->external_token = external.token;
-	b->external_token_n = external.token_n;
-	b->external_pem = external.chain_pem;
+	if (st == PLI_OK && external.token)
+		external_take(b, &external);
 	return st == PLI_OK ? witnesses_load(conn, pool, b, err) : st;
 }
 

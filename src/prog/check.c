@@ -40,6 +40,7 @@ const struct check_row check_table[] = {
 	{ "retention", "whether everything is gone whose time is over", check_retention },
 	{ "alerts", "whether anything is wrong with the evidence, and who is told", check_alerts },
 	{ "selfproof", "what came of the newest nightly proof of itself", check_selfproof },
+	{ "time", "what the time-stamping authority outside has stamped, if there is one", check_time },
 	{ NULL, NULL, NULL },
 };
 
@@ -112,7 +113,8 @@ static void run_parts(struct cli_call *call, struct check *c)
 	for (const struct check_row *r = check_table; r->name; r++) {
 		struct err err = { 0 };
 		bool front = r->run == check_database || r->run == check_journal || r->run == check_letters || r->run == check_backup ||
-			     r->run == check_retention || r->run == check_alerts || r->run == check_selfproof;
+			     r->run == check_retention || r->run == check_alerts || r->run == check_selfproof ||
+			     r->run == check_time;
 		if (!wanted(call, r->name))
 			continue;
 		c->part = r->name;

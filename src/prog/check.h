@@ -45,7 +45,7 @@ check_fn check_confinement, check_owners, check_keys, check_clock, check_storage
 /* check_tls.c */
 check_fn check_certificate, check_evidence;
 /* check_front.c: asks the running front, or one that is started for it. */
-check_fn check_database, check_journal, check_letters, check_backup, check_retention, check_alerts, check_selfproof;
+check_fn check_database, check_journal, check_letters, check_backup, check_retention, check_alerts, check_selfproof, check_time;
 /* check_mail.c */
 check_fn check_mail;
 /* check_relay.c: goes out into the network, when mail does. */

@@ -54,6 +54,11 @@ void check_backup(struct check *c)
 	ask(c, "backup");
 }
 
+void check_time(struct check *c)
+{
+	ask(c, "time");
+}
+
 void check_retention(struct check *c)
 {
 	ask(c, "retention");

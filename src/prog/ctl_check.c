@@ -18,6 +18,7 @@
 #include "security_admin.h"
 
 #include "alert.h"
+#include "external_time.h"
 #include "notice.h"
 #include "office.h"
 #include "retention.h"
@@ -275,6 +276,29 @@ static void check_selfproof(struct front *front, struct ctl_call *call)
 		finding(call, "weaker", "[selfproof] backup = /srv/backups/pli-*.backup: where your backups lie.", "no backup is restored at night to prove that it could be");
 }
 
+/* ------------------------------------------------------------------ the authority outside */
+
+static void check_time(struct front *front, struct ctl_call *call)
+{
+	struct err err = { 0 };
+	struct external_state s;
+	int64_t now_us = clock_now_us();
+
+	if (front->verify_only || !front->settings->tsa_url)
+		return;
+	if (external_state(front->office, &s, &err) != PLI_OK)
+		finding(call, "wrong", err.hint, "%s", err.text);
+	else if (s.waiting && s.tries)
+		finding(call, "wrong", "The log says why (tsa.away); [tsa] in pli.conf has its address and its roots.",
+			"the time-stamping authority outside has failed %u times; entries wait for %" PRId64 " minutes", s.tries,
+			(now_us - s.since_us) / (60 * SECOND_US));
+	else if (!s.covered)
+		finding(call, "weaker", "It is asked once the server runs.", "the time-stamping authority outside has stamped nothing yet");
+	else
+		finding(call, "good", NULL, "the time-stamping authority outside has stamped the first %" PRIu64 " entries, %" PRId64 " minutes ago", s.covered,
+			(now_us - s.covered_us) / (60 * SECOND_US));
+}
+
 enum pli_status ctl_check(void *arg, struct ctl_call *call, struct err *err)
 {
 	static const struct {
@@ -282,7 +306,7 @@ enum pli_status ctl_check(void *arg, struct ctl_call *call, struct err *err)
 		void (*run)(struct front *front, struct ctl_call *call);
 	} parts[] = { { "database", check_database }, { "journal", check_journal }, { "letters", check_letters },
 		    { "backup", check_backup }, { "retention", check_retention },
-		    { "alerts", check_alerts }, { "selfproof", check_selfproof } };
+		    { "alerts", check_alerts }, { "selfproof", check_selfproof }, { "time", check_time } };
 	const char *part = NULL;
 	enum pli_status st = json_read_str(call->args, "part", &part, err);
 

@@ -1,6 +1,7 @@
 /* Front's part in being stamped from outside: a thread that has the courier show the newest head to the time-stamping authority of the
  * settings, every every_s while there are new entries, and keeps its tokens (office/external_time.h).  While it is away it is asked again
- * with growing pauses, entries wait, and one token covers them all when it is back; who minds the service is told when they have waited long (office/alert.h). */
+ * with growing pauses, entries wait, and one token covers them all when it is back; who minds the service is told
+ * when they have waited long (office/alert.h). */
 #ifndef PLI_TSA_ASK_H
 #define PLI_TSA_ASK_H
 
