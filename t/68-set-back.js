@@ -27,7 +27,7 @@ main(async () => {
 	const letter = () => i.multipart('/api/v1/letters', token, [['to', 'a@example.net'], ['subject', 'S'], ['message', 'M']]);
 	const seen = async () => tlog.parseNote((await w.get('/checkpoint/localhost/j/1')).text).size;
 	const settled = () => until('the witness has seen all of it', async () => Number(db('SELECT COUNT(*) FROM notice WHERE due IS NOT NULL')) === 0 &&
-		await seen() === Number(db('SELECT MAX(seq) + 1 FROM journal')), 30);
+		await seen() === Number(db('SELECT MAX(seq) + 1 FROM journal')), 120);
 	const log = () => fs.readFileSync(i.log, 'utf8');
 
 	await i.serve();
@@ -51,7 +51,7 @@ main(async () => {
 		check(size < newest, what + ': it is an older one', [size, newest]);
 		fs.truncateSync(i.log);
 		await i.serve({ ready: false });
-		await until(what + ': the server finds out', () => /"journal.behind"/.test(log()), 30);
+		await until(what + ': the server finds out', () => /"journal.behind"/.test(log()), 120);
 		const ready = await i.request('GET', '/readyz');
 		check(ready.status === 503, what + ': it is not ready', ready.brief);
 		const refused = await letter();
@@ -87,7 +87,7 @@ main(async () => {
 	const last = await seen();
 	copy(path.join(TMP, 'older'), i.dir);
 	await i.serve({ ready: false });
-	await until('held', () => (log().match(/"journal.behind"/g) || []).length >= 2, 30);
+	await until('held', () => (log().match(/"journal.behind"/g) || []).length >= 2, 120);
 	const accepted = i.run(['journal', 'accept-loss', i.dir, '--json']);
 	same([accepted.status, JSON.parse(accepted.stdout || '{}').lost], [0, last], 'the loss is accepted: ' + accepted.stderr);
 	await i.ready(30);
@@ -98,7 +98,7 @@ main(async () => {
 	await i.stop();
 	await i.serve();
 	same((await letter()).status, 201, 'also after a start');
-	await until('its witness has signed nothing of it', () => /witness\.disputed/.test(log()), 30);
+	await until('its witness has signed nothing of it', () => /witness\.disputed/.test(log()), 120);
 	same(await seen(), last, 'and never will');
 	await i.stop();
 
@@ -119,7 +119,7 @@ main(async () => {
 	await new Promise((done) => liar.listen(w.port, '127.0.0.1', done));
 	await i.serve();
 	same((await letter()).status, 201, 'a lie stops nobody');
-	await until('it was asked what it has seen', () => asked.includes('/checkpoint/localhost/j/1'), 30);
+	await until('it was asked what it has seen', () => asked.includes('/checkpoint/localhost/j/1'), 120);
 	same((await letter()).status, 201, 'also later');
 	await i.stop();
 	liar.closeAllConnections();

@@ -83,14 +83,14 @@ main(async () => {
 	const taking = spawn(PLI, ['archive', 'import', pipe, b.dir, '--entity', 'Archives', ...anchors], { stdio: 'ignore' });
 	const over = new Promise((done) => taking.once('close', done));
 	const writer = spawn('sh', ['-c', 'head -c "$2" "$1"; exec sleep 600', '-', all, String(bytes.length - 3000)], { stdio: ['ignore', fs.openSync(pipe, 'r+'), 'ignore'] });
-	await until('much of it is staged', () => b.one('SELECT COUNT(*) FROM object') >= 4, 30);
+	await until('much of it is staged', () => b.one('SELECT COUNT(*) FROM object') >= 4, 120);
 	process.kill(b.children()['pli-front'], 'SIGKILL');
 	writer.kill('SIGKILL');
 	check(await over !== 0, 'the import fails');
 	await b.ready(30);
 	await b.stop();
 	await b.serve();		/* so that the sweep need not be waited for */
-	await until('the sweep has been', () => b.one('SELECT COUNT(*) FROM object') === 0, 90);
+	await until('the sweep has been', () => b.one('SELECT COUNT(*) FROM object') === 0, 180);
 	empty('killed');
 
 	// Taken.
@@ -143,7 +143,7 @@ main(async () => {
 	await b.stop();
 	b.sqlWrite(`UPDATE letter SET content_until = 1, expires = 1, retention_due = 1 WHERE letter = x'${one.id.replace(/-/g, '')}'; SELECT 1;`);
 	await b.serve();
-	await until('its content is gone', async () => (await get('sender', `/api/v1/letters/${one.id}/message`)).status === 410 && b.one('SELECT COUNT(*) FROM object WHERE inline IS NULL') < blob, 90);
+	await until('its content is gone', async () => (await get('sender', `/api/v1/letters/${one.id}/message`)).status === 410 && b.one('SELECT COUNT(*) FROM object WHERE inline IS NULL') < blob, 180);
 	same(sha256((await get('auditor', `/api/v1/letters/${one.id}/proof`)).body), sha256(member(all, `letters/${one.id}/sender.asice`)), 'its proofs stay');
 	r = b.run(['scrub', b.dir, '--json', '--rate', '0']);
 	same([r.status, JSON.parse(r.stdout).letters, JSON.parse(r.stdout).objects], [0, 3, 11], 'and can still be read: ' + r.stderr);
