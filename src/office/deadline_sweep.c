@@ -209,7 +209,7 @@ static enum pli_status jump_tell(struct office *office, struct err *err)
 				  "agrees again, or has stood so for a day", s.now_us / SECOND_US);
 	st = db_write(office->parts.db, jump_fn, &s, err);
 	pthread_mutex_lock(&office->lock);
-	office->clock.told = office->clock.told || st == PLI_OK;
+	office->clock.told = office->clock.told || st == PLI_OK || st == PLI_UNCERTAIN;	/* written, if not signed yet */
 	pthread_mutex_unlock(&office->lock);
 	return st;
 }

@@ -226,8 +226,9 @@ static enum outcome ask_once(struct witness_ask *a, struct witness *w, struct er
 static void note(struct witness_ask *a, struct witness *w, bool away)
 {
 	struct err err;
+	enum pli_status st = cosignature_note(a->front->office, away ? "witness.away" : "witness.back", w->key.name, &err);
 
-	if (cosignature_note(a->front->office, away ? "witness.away" : "witness.back", w->key.name, &err) != PLI_OK)
+	if (st != PLI_OK && st != PLI_UNCERTAIN)	/* written, and signed when the keeper is back */
 		log_warn("witness.note", "%s", err.text);
 	else
 		w->away = away;
