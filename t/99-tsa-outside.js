@@ -131,6 +131,15 @@ every_s = 1\naway = block\n`);
 	const shown = spawnSync('sh', ['-c', report.checks.find((c) => c.id === 'external').command], { cwd: file('p'), encoding: 'utf8' });
 	check(shown.status === 0 && /Verification: OK/.test(shown.stdout + shown.stderr), 'its command repeats the check', shown.stdout + shown.stderr);
 
+	// A forger gets no further than with any other proof.
+	const attack = i.run(['proof', 'attack', file('p.asice'), '--json']);
+	const tried = JSON.parse(attack.stdout);
+	check(attack.status === 0 && tried.caught === tried.count && tried.count > 60, 'every forgery is caught', attack.stdout.slice(0, 400) + attack.stderr);
+	const pdf = await i.request('GET', `/api/v1/letters/${id}/proof.pdf?kind=deposit&lang=en`, { token });
+	fs.writeFileSync(file('p.pdf'), pdf.body);
+	check(/authority outside the service has stamped/.test(spawnSync('pdftotext', [file('p.pdf'), '-'], { encoding: 'utf8' }).stdout.replace(/\s+/g, ' ')), 'a proof for people says so, too', pdf.brief.slice(0, 100));
+	same(i.run(['proof', 'verify', file('p.pdf'), ...anchors]).status, 0, 'and verifies');
+
 	// Both clocks for every entry: in the API, on the entry's page, in `pli check`.
 	const rows = (await i.request('GET', '/api/v1/journal', { token })).json.entries;
 	check(rows.length > 0 && rows.every((r) => r.timestamp && r.external && Math.abs(Date.parse(r.external) - Date.now()) < 120000), 'every entry has both', rows);
