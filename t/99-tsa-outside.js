@@ -90,9 +90,9 @@ every_s = 1\naway = block\n`);
 	const token = i.user('ed@example.org');
 	const letter = (fields = {}) => i.json('POST', '/api/v1/letters', token, { to: ['a@example.net'], subject: 'L', ...fields });
 	const size = () => i.one('SELECT MAX(seq) + 1 FROM journal'), covered = () => i.one('SELECT IFNULL(MAX(size), 0) FROM external_token');
-	const allCovered = () => until('everything is covered', () => covered() === size() && i.one('SELECT COUNT(*) FROM external_wait') === 0, 30);
+	const allCovered = () => until('everything is covered', () => covered() === size() && i.one('SELECT COUNT(*) FROM external_wait') === 0, 120);
 	const wait = () => i.sql('SELECT size, since, tries FROM external_wait')[0];
-	const raised = (event) => i.one(`SELECT COUNT(*) FROM journal WHERE event = '${event}'`);
+	const raised = (event) => i.one(`SELECT COUNT(*) FROM journal WHERE event = '${event}' AND CAST(entry AS TEXT) LIKE '%"kind":"tsa"%'`);
 
 	// There: asked as RFC 3161 wants it, with the account, and everything is covered.
 	const made = await letter(), id = made.json.id;
@@ -106,7 +106,7 @@ every_s = 1\naway = block\n`);
 		fs.writeFileSync(file('t.txt'), Buffer.from(s.note, 'hex'));
 		fs.writeFileSync(file('t.pem'), s.pem);
 		openssl('ts', '-verify', '-in', 't.tst', '-token_in', '-data', 't.txt', '-CAfile', 'a-root.pem', '-untrusted', 't.pem');
-		check(Math.abs(s.gen_time / 1000 - Date.now()) < 60000, 'of now');
+		check(Math.abs(s.gen_time / 1000 - Date.now()) < 600000, 'of now');
 	}
 
 	// In the proof, and checked by both verifiers.
@@ -118,7 +118,7 @@ every_s = 1\naway = block\n`);
 	const anchors = ['--root', path.join(i.dir, 'public/root.pem'), '--log-key', path.join(i.dir, 'public/log.pub')];
 	const receipt = fs.readFileSync(file('p/receipt.txt'), 'utf8');
 	const at = (/^External-Time: (.*)$/m.exec(receipt) || [])[1];
-	check(at && Math.abs(Date.parse(at) - Date.now()) < 60000 && /External-Time at the latest/.test(receipt) && !/Checkpoint-Time at the latest/.test(receipt), 'the receipt says when', receipt);
+	check(at && Math.abs(Date.parse(at) - Date.now()) < 600000 && /External-Time at the latest/.test(receipt) && !/Checkpoint-Time at the latest/.test(receipt), 'the receipt says when', receipt);
 	const both = (dir, archive, roots) => [i.run(['proof', 'verify', archive, ...anchors, ...roots]), spawnSync('sh', ['verify.sh', '.', ...anchors, ...roots], { cwd: dir, encoding: 'utf8' })];
 	for (const [roots, words] of [[[], 'TO BE COMPARED'], [['--tsa-root', file('a-root.pem')], 'the one given'], [['--tsa-root', file('b-root.pem')], 'TO BE COMPARED']])
 		for (const r of both(file('p'), file('p.asice'), roots)) {
@@ -142,7 +142,7 @@ every_s = 1\naway = block\n`);
 
 	// Both clocks for every entry: in the API, on the entry's page, in `pli check`.
 	const rows = (await i.request('GET', '/api/v1/journal', { token })).json.entries;
-	check(rows.length > 0 && rows.every((r) => r.timestamp && r.external && Math.abs(Date.parse(r.external) - Date.now()) < 120000), 'every entry has both', rows);
+	check(rows.length > 0 && rows.every((r) => r.timestamp && r.external && Math.abs(Date.parse(r.external) - Date.now()) < 600000), 'every entry has both', rows);
 	const session = await i.signedIn('ed@example.org'), number = rows[0].number;
 	check(/Horodatage d’une autorité extérieure<\/dt><dd><time/.test((await session.get('/journal/' + number)).text), 'on the page of the entry');
 	const said = () => i.run(['check', i.dir, 'time']);
@@ -153,13 +153,13 @@ every_s = 1\naway = block\n`);
 	ways.push('other data', 'replay', 'stranger', 'other policy', 'tomorrow', 'words', 'broken');
 	behaviour = 'silent';
 	same((await letter()).status, 201, 'another letter');
-	await until('each was tried, and failed', () => ways.length === 0 && asked.some((a) => a.way === 'silent') && (wait() || {}).tries >= 8, 60);
+	await until('each was tried, and failed', () => ways.length === 0 && asked.some((a) => a.way === 'silent') && (wait() || {}).tries >= 8, 120);
 	same(covered(), had, 'nothing of it is kept');
 	const logged = fs.readFileSync(i.log, 'utf8').split('\n').filter((l) => l.includes('"event":"tsa.away"')).length;
 	check(logged > 0, 'the log says that it is away');
 
 	// Away: registered letters are refused, the others wait; a restart forgets nothing.
-	await until('registered letters are refused', async () => (await letter({ class: 'registered' })).status === 503, 30);
+	await until('registered letters are refused', async () => (await letter({ class: 'registered' })).status === 503, 120);
 	const refused = await letter({ class: 'registered' });
 	same([refused.status, refused.json.type, refused.headers['retry-after']], [503, 'urn:pli:problem:time-away', '60'], 'and told so');
 	same((await letter()).status, 201, 'a simple letter is not');
@@ -181,18 +181,18 @@ every_s = 1\naway = block\n`);
 	// An hour passes.
 	same(raised('alert.raised'), 0, 'nobody is told before time');
 	i.sqlWrite('UPDATE external_wait SET since = since - 3600000000');
-	await until('an alert', () => raised('alert.raised') === 1, 30);
+	await until('an alert', () => raised('alert.raised') === 1, 120);
 	const tries = wait().tries;
-	await until('more tries', () => wait().tries > tries + 2, 30);
+	await until('more tries', () => wait().tries > tries + 2, 120);
 	same(raised('alert.raised'), 1, 'told once');
 	check(Date.now() * 1000 - wait().since > 3600e6, 'the wait is an hour');
 
 	// Back: one token for everything.
-	const tokens = i.one('SELECT COUNT(*) FROM external_token');
+	const last = covered(), waited = wait().size;
 	behaviour = 'good';
 	await allCovered();
-	check(i.one('SELECT COUNT(*) FROM external_token') <= tokens + 3, 'one token covers them all');
-	await until('the end is told', () => raised('alert.ended') === 1, 30);
+	check(i.one(`SELECT MIN(size) FROM external_token WHERE size > ${last}`) >= waited, 'the first token covers all that waited');
+	await until('the end is told', () => raised('alert.ended') === 1, 120);
 	same(raised('alert.raised'), 1, 'once');
 	same((await letter({ class: 'registered' })).status, 201, 'registered letters are taken again');
 	await allCovered();
