@@ -298,7 +298,9 @@ static enum pli_status start_serving(struct child_front *f, struct err *err)
 
 	if (st == PLI_OK && f->child.serve && !f->front.verify_only) {
 		open_mail_link(f);
-		st = start_https(f, err);
+		st = tsa_ask_prepare(&f->front, err);
+		if (st == PLI_OK)
+			st = start_https(f, err);
 		if (st == PLI_OK)
 			st = start_dispatch(f, err);
 		if (st == PLI_OK)

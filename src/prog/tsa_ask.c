@@ -145,6 +145,16 @@ static void *run(void *arg)
 
 /* ------------------------------------------------------------------ start and stop */
 
+enum pli_status tsa_ask_prepare(const struct front *front, struct err *err)
+{
+	struct external_state state;
+	enum pli_status st = front->settings->tsa_url ? external_state(front->office, &state, err) : PLI_ABSENT;
+
+	if (st == PLI_OK)
+		external_block(front->office, state.tries >= AWAY_FAILURES && settings_tsa_blocks(front->settings));
+	return st == PLI_ABSENT ? PLI_OK : st;
+}
+
 enum pli_status tsa_ask_start(const struct front *front, struct errands *errands, struct tsa_ask **ask_r, struct err *err)
 {
 	struct external_state state;
@@ -162,8 +172,6 @@ enum pli_status tsa_ask_start(const struct front *front, struct errands *errands
 	*a = (struct tsa_ask){ .front = front, .errands = errands, .covered = state.covered, .failures = state.tries };
 	if (!state.waiting)
 		alert_end(front->office, ALERT_TSA, "");
-	if (state.tries >= AWAY_FAILURES)
-		external_block(front->office, settings_tsa_blocks(front->settings));
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -11,6 +11,8 @@ struct errands;
 struct front;
 struct tsa_ask;
 
+/* Before the first letter can come: whether it was away when the server stopped. */
+MUST enum pli_status tsa_ask_prepare(const struct front *front, struct err *err);
 /* *ask_r NULL: nobody is to be asked. */
 MUST enum pli_status tsa_ask_start(const struct front *front, struct errands *errands, struct tsa_ask **ask_r, struct err *err);
 /* errands_stop must have been called.  NULL is allowed. */
