@@ -5,6 +5,7 @@
  * the loop sets `sleeping`, then looks at the stack once more, then waits.  Both orders are sequentially
  * consistent, so one of the two always sees the other. */
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
@@ -27,6 +28,7 @@ struct loop {
 	struct timer_wheel timers;
 	_Atomic(struct loop_post *) posts;
 	atomic_int sleeping;
+	atomic_int posting;	/* threads inside loop_post() */
 };
 
 static enum pli_status loop_open_fds(struct loop *loop, struct err *err)
@@ -67,6 +69,9 @@ void loop_free(struct loop *loop)
 {
 	if (!loop)
 		return;
+	/* What was posted may have run, and ended the loop, before its poster is out. */
+	while (atomic_load(&loop->posting))
+		sched_yield();
 	if (loop->epoll_fd >= 0)
 		close(loop->epoll_fd);
 	if (loop->wake_fd >= 0)
@@ -90,15 +95,18 @@ void loop_watch_remove(struct loop *loop, struct loop_watch *watch)
 
 void loop_post(struct loop *loop, struct loop_post *post)
 {
-	struct loop_post *head = atomic_load_explicit(&loop->posts, memory_order_relaxed);
+	struct loop_post *head;
 	uint64_t one = 1;
 
+	atomic_fetch_add(&loop->posting, 1);
+	head = atomic_load_explicit(&loop->posts, memory_order_relaxed);
 	do {
 		post->next = head;
 	} while (!atomic_compare_exchange_weak(&loop->posts, &head, post));
 	if (atomic_exchange(&loop->sleeping, 0) && write(loop->wake_fd, &one, sizeof(one)) < 0) {
 		/* Only EAGAIN is possible, at a count of 2^64 - 2: then a wake-up is under way. */
 	}
+	atomic_fetch_sub(&loop->posting, 1);
 }
 
 static void loop_run_posts(struct loop *loop)

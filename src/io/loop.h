@@ -28,6 +28,7 @@ struct loop_post {
 
 /* PLI_OK, PLI_IO. */
 MUST enum pli_status loop_new(struct loop **loop_r, struct err *err);
+/* Whoever has posted may still be on his way out of loop_post(): waited for. */
 void loop_free(struct loop *loop);
 
 /* Events are epoll's, with EPOLLET and EPOLLEXCLUSIVE as the caller likes.  Closing the descriptor ends the watch. */
