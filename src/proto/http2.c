@@ -12,7 +12,6 @@
 
 #define HTTP2_MAGIC 0x68747432u
 #define READ_BYTES ((size_t)16384)
-#define WRITES_PER_STEP 1
 
 enum http2_outcome { HTTP2_AGAIN, HTTP2_MORE, HTTP2_ENDED };
 
@@ -162,20 +161,14 @@ static enum http2_outcome http2_fill(struct http2_conn *c)
 /* HTTP2_AGAIN: the socket is full, or there is nothing more to say. */
 static enum http2_outcome http2_write(struct http2_conn *c)
 {
-	for (int i = 0; i < WRITES_PER_STEP; i++) {
-		enum http2_outcome outcome = c->out.n ? HTTP2_MORE : http2_fill(c);
+	enum http2_outcome outcome = c->out.n ? HTTP2_MORE : http2_fill(c);
 
-		if (outcome == HTTP2_MORE && c->out.n == 0 && !c->unsent) {
-			if (!c->sending)
-				buf_free(&c->out);
-			return HTTP2_AGAIN;
-		}
-		if (outcome == HTTP2_MORE)
-			outcome = http2_flush(c);
-		if (outcome != HTTP2_MORE)
-			return outcome;
+	if (outcome == HTTP2_MORE && c->out.n == 0 && !c->unsent) {
+		if (!c->sending)
+			buf_free(&c->out);
+		return HTTP2_AGAIN;
 	}
-	return HTTP2_MORE;
+	return outcome == HTTP2_MORE ? http2_flush(c) : outcome;
 }
 
 /* ---- steps and timers ---- */

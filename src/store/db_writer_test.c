@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mount.h>
@@ -368,6 +369,66 @@ static void answers_wait_for_the_release(void **state)
 	assert_string_equal(jobs[0].err.text, "no answer in 10 s");
 }
 
+struct later {
+	sem_t answered;
+	_Atomic int calls;
+	enum pli_status status;
+};
+
+static void later_answer(void *arg, enum pli_status status)
+{
+	struct later *later = arg;
+
+	later->status = status;
+	atomic_fetch_add(&later->calls, 1);
+	sem_post(&later->answered);
+}
+
+static enum pli_status later_write(struct env *env, struct job *job, struct later *later)
+{
+	*later = (struct later){ .status = PLI_OK };
+	sem_init(&later->answered, 0, 0);
+	return db_write_later(env->db, write_item, job, later_answer, later, &job->err);
+}
+
+static void later_wait(struct later *later)
+{
+	while (sem_wait(&later->answered) != 0)
+		assert_int_equal(errno, EINTR);
+	assert_int_equal(atomic_load(&later->calls), 1);
+}
+
+/* Who does not wait is told once, and of the same outcome: done, refused, not confirmed. */
+static void later_writes_are_answered_once(void **state)
+{
+	struct env *env = *state;
+	struct job good = { .k = 1 }, bad = { .k = 2, .fails = true }, late = { .k = 3, .late = true }, plain = { .k = 4 };
+	struct later later[3];
+	struct err err = { 0 };
+
+	assert_int_equal(later_write(env, &good, &later[0]), PLI_OK);
+	assert_int_equal(later_write(env, &bad, &later[1]), PLI_OK);
+	later_wait(&later[0]);
+	later_wait(&later[1]);
+	assert_int_equal(later[0].status, PLI_OK);
+	assert_int_equal(later[1].status, PLI_INVALID);
+	assert_string_equal(bad.err.text, "job 2 is no good");
+	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), 1);
+	hooks_set(env);
+	env->hold = true;
+	assert_int_equal(later_write(env, &late, &later[2]), PLI_OK);
+	assert_int_equal(held_wait(env, 1), 1);
+	assert_int_equal(db_write(env->db, write_item, &plain, &err), PLI_OK);
+	assert_int_equal(atomic_load(&later[2].calls), 0);
+	err_set(&err, PLI_UNCERTAIN, "no answer in 10 s");
+	db_group_release(env->held[0], PLI_UNCERTAIN, &err);
+	later_wait(&later[2]);
+	assert_int_equal(later[2].status, PLI_UNCERTAIN);
+	assert_string_equal(late.err.text, "no answer in 10 s");
+	for (int i = 0; i < 3; i++)
+		sem_destroy(&later[i].answered);
+}
+
 static void *release_thread(void *arg)
 {
 	struct env *env = arg;
@@ -573,6 +634,7 @@ int main(void)
 		CASE(groups_are_committed_together),
 		CASE(a_failed_finish_undoes_the_group),
 		CASE(answers_wait_for_the_release),
+		CASE(later_writes_are_answered_once),
 		CASE(closing_waits_for_queue_and_releases),
 		CASE(many_threads_many_groups),
 		CASE(the_log_is_emptied_when_idle),
