@@ -149,6 +149,7 @@ check 'another program takes the port' wait_for 10 grep -q listening "$TMP/taken
 same 'the port is taken' 69 "$(rc "$PLI" serve "$D")"
 has 'and that is said' "$TMP/err" 'is taken'
 kill "$other"
+wait "$other" 2>/dev/null
 cp "$D/pli.conf" "$TMP/pli.conf"
 printf '[server]\nlissen = 127.0.0.1:1\n' >>"$D/pli.conf"
 same 'an unknown setting' 64 "$(rc "$PLI" serve "$D")"
