@@ -82,10 +82,17 @@ main(async () => {
 	b.deathsExpected = true;
 	const taking = spawn(PLI, ['archive', 'import', pipe, b.dir, '--entity', 'Archives', ...anchors], { stdio: 'ignore' });
 	const over = new Promise((done) => taking.once('close', done));
-	const writer = spawn('sh', ['-c', 'head -c "$2" "$1"; exec sleep 600', '-', all, String(bytes.length - 3000)], { stdio: ['ignore', fs.openSync(pipe, 'r+'), 'ignore'] });
+	const writer = spawn('sh', ['-c', 'head -c "$2" "$1"; exec sleep 600', '-', all, String(bytes.length - 3000)], { stdio: ['ignore', fs.openSync(pipe, 'r+'), 'ignore'], detached: true });
+	let writing = true;
+	const endWriter = () => {		/* the shell's group: nobody would end what it waits for */
+		if (writing)
+			process.kill(-writer.pid, 'SIGKILL');
+		writing = false;
+	};
+	process.on('exit', endWriter);
 	await until('much of it is staged', () => b.one('SELECT COUNT(*) FROM object') >= 4, 120);
 	process.kill(b.children()['pli-front'], 'SIGKILL');
-	writer.kill('SIGKILL');
+	endWriter();
 	check(await over !== 0, 'the import fails');
 	await b.ready(30);
 	await b.stop();

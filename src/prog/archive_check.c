@@ -316,17 +316,19 @@ static enum pli_status proof_check(struct checking *k, struct backup_reader *r, 
 {
 	struct present *p = &k->now;
 	const struct archive_sink *sink = k->c->sink;
-	struct buf *zip = POOL_NEW(p->pool, struct buf);
-	struct verify_report *report = POOL_NEW(p->pool, struct verify_report);
-	const char *name = pool_str(p->pool, r->entry.name), *wrong;
+	AUTO_POOL own = pool_new();
+	struct pool *pool = n ? own : p->pool;	/* the sender's is needed until the letter's end; of recipients there may be thousands */
+	struct buf *zip = POOL_NEW(pool, struct buf);
+	struct verify_report *report = POOL_NEW(pool, struct verify_report);
+	const char *name = pool_str(pool, r->entry.name), *wrong;
 	enum pli_status st;
 
 	buf_init(zip);
-	pool_cleanup(p->pool, (void (*)(void *))buf_free, zip);
+	pool_cleanup(pool, (void (*)(void *))buf_free, zip);
 	st = whole(r, BUNDLE_MAX_BYTES, zip, err);
 	if (st != PLI_OK)
 		return st;
-	verify_examine(p->pool, zip->p, zip->n, &k->options, report);
+	verify_examine(pool, zip->p, zip->n, &k->options, report);
 	k->c->proofs++;
 	p->proofs += n > 0;
 	wrong = !report->verified ? report->err.text : n ? recipient_fault(k, report->facts, n) : sender_fault(k, report->facts);
@@ -343,8 +345,6 @@ static enum pli_status proof_check(struct checking *k, struct backup_reader *r, 
 	}
 	if (st == PLI_OK && sink && sink->proof && p->facts && p->listed)
 		st = sink->proof(sink->arg, n, zip->p, zip->n, err);
-	if (n)		/* a letter may have thousands of recipients */
-		buf_free(zip);
 	return st;
 }
 

@@ -185,7 +185,11 @@ struct behind {
 static enum pli_status behind_fn(struct db_tx *tx, void *arg, struct err *err)
 {
 	const struct behind *b = arg;
+	char text[TEXT_MAX];
+	enum pli_status st = fact_get(tx->conn, "behind", text, err);
 
+	if (st != PLI_ABSENT && (st != PLI_OK || strtoull(text, NULL, 10) >= b->size))
+		return st;	/* another witness has seen as much */
 	return fact_set(tx, "behind", pool_fmt(tx->pool, "%" PRIu64 " %.200s", b->size, b->witness), err);
 }
 
