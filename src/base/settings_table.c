@@ -343,7 +343,7 @@ const struct settings_row settings_rows[] = {
 	{ "server", "loops", NUMBER, FIELD(loops), "0", 0, 64, .flags = RESTART,
 	  .help = "Threads that serve connections; 0: one per core, at most 4." },
 	{ "server", "workers", NUMBER, FIELD(workers), "64", 2, 256, .flags = RESTART,
-	  .help = "Most threads that run requests, and so most deposits that one commit can take together." },
+	  .help = "Most threads that run requests.  A deposit by the API holds none while it waits for its commit." },
 	{ "server", "http2", FLAG, FIELD(http2), "yes", .flags = RESTART,
 	  .help = "Offer HTTP/2 beside HTTP/1.1 on the same ports." },
 	{ "server", "proxy_from", TEXT, FIELD(proxy_from), "", .check = nets_are_sane, .flags = RESTART,
