@@ -3,7 +3,8 @@
  * Files, in this order: mimetype (stored, first) · receipt.txt receipt.xml receipt.p7s receipt.tst · manifest.json · sheet.json sheet.salt (the
  * sender's: sheet-NNN.json and sheet-NNN.salt, one pair per recipient in To, Cc, Bcc order) · journal/001.json
  * journal/001.tlog-proof … by number, all to one checkpoint · checkpoint.txt checkpoint.tst [external.tst external.pem] [witness.txt
- * witness.pub] · root.pem seal.pem operator.pem tsa.pem log.pub · VERIFY.md verify.sh · META-INF/ASiCManifest.xml · META-INF/signature.p7s; then what later renewals added (renewal.h).
+ * witness.pub] · root.pem seal.pem operator.pem tsa.pem log.pub · VERIFY.md verify.sh · META-INF/ASiCManifest.xml ·
+ * META-INF/signature.p7s; then what later renewals added (renewal.h).
  * ASiCManifest lists every file but mimetype and META-INF/…, one reference a line; verifiers demand that it
  * equals, byte for byte, what they would write themselves, and that no unlisted file is there.
  *
