@@ -5,7 +5,8 @@
 const fs = require('fs');
 const http = require('http');
 const path = require('path');
-const { Instance, check, same, until, main, freePort } = require('./lib/pli.js');
+const { Instance, check, same, until, main } = require('./lib/pli.js');
+const { portFrom } = require('./lib/smtp.js');
 const { Witness } = require('./lib/witness.js');
 const tlog = require('./lib/tlog.js');
 
@@ -29,9 +30,7 @@ main(async () => {
 	i.make();
 	const vkey = tlog.vkey('localhost/j/1', 1, tlog.rawOf(fs.readFileSync(path.join(i.dir, 'public/log.pub'))));
 	const w = await new Witness('witness', i.port).make([vkey]).serve();
-	metrics = freePort();
-	while (metrics === i.port || metrics === w.port)
-		metrics++;
+	metrics = portFrom(w.port + 1);
 	fs.writeFileSync(path.join(i.dir, 'witness.pem'), w.ca);
 	fs.appendFileSync(path.join(i.dir, 'pli.conf'), `\n[server]\nmetrics = 127.0.0.1:${metrics}\n[mail]\nsign = yes\n[alerts]\nunsigned_s = 3\n` +
 		`[witness]\nask = ${w.key} ${w.url}\nca_file = witness.pem\nevery_s = 1\n`);
