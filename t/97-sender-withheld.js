@@ -7,6 +7,7 @@
 const crypto = require('crypto');
 const { spawnSync } = require('child_process');
 const fs = require('fs');
+const https = require('https');
 const path = require('path');
 const { PLI, Instance, check, same, until, main, TMP } = require('./lib/pli.js');
 const { needlesOf, hitsIn } = require('./lib/canary.js');
@@ -25,7 +26,7 @@ main(async () => {
 	const account = i.one("SELECT lower(hex(account)) FROM account ORDER BY created DESC LIMIT 1");
 	const uuid = [8, 4, 4, 4, 12].reduce(([out, at], n) => [[...out, account.slice(at, at + n)], at + n], [[], 0])[0].join('-');
 	const NEEDLES = needlesOf({ entity: ENTITY, name: NAME, 'family name': 'Vasseur', 'entity\'s name': 'Kermadec', address: ADDRESS, domain: 'kermadec-notaires', SIREN, subject: SUBJECT, 'a word of it': 'Quimperlé',
-		message: 'Zinzolin', file: FILE, 'a word of its name': 'mordoré', content: 'Ocre-et-garance', account: uuid });
+		message: 'Zinzolin', file: FILE, 'a word of its name': 'mordoré', content: 'Ocre-et-garance', account: uuid, 'network address': '127.9.8.7' });
 	const found = (bytes, what) => hitsIn(Buffer.from(bytes), NEEDLES, what).map((h) => h.what + ' in ' + h.where);
 	const silent = (bytes, what) => same(found(bytes, what), [], `${what}: names nobody, nothing of the letter`);
 	const whole = (answer) => Buffer.concat([Buffer.from(JSON.stringify(answer.headers) + '\n'), answer.body]);
@@ -39,6 +40,12 @@ main(async () => {
 	const links = {};
 	for (const who of ['refuses', 'accepts', 'sleeps'])
 		links[who] = await i.link(who + '@example.org');
+
+	// What the sender does about them meanwhile is entered in their chains too.
+	const elsewhere = new https.Agent({ ca: i.ca, localAddress: '127.9.8.7' });
+	const certified = await i.request('POST', '/api/v1/certificates', { token, agent: elsewhere, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ letters: [id] }) });
+	same(certified.status, 200, 'a certificate over them: ' + certified.brief);
+	elsewhere.destroy();
 
 	const keep = (bytes, ending) => { const file = path.join(TMP, `p${serial++}${ending}`); fs.writeFileSync(file, bytes); return file; };
 	const keys = ['--root', path.join(i.dir, 'public/root.pem'), '--log-key', path.join(i.dir, 'public/log.pub')];

@@ -128,4 +128,9 @@ main(async () => {
 	await told(2, 2);
 	await i.stop();
 	same(outcomes(prove(0)).pop(), 'backup holds', 'with the server stopped, too');
+
+	// A letter that somebody took away, its entries left.
+	i.sqlWrite(`DELETE FROM letter WHERE lower(hex(letter)) = '${made.json.id.replace(/-/g, '')}'`);
+	p = prove(65);
+	check(p.checks.letters.outcome === 'fails' && p.checks.letters.text.includes(`letter ${made.json.id} of entry`), 'a missing letter is named', p);
 });

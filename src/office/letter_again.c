@@ -176,7 +176,7 @@ static enum pli_status unlock(struct db_tx *tx, void *arg, struct err *err)
 {
 	const struct again *a = arg;
 	const struct letter *l = a->letter;
-	struct journal_event ev = { .ev = "link.unlocked", .actor = a->actor, .entity = &l->entity, .letter = &l->letter,
+	struct journal_event ev = { .ev = "link.unlocked", .actor = letter_actor_told(l, a->actor), .entity = &l->entity, .letter = &l->letter,
 				    .recipient = &a->one->recipient, .owner = &l->account, .hidden = str_eq(a->one->kind, "bcc") };
 	int64_t changed;
 	enum pli_status st = db_run(tx->conn, &changed, err, UNLOCK, "uui", &l->entity, &l->letter, (int64_t)a->one->n);

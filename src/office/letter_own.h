@@ -79,6 +79,9 @@ MUST enum pli_status letter_sheet(struct office *office, struct db_conn *conn, s
 void letter_sheet_write(struct pool *pool, const struct letter *letter, const struct letter_recipient *recipient, struct letter_sheet *sheet);
 /* Does a letter's profile keep its sender from recipients who have not accepted? */
 bool letter_withholds(const struct letter *letter);
+/* Who stands in a recipient's chain for an act of the sender's side: `actor`, or the service where the letter withholds its sender, since the
+ * recipient's proof holds these entries whole, with account, address and TLS of who acted. */
+const struct journal_actor *letter_actor_told(const struct letter *letter, const struct journal_actor *actor);
 /* SHA-256 of the canonical manifest of message and parts. */
 void letter_manifest(const struct letter *letter, uint8_t digest_r[32]);
 /* What a document-chain row shows: {document, entity, siren, user}; user NULL: nobody. */

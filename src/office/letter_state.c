@@ -3,6 +3,8 @@
 
 #include "text.h"
 
+#include "journal.h"
+
 #include "letter_own.h"
 
 struct tally {
@@ -47,6 +49,13 @@ const char *letter_state_of(const struct letter *letter)
 bool letter_withholds(const struct letter *letter)
 {
 	return letter->profile && str_eq(letter->profile, "fr-lre");
+}
+
+const struct journal_actor *letter_actor_told(const struct letter *letter, const struct journal_actor *actor)
+{
+	static const struct journal_actor SYSTEM = { .method = "system", .channel = "system" };
+
+	return letter_withholds(letter) ? &SYSTEM : actor;
 }
 
 bool letter_hides_sender(const struct letter *letter, const struct letter_recipient *recipient)

@@ -47,7 +47,9 @@ struct office {
 /* Tells whoever sends notices that some may be due. */
 void office_notices_due(struct office *office);
 
-/* Is it the entity that sends itself letters? */
+/* The entity that sends itself letters; false, and nobody's id, before its first. */
+bool office_self(struct office *office, struct uuid *entity_r);
+/* Is it that entity? */
 bool office_is_self(struct office *office, const struct uuid *entity);
 
 #endif

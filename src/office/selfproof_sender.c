@@ -60,11 +60,20 @@ enum pli_status selfproof_load(struct office *office, struct err *err)
 	return st == PLI_ABSENT ? PLI_OK : st;
 }
 
-bool office_is_self(struct office *office, const struct uuid *entity)
+bool office_self(struct office *office, struct uuid *entity_r)
 {
 	struct uuid ids[2];
+	bool known = ids_get(office, ids);
 
-	return ids_get(office, ids) && uuid_same(entity, &ids[0]);
+	*entity_r = known ? ids[0] : (struct uuid){ { 0 } };
+	return known;
+}
+
+bool office_is_self(struct office *office, const struct uuid *entity)
+{
+	struct uuid self;
+
+	return office_self(office, &self) && uuid_same(entity, &self);
 }
 
 static enum pli_status ids_fn(struct db_tx *tx, void *arg, struct err *err)

@@ -48,16 +48,21 @@ static int64_t last_at_us(const char *at, const char *zone, int64_t now_us)
 	return t_us <= now_us ? t_us : clock_day_begin(day - 1, zone) + minutes * 60 * SECOND_US;
 }
 
+/* What a clock that was ahead once noted says nothing. */
+static bool noted_since(const struct nightly_facts *f, int64_t noted_us, int64_t at_us)
+{
+	return noted_us >= at_us && noted_us <= f->now_us;
+}
+
 bool nightly_due(const struct nightly_facts *f)
 {
-	int64_t at_us;
+	int64_t at_us = last_at_us(f->at, f->zone, f->now_us);
 
-	if (str_eq(f->at, "off") || f->clock_off || f->now_us - f->made_us < DAY_US)
+	if (str_eq(f->at, "off") || f->clock_off || noted_since(f, f->made_us, f->now_us - DAY_US + 1))
 		return false;
-	at_us = last_at_us(f->at, f->zone, f->now_us);
-	if (f->last_us >= at_us)
+	if (noted_since(f, f->last_us, at_us))
 		return false;
-	if (f->tried_us >= at_us && f->now_us - f->tried_us < AGAIN_US)
+	if (noted_since(f, f->tried_us, at_us) && f->now_us - f->tried_us < AGAIN_US)
 		return false;
 	return f->begun_us < at_us || f->now_us - f->begun_us >= AFTER_START_US;
 }

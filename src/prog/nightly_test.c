@@ -62,6 +62,15 @@ static void never(void **state)
 	assert_true(nightly_due(&f));
 }
 
+static void a_clock_that_was_ahead_once(void **state)
+{
+	struct nightly_facts f = facts("2026-06-10T01:10:00Z");
+
+	(void)state;
+	f.made_us = f.last_us = f.tried_us = at("2027-06-10T01:10:00Z");
+	assert_true(nightly_due(&f));
+}
+
 static void a_missed_one_waits_for_the_start_to_be_over(void **state)
 {
 	struct nightly_facts f = facts("2026-06-10T09:00:00Z");
@@ -119,7 +128,7 @@ static void when_the_hour_is_changed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(once_a_night), cmocka_unit_test(never), cmocka_unit_test(a_missed_one_waits_for_the_start_to_be_over),
+		cmocka_unit_test(once_a_night), cmocka_unit_test(never), cmocka_unit_test(a_clock_that_was_ahead_once), cmocka_unit_test(a_missed_one_waits_for_the_start_to_be_over),
 		cmocka_unit_test(tried_again_after_half_an_hour), cmocka_unit_test(when_the_hour_is_changed),
 	};
 

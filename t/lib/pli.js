@@ -276,7 +276,7 @@ class Instance {
 	}
 
 	// Over HTTP/1.1; or over HTTP/2 when this.http2 is set.
-	request(method, target, { headers = {}, body, token, agent, timeout = 30000 } = {}) {
+	async request(method, target, { headers = {}, body, token, agent, timeout = 30000 } = {}) {
 		const all = { ...headers };
 		if (token)
 			all.Authorization = 'Bearer ' + token;
@@ -284,6 +284,9 @@ class Instance {
 			all['Content-Length'] = Buffer.byteLength(body);
 		if (this.http2)
 			return this.request2(method, target, { Host: 'localhost:' + this.port, ...all }, body, agent === false, timeout);
+		// After a command that blocked: see first which kept connections the server has closed meanwhile.
+		await new Promise(setImmediate);
+		await new Promise(setImmediate);
 		return new Promise((done, fail) => {
 			const req = https.request({ host: '127.0.0.1', port: this.port, servername: 'localhost', method, path: target, ca: this.ca,
 				headers: { Host: 'localhost:' + this.port, ...all }, agent: agent === undefined ? this.agent : agent, timeout }, (res) => {
