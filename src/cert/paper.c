@@ -18,7 +18,7 @@
 #include "paper.h"
 
 #define VERSION 1
-#define ENTRIES_MAX 4
+#define ENTRIES_MAX 2	/* the event, and before it the recipient's `consigned` */
 #define HASHES_MAX 255
 #define SHORT_MAX 65535
 /* Bytes of the whole in one code: with its address a symbol of at most 109 modules at level M, which 150 dpi can show on 70 mm. */
@@ -422,6 +422,7 @@ static enum pli_status entries_read(struct reading *r, struct err *err)
 {
 	struct bundle_facts *f = &r->paper->facts;
 	unsigned count = cursor_u8(&r->c);
+	const struct uuid *recipient = NULL;
 	enum pli_status status = count && count <= ENTRIES_MAX ? PLI_OK : malformed(err);
 
 	while (status == PLI_OK && r->entry_count < count)
@@ -440,8 +441,12 @@ static enum pli_status entries_read(struct reading *r, struct err *err)
 		v->e.subject = v->e.subject ? &v->subject : NULL;
 		if (!v->e.letter || !uuid_same(v->e.letter, first->e.letter) || !str_eq(v->e.log, first->e.log))
 			return err_set(err, PLI_CONFLICT, "paper: its entries are not of one letter");
-		if (v->e.recipient && first->e.recipient && !uuid_same(v->e.recipient, first->e.recipient))
+		/* The deposit names none: whoever stands behind it must still be one and the same. */
+		if (v->e.recipient && recipient && !uuid_same(v->e.recipient, recipient))
 			return err_set(err, PLI_CONFLICT, "paper: its entries are not of one recipient");
+		recipient = v->e.recipient ? v->e.recipient : recipient;
+		if (i && !str_eq(first->e.ev, "consigned"))
+			return err_set(err, PLI_CONFLICT, "paper: its event stands behind an entry that binds nobody");
 		if (i && v->e.t_us < f->entries[i - 1].v.e.t_us && v->e.seq > f->entries[i - 1].v.e.seq)
 			return err_set(err, PLI_CONFLICT, "paper: its entries are not in the order of their times");
 	}

@@ -164,7 +164,53 @@ static void others_are_refused(void **state)
 	assert_int_equal(read_back(w, pool_fmt(w->pool, "%s%s", text, text), w->keys.log_pub.p, &paper, &err), PLI_OK);
 }
 
-/* Whoever has no key but can count: the whole changed byte for byte, its mark made anew. */
+static const unsigned block_digits[] = { 0, 3, 5, 8, 10, 13, 15, 17 };
+
+static void whole_of(const struct paper_codes *codes, struct buf *whole)
+{
+	for (unsigned i = 0; i < codes->count; i++) {
+		const char *p = strstr(codes->texts[i], "#p=") + 7;
+		struct buf part = { 0 };
+
+		for (size_t n = strlen(p); n;) {
+			unsigned bytes = 7;
+			uint64_t v = 0;
+
+			while (n < 17 && block_digits[bytes] != n)
+				bytes--;
+			for (unsigned k = 0; k < block_digits[bytes]; k++)
+				v = v * 10 + (uint64_t)(*p++ - '0');
+			for (unsigned k = bytes; k-- > 0;)
+				buf_u8(&part, (uint8_t)(v >> (8 * k)));
+			n -= block_digits[bytes];
+		}
+		buf_add(whole, part.p + 4, part.n - 4);
+		buf_free(&part);
+	}
+}
+
+/* As one code, of any length, its mark made anew. */
+static void code_of(const struct buf *whole, struct buf *out)
+{
+	struct buf part = { 0 };
+	uint8_t digest[32];
+
+	SHA256((const uint8_t *)whole->p, whole->n, digest);
+	buf_add(&part, digest, 4);
+	buf_add(&part, whole->p, whole->n);
+	buf_str(out, "p=1.1.");
+	for (size_t k = 0; k < part.n; k += 7) {
+		size_t take = part.n - k < 7 ? part.n - k : 7;
+		uint64_t v = 0;
+
+		for (size_t b = 0; b < take; b++)
+			v = v << 8 | (uint8_t)part.p[k + b];
+		buf_fmt(out, "%0*" PRIu64, (int)block_digits[take], v);
+	}
+	buf_free(&part);
+}
+
+/* Whoever has no key but can count: the whole changed byte for byte. */
 static void changes_are_refused(void **state)
 {
 	struct world *w = *state;
@@ -173,53 +219,108 @@ static void changes_are_refused(void **state)
 	struct err err;
 	const char *text = codes_of(w, 0, "handover", &codes);
 	struct buf whole = { 0 };
-	static const unsigned digits[] = { 0, 3, 5, 8, 10, 13, 15, 17 };
 
 	(void)text;
-	for (unsigned i = 0; i < codes.count; i++) {
-		const char *p = strstr(codes.texts[i], "#p=") + 7;
-		struct buf part = { 0 };
-
-		for (size_t n = strlen(p); n;) {
-			unsigned bytes = 7;
-			uint64_t v = 0;
-
-			while (n < 17 && digits[bytes] != n)
-				bytes--;
-			for (unsigned k = 0; k < digits[bytes]; k++)
-				v = v * 10 + (uint64_t)(*p++ - '0');
-			for (unsigned k = bytes; k-- > 0;)
-				buf_u8(&part, (uint8_t)(v >> (8 * k)));
-			n -= digits[bytes];
-		}
-		buf_add(&whole, part.p + 4, part.n - 4);
-		buf_free(&part);
-	}
+	whole_of(&codes, &whole);
 	for (size_t at = 0; at <= whole.n; at++) {
-		struct buf out = { 0 }, part = { 0 };
-		uint8_t digest[32];
+		struct buf out = { 0 };
 
 		if (at < whole.n)
 			whole.p[at] ^= 1;
-		SHA256((const uint8_t *)whole.p, whole.n, digest);
-		buf_add(&part, digest, 4);
-		buf_add(&part, whole.p, whole.n);
-		buf_str(&out, "p=1.1.");
-		for (size_t k = 0; k < part.n; k += 7) {
-			size_t take = part.n - k < 7 ? part.n - k : 7;
-			uint64_t v = 0;
-
-			for (size_t b = 0; b < take; b++)
-				v = v << 8 | (uint8_t)part.p[k + b];
-			buf_fmt(&out, "%0*" PRIu64, (int)digits[take], v);
-		}
+		code_of(&whole, &out);
 		assert_int_equal(read_back(w, out.p, w->keys.log_pub.p, &paper, &err) == PLI_OK, at == whole.n);
 		if (at < whole.n)
 			whole.p[at] ^= 1;
 		buf_free(&out);
-		buf_free(&part);
 	}
 	buf_free(&whole);
+}
+
+/* The pieces of a whole: its hashes, its entries with their paths, what stands behind them. */
+struct pieces {
+	struct buf whole;
+	unsigned hash_count, entry_count;
+	size_t entry_at[3];	/* one more than there are entries */
+};
+#define HEAD_BYTES (1 + 8 + 32 + 64)
+
+static void pieces_of(struct world *w, int who, const char *event, struct pieces *p)
+{
+	struct paper_codes codes;
+	const uint8_t *b;
+	size_t at;
+
+	memset(p, 0, sizeof(*p));
+	codes_of(w, who, event, &codes);
+	whole_of(&codes, &p->whole);
+	b = (const uint8_t *)p->whole.p;
+	p->hash_count = b[HEAD_BYTES];
+	at = HEAD_BYTES + 1 + 32 * (size_t)p->hash_count;
+	p->entry_count = b[at++];
+	assert_in_range(p->entry_count, 1, 2);
+	p->entry_at[0] = at;
+	for (unsigned i = 0; i < p->entry_count; i++) {
+		at += 2 + (size_t)(b[at] << 8 | b[at + 1]);
+		at += 1 + (size_t)b[at];
+		p->entry_at[i + 1] = at;
+	}
+}
+
+enum { DEPOSIT, CONSIGNED, HANDOVER, SOURCES };
+
+/* The last entries of these sources, in this order, below what is shown of the people of CONSIGNED. */
+static enum pli_status mix_read(struct world *w, const struct pieces *sources, const int *order, unsigned n, struct err *err)
+{
+	const struct pieces *people = &sources[CONSIGNED];
+	struct buf whole = { 0 }, code = { 0 };
+	unsigned first[SOURCES], hashes = 0;
+	struct paper_facts paper;
+	enum pli_status st;
+
+	for (int i = 0; i < SOURCES; hashes += sources[i++].hash_count)
+		first[i] = hashes;
+	buf_add(&whole, people->whole.p, HEAD_BYTES);
+	buf_u8(&whole, (uint8_t)hashes);
+	for (int i = 0; i < SOURCES; i++)
+		buf_add(&whole, sources[i].whole.p + HEAD_BYTES + 1, 32 * (size_t)sources[i].hash_count);
+	buf_u8(&whole, (uint8_t)n);
+	for (unsigned i = 0; i < n; i++) {
+		const struct pieces *p = &sources[order[i]];
+		const uint8_t *b = (const uint8_t *)p->whole.p + p->entry_at[p->entry_count - 1];
+		size_t text_n = 2 + (size_t)(b[0] << 8 | b[1]);
+
+		buf_add(&whole, b, text_n + 1);
+		for (unsigned k = 0; k < b[text_n]; k++)
+			buf_u8(&whole, (uint8_t)(b[text_n + 1 + k] + first[order[i]]));
+	}
+	buf_add(&whole, people->whole.p + people->entry_at[people->entry_count], people->whole.n - people->entry_at[people->entry_count]);
+	code_of(&whole, &code);
+	st = read_back(w, code.p, w->keys.log_pub.p, &paper, err);
+	buf_free(&whole);
+	buf_free(&code);
+	return st;
+}
+
+/* Everything that a sender's proof shows is true; put together otherwise it must not say of one what another has done. */
+static void one_recipient_alone(void **state)
+{
+	struct world *w = *state;
+	struct pieces sources[SOURCES];
+	struct err err = { 0 };
+
+	pieces_of(w, -1, "deposit.accepted", &sources[DEPOSIT]);
+	pieces_of(w, 1, "consigned", &sources[CONSIGNED]);
+	pieces_of(w, 0, "handover", &sources[HANDOVER]);
+	if (mix_read(w, sources, (const int[]){ CONSIGNED, DEPOSIT }, 2, &err) != PLI_OK)
+		fail_msg("%s", err.text);
+	assert_int_not_equal(mix_read(w, sources, (const int[]){ DEPOSIT, CONSIGNED, HANDOVER }, 3, &err), PLI_OK);
+	assert_int_not_equal(mix_read(w, sources, (const int[]){ CONSIGNED, DEPOSIT, HANDOVER }, 3, &err), PLI_OK);
+	assert_int_equal(mix_read(w, sources, (const int[]){ CONSIGNED, HANDOVER }, 2, &err), PLI_CONFLICT);
+	assert_non_null(strstr(err.text, "not of one recipient"));
+	assert_int_equal(mix_read(w, sources, (const int[]){ DEPOSIT, HANDOVER }, 2, &err), PLI_CONFLICT);
+	assert_int_equal(mix_read(w, sources, (const int[]){ HANDOVER }, 1, &err), PLI_CONFLICT);
+	for (int i = 0; i < SOURCES; i++)
+		buf_free(&sources[i].whole);
 }
 
 static void short_forms(void **state)
@@ -327,7 +428,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(comes_back), cmocka_unit_test(digits_matter), cmocka_unit_test(others_are_refused),
-		cmocka_unit_test(changes_are_refused), cmocka_unit_test(short_forms), cmocka_unit_test(document_verifies),
+		cmocka_unit_test(changes_are_refused), cmocka_unit_test(one_recipient_alone), cmocka_unit_test(short_forms), cmocka_unit_test(document_verifies),
 		cmocka_unit_test(what_has_not_happened),
 	};
 
