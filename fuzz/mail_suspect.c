@@ -48,7 +48,7 @@ static enum pli_status take(void *arg, const struct mail_frame *f, struct err *e
 	assert(mail_frame_write(&out, f, err) == PLI_OK);
 	switch (f->type) {
 	case MAIL_FIELD:
-		assert(t->part < 0 && (f->field == MAIL_MESSAGE_ID || f->field == MAIL_HEAD || f->field == MAIL_LINK));
+		assert(t->part < 0 && (f->field == MAIL_MESSAGE_ID || f->field == MAIL_HEAD || f->field == MAIL_LINK || f->field == MAIL_ENCLOSED));
 		t->links += f->field == MAIL_LINK;
 		if (f->field == MAIL_HEAD)
 			(void)mail_check_head(t->pool, f->value.p, f->value.n, key, &tree_size, head);

@@ -101,7 +101,7 @@ async function codes(i, other, receipt, deposit) {
 // ---- mails ----
 
 const ask = async (i, eml, field = 'mail') => i.multipart('/verify', undefined, [[field, { filename: 'suspect.eml', bytes: Buffer.isBuffer(eml) ? eml : Buffer.from(eml, 'latin1') }]], from(i));
-const VERDICTS = { ours: ['good', 'Yes, this mail is ours, unchanged'], journal: ['wait', 'This mail and our journal do not agree'],
+const VERDICTS = { ours: ['good', 'Yes, this mail is ours, unchanged'], enclosed: ['wait', 'The mail attached to it is ours; the one that carries it was not examined'], journal: ['wait', 'This mail and our journal do not agree'],
 	unsigned: ['wait', 'This mail may be ours, but nothing shows it unchanged'], altered: ['bad', 'This mail was altered'], foreign: ['bad', 'No, this mail is not ours'],
 	unread: ['wait', 'This cannot be read as a mail'], off: ['wait', 'Mails are not examined here'] };
 
@@ -135,7 +135,8 @@ async function mails(i, other) {
 	await answer(i, 'dropped where proofs are', eml, 'ours', [], 'proof');
 	await answer(i, 'its subject and sender changed', eml.replace(/^Subject: .*$/m, 'Subject: x').replace(/^From: .*$/m, 'From: x@example.org'), 'ours');
 	const forwarded = `From: a@example.net\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=xx\r\n\r\n--xx\r\nContent-Type: text/plain\r\n\r\nIs it? https://elsewhere.example/\r\n--xx\r\nContent-Type: message/rfc822\r\n\r\n${eml}\r\n--xx--\r\n`;
-	await answer(i, 'carried by another mail', forwarded, 'ours');
+	await answer(i, 'carried by another mail, which nothing speaks for', forwarded, 'enclosed', ['<code>elsewhere.example</code>']);
+	await answer(i, 'also when that one leads nowhere', forwarded.replace('https://elsewhere.example/', 'I think so'), 'enclosed');
 	const command = entities(/<pre[^>]*><code>(openssl cms [^<]*)<\/code>/.exec(good.text)[1]);
 	fs.writeFileSync(path.join(TMP, 'mail.eml'), eml, 'latin1');
 	fs.copyFileSync(path.join(i.dir, 'public/root.pem'), path.join(TMP, 'root.pem'));
@@ -148,6 +149,14 @@ async function mails(i, other) {
 	await answer(i, 'its signature taken away', head + content, 'unsigned');
 	await answer(i, 'and its link changed', head + flat.split(`https://localhost:${i.port}/l/`).join('https://evil.example/l/'), 'altered', ['<code>evil.example</code>', 'Do not follow its links']);
 	await answer(i, 'its marks before other words', head + 'Content-Type: text/html\r\n\r\n<p><a href="https://evil.example/a">https://localhost:' + i.port + '/l/' + token + '</a></p>\r\n', 'altered', ['<code>evil.example</code>']);
+	const here = `https://localhost:${i.port}/l/`;
+	await answer(i, 'words with a link of ours alone', head + `Content-Type: text/html\r\n\r\n<a href="${here}${token}">x</a>\r\n`, 'unsigned');
+	for (const [how, html] of [['spelt in references', '<a href="&#104;ttps://evil.example/">x</a>'], ['behind a blank', '<a href=" \thttps://evil.example/">x</a>'], ['without a scheme', '<a href="//evil.example/a">x</a>'],
+		['with other slashes', '<a href="https:\\\\evil.example\\a">x</a>'], ['with fewer slashes', "<a href='https:evil.example/'>x</a>"], ['with line ends inside', '<a href="ht\r\ntps://ev\til.example/">x</a>'], ['on a map', '<map><area href=https://evil.example/></map>'],
+		['that a form sends to', `<form action="https://evil.example/"><button formaction="${here}a">x</button></form>`], ['as a base', `<base href="https://evil.example/"><a href="l/${token}">x</a>`],
+		['behind a user', `<a href="https://localhost:${i.port}@evil.example/">x</a>`], ['in a drawing', '<svg><a xlink:href="https://evil.example/">x</a></svg>'], ['behind quotes in words', `<p> href="${here}x <a href="https://evil.example/">x</a>`]])
+		await answer(i, 'a link elsewhere ' + how, head + `Content-Type: text/html\r\n\r\n<a href="${here}${token}">x</a>${html}\r\n`, 'altered', ['<code>evil.example</code>']).catch((e) => check(false, how, e.stack));
+	await answer(i, 'a page with a file name', head + `Content-Type: text/html; name=a.html\r\nContent-Disposition: attachment; filename=a.html\r\n\r\n<a href="https://evil.example/">x</a>\r\n`, 'altered', ['<code>evil.example</code>']);
 	await answer(i, 'something added behind', head + `Content-Type: multipart/mixed; boundary=yy\r\n\r\n--yy\r\n${eml.slice(head.length + 19)}\r\n--yy\r\nContent-Type: text/plain\r\n\r\nhttps://evil.example/\r\n--yy--\r\n`, 'altered');
 	await answer(i, 'signed by somebody else', head + signedByAnother(content), 'foreign', ['signed, but not by this service']);
 	await answer(i, 'a number that nobody gave', head.replace(/<[0-9a-f]{4}/, '<ffff').replace(/^Pli-Checkpoint:.*(\r\n .*)*\r\n/m, '') + content, 'foreign', ['no notice of this number']);

@@ -80,6 +80,7 @@ static enum pli_status field_take(struct letter_reading *r, const struct mail_fr
 		return PLI_OK;
 	case MAIL_HEAD:
 	case MAIL_LINK:
+	case MAIL_ENCLOSED:
 	case MAIL_FIELD_COUNT:
 		break;
 	}

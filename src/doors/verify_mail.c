@@ -47,7 +47,9 @@ static void field_take(struct reading *r, const struct mail_frame *f)
 {
 	struct examine_mail *m = &r->mail;
 
-	if (f->field == MAIL_MESSAGE_ID)
+	if (f->field == MAIL_ENCLOSED)
+		m->enclosed = true;
+	else if (f->field == MAIL_MESSAGE_ID)
 		m->message_id = pool_strn(r->pool, f->value.p, f->value.n);
 	else if (f->field == MAIL_HEAD && m->head_count < EXAMINE_MAIL_HEADS)
 		m->heads[m->head_count++] = pool_strn(r->pool, f->value.p, f->value.n);
@@ -115,14 +117,15 @@ static enum pli_status read(struct door_call *c, const struct buf *file, struct 
 
 static void show(struct view *v, const struct examine_mail_report *r)
 {
-	static const char *const verdicts[] = { [EXAMINE_MAIL_OURS] = "mail_ours", [EXAMINE_MAIL_JOURNAL] = "mail_journal",
+	static const char *const verdicts[] = { [EXAMINE_MAIL_OURS] = "mail_ours", [EXAMINE_MAIL_ENCLOSED] = "mail_enclosed",
+						[EXAMINE_MAIL_JOURNAL] = "mail_journal",
 						[EXAMINE_MAIL_UNSIGNED] = "mail_unsigned", [EXAMINE_MAIL_ALTERED] = "mail_altered",
 						[EXAMINE_MAIL_FOREIGN] = "mail_foreign" };
 	static const char *const results[] = { "holds", "fails", "unreached" };
 
 	view_str(v, "verdict", verdicts[r->verdict]);
 	view_bool(v, "good", r->verdict == EXAMINE_MAIL_OURS);
-	view_bool(v, "wait", r->verdict == EXAMINE_MAIL_JOURNAL || r->verdict == EXAMINE_MAIL_UNSIGNED);
+	view_bool(v, "wait", r->verdict == EXAMINE_MAIL_ENCLOSED || r->verdict == EXAMINE_MAIL_JOURNAL || r->verdict == EXAMINE_MAIL_UNSIGNED);
 	view_bool(v, "bad", r->verdict == EXAMINE_MAIL_ALTERED || r->verdict == EXAMINE_MAIL_FOREIGN);
 	view_bool(v, "phishing", r->verdict == EXAMINE_MAIL_ALTERED || r->verdict == EXAMINE_MAIL_FOREIGN);
 	for (unsigned i = 0; i < sizeof(r->checks) / sizeof(*r->checks); i++) {

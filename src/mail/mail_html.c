@@ -52,37 +52,40 @@ static void put(struct html *h, const char *p, size_t n)
 	buf_add(h->out, p, n);
 }
 
-static void put_codepoint(struct html *h, uint32_t cp)
+static size_t encode(uint32_t cp, char u[4])
 {
-	char u[4];
-	size_t n;
-
-	if (cp == 0xA0 || cp == ' ' || cp == '\t' || cp == '\n' || cp == '\r') {
-		h->blank = true;
-		return;
-	}
 	if (cp == 0 || cp > 0x10FFFF || (cp >= 0xD800 && cp < 0xE000))
 		cp = 0xFFFD;
 	if (cp < 0x80) {
 		u[0] = (char)cp;
-		n = 1;
-	} else if (cp < 0x800) {
+		return 1;
+	}
+	if (cp < 0x800) {
 		u[0] = (char)(0xC0 | cp >> 6);
 		u[1] = (char)(0x80 | (cp & 63));
-		n = 2;
-	} else if (cp < 0x10000) {
+		return 2;
+	}
+	if (cp < 0x10000) {
 		u[0] = (char)(0xE0 | cp >> 12);
 		u[1] = (char)(0x80 | (cp >> 6 & 63));
 		u[2] = (char)(0x80 | (cp & 63));
-		n = 3;
-	} else {
-		u[0] = (char)(0xF0 | cp >> 18);
-		u[1] = (char)(0x80 | (cp >> 12 & 63));
-		u[2] = (char)(0x80 | (cp >> 6 & 63));
-		u[3] = (char)(0x80 | (cp & 63));
-		n = 4;
+		return 3;
 	}
-	put(h, u, n);
+	u[0] = (char)(0xF0 | cp >> 18);
+	u[1] = (char)(0x80 | (cp >> 12 & 63));
+	u[2] = (char)(0x80 | (cp >> 6 & 63));
+	u[3] = (char)(0x80 | (cp & 63));
+	return 4;
+}
+
+static void put_codepoint(struct html *h, uint32_t cp)
+{
+	char u[4];
+
+	if (cp == 0xA0 || cp == ' ' || cp == '\t' || cp == '\n' || cp == '\r')
+		h->blank = true;
+	else
+		put(h, u, encode(cp, u));
 }
 
 /* "&…;" at p: its code point, and how long it is; 0 long when it is no reference. */
@@ -127,6 +130,15 @@ static size_t reference(const char *p, size_t n, uint32_t *cp_r)
 			return len + 1;
 		}
 	return 0;
+}
+
+size_t mail_text_reference(const char *p, size_t n, char utf8_r[4], size_t *utf8_n_r)
+{
+	uint32_t cp;
+	size_t len = reference(p, n, &cp);
+
+	*utf8_n_r = len ? encode(cp, utf8_r) : 0;
+	return len;
 }
 
 /* Value of an attribute inside a tag, references undone for & alone; false when it is not there. */

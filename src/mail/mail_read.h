@@ -26,7 +26,8 @@ MUST enum pli_status mail_read_letter(const void *p, size_t n, const struct mail
  * MAIL_NONE (an absence note, a reader's answer). */
 MUST enum pli_status mail_read_bounce(const void *p, size_t n, const struct mail_out *out, struct err *err);
 /* What tells whether a mail is one of ours: its MESSAGE_ID, the HEADs of journals and the LINKs in it; of multipart/signed two parts, named
- * `content` and `signature`, the first byte for byte as it was signed.  Of a mail that only carries another one, that other one. */
+ * `content` and `signature`, the first byte for byte as it was signed.  Of a mail that only carries another one,
+ * that other one: ENCLOSED, and the LINKs of both. */
 MUST enum pli_status mail_read_suspect(const void *p, size_t n, const struct mail_out *out, struct err *err);
 
 #define MAIL_LINKS_MAX 200		/* told of one suspect mail; what has more is refused */

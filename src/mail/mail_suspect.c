@@ -10,6 +10,7 @@
 #include "head_line.h"
 
 #include "mail_heads.h"
+#include "mail_href.h"
 #include "mail_out.h"
 #include "mail_text.h"
 #include "mail_tree.h"
@@ -90,23 +91,53 @@ static enum pli_status links_of(struct suspect *s, const char *p, size_t n, stru
 	return st;
 }
 
+static enum pli_status href_tell(void *arg, const char *p, size_t n, struct err *err)
+{
+	return link_tell(arg, p, n, err);
+}
+
+static bool is_html(GMimeObject *object)
+{
+	return mail_tree_is(object, "text", "html") || mail_tree_is(object, "application", "xhtml+xml") || mail_tree_is(object, "image", "svg+xml");
+}
+
+/* With a file name or without, shown or attached: whoever opens it meets its links. */
+static enum pli_status part_links(struct suspect *s, GMimeObject *object, struct err *err)
+{
+	const char *charset = g_mime_content_type_get_parameter(g_mime_object_get_content_type(object), "charset");
+	AUTO_BUF words = { 0 }, raw = { 0 }, html = { 0 };
+	enum pli_status st;
+
+	if (!mail_tree_words(GMIME_PART(object), MAIL_TEXT_MAX, &words))
+		return err_field(err, PLI_INVALID, "message-structure", "", "The text of the mail is longer than 1 MiB.");
+	st = links_of(s, words.p ? words.p : "", words.n, err);
+	if (st != PLI_OK || !is_html(object))
+		return st;
+	if (!mail_tree_bytes(GMIME_PART(object), 8 * MAIL_TEXT_MAX, &raw))
+		return err_field(err, PLI_INVALID, "message-structure", "", "The text of the mail is longer than 8 MiB.");
+	mail_text_decode(&html, charset, raw.p ? raw.p : "", raw.n);
+	return mail_href_each(html.p ? html.p : "", html.n, MAIL_LINK_BYTES, href_tell, s, err);
+}
+
+/* Of enclosed mails, too: it is not for us to say which of them is read. */
 static enum pli_status links_walk(struct suspect *s, GMimeObject *object, int depth, struct err *err)
 {
 	enum pli_status st = PLI_OK;
 
 	if (depth > MAIL_DEPTH_MAX)
-		return PLI_OK;
+		return err_field(err, PLI_INVALID, "message-structure", "", "The mail has parts in parts in parts, more than %d deep.", MAIL_DEPTH_MAX);
 	if (GMIME_IS_MULTIPART(object)) {
 		int count = g_mime_multipart_get_count(GMIME_MULTIPART(object));
 
 		for (int i = 0; st == PLI_OK && i < count; i++)
 			st = links_walk(s, g_mime_multipart_get_part(GMIME_MULTIPART(object), i), depth + 1, err);
-	} else if (mail_tree_is_words(object)) {
-		AUTO_BUF words = { 0 };
+	} else if (GMIME_IS_MESSAGE_PART(object)) {
+		GMimeMessage *inner = g_mime_message_part_get_message(GMIME_MESSAGE_PART(object));
 
-		if (!mail_tree_words(GMIME_PART(object), MAIL_TEXT_MAX, &words))
-			return err_field(err, PLI_INVALID, "message-structure", "", "The text of the mail is longer than 1 MiB.");
-		st = links_of(s, words.p ? words.p : "", words.n, err);
+		if (inner && g_mime_message_get_mime_part(inner))
+			st = links_walk(s, g_mime_message_get_mime_part(inner), depth + 1, err);
+	} else if (GMIME_IS_PART(object) && (mail_tree_is(object, "text", "plain") || is_html(object))) {
+		st = part_links(s, object, err);
 	}
 	return st;
 }
@@ -199,20 +230,23 @@ static enum pli_status heads_tell(const struct suspect *s, GMimeMessage *message
 	return st;
 }
 
-static enum pli_status tell(struct suspect *s, GMimeMessage *message, struct err *err)
+/* message: the one that is judged; whole: what carries it, or the same. */
+static enum pli_status tell(struct suspect *s, GMimeMessage *message, GMimeMessage *whole, struct err *err)
 {
 	const char *id = g_mime_message_get_message_id(message);
 	AUTO_BUF line = { 0 };
 	enum pli_status st = PLI_OK;
 
+	if (message != whole)
+		st = field(s, MAIL_ENCLOSED, "1", 1, err);
 	if (id)
 		mail_text_one_line(&line, id, strlen(id), 998);
-	if (line.n)
+	if (st == PLI_OK && line.n)
 		st = field(s, MAIL_MESSAGE_ID, line.p, line.n, err);
 	if (st == PLI_OK)
 		st = heads_tell(s, message, err);
 	if (st == PLI_OK)
-		st = links_walk(s, g_mime_message_get_mime_part(message), 0, err);
+		st = links_walk(s, g_mime_message_get_mime_part(whole), 0, err);
 	return st == PLI_OK ? signed_tell(s, g_mime_message_get_mime_part(message), err) : st;
 }
 
@@ -228,7 +262,7 @@ enum pli_status mail_read_suspect(const void *p, size_t n, const struct mail_out
 		inner = enclosed(g_mime_message_get_mime_part(message), 0);
 	if (!inner || !g_mime_message_get_mime_part(inner))
 		inner = message;
-	st = tell(&s, inner, err);
+	st = tell(&s, inner, message, err);
 	buf_free(&s.links);
 	g_object_unref(message);
 	return st;

@@ -25,6 +25,8 @@ void mail_text_lines(struct buf *out, const char *p, size_t n, bool flowed, bool
 void mail_text_one_line(struct buf *out, const char *p, size_t n, size_t max);
 /* HTML as plain text with LF line ends; links behind their words, nothing is fetched, nothing is run. */
 void mail_text_html(struct buf *out, const char *p, size_t n);
+/* A character reference of HTML at p, which is `&`: how long it is, and its character in UTF-8; 0: it is none that is known. */
+size_t mail_text_reference(const char *p, size_t n, char utf8_r[4], size_t *utf8_n_r);
 /* Text with LF line ends as Markdown that shows the same text. */
 void mail_text_markdown(struct buf *out, const char *p, size_t n);
 

@@ -132,16 +132,26 @@ static bool leads_here(const struct office *office, const char *link)
 	const char *base = office->parts.base_url;
 	size_t n = strlen(base);
 
-	return strncasecmp(link, base, n) == 0 && (link[n] == '\0' || strchr("/?#", link[n]));
+	/* Nothing of ours climbs up again, above the service's own path. */
+	return strncasecmp(link, base, n) == 0 && (link[n] == '\0' || strchr("/?#", link[n])) && !strstr(link + n, "/.") &&
+	       !strcasestr(link + n, "%2e");
 }
 
 /* Behind the scheme, up to the path: what a person must look at. */
 static const char *host_of(struct pool *pool, const char *link)
 {
-	const char *p = strstr(link, "://");
+	const char *p = strstr(link, "://"), *at;
+	size_t n;
 
 	p = p ? p + 3 : link;
-	return pool_strn(pool, p, strcspn(p, "/?#\\") < 200 ? strcspn(p, "/?#\\") : 200);
+	n = strcspn(p, "/?#\\");
+	/* Before an at sign stands who asks, not whom. */
+	at = memrchr(p, '@', n);
+	if (at && p != link) {
+		n -= (size_t)(at + 1 - p);
+		p = at + 1;
+	}
+	return pool_strn(pool, p, n < 200 ? n : 200);
 }
 
 static void links(struct office *office, struct pool *pool, const struct examine_mail *m, struct examine_mail_report *r)
@@ -164,12 +174,12 @@ static void links(struct office *office, struct pool *pool, const struct examine
 		settle(r, LINKS, EXAMINE_HOLDS, NULL);
 }
 
-static enum examine_mail_verdict judge(const struct examine_mail_report *r, bool stranger, bool gone)
+static enum examine_mail_verdict judge(const struct examine_mail *m, const struct examine_mail_report *r, bool stranger, bool gone)
 {
 	bool marks = r->checks[NUMBER].result == EXAMINE_HOLDS || r->checks[HEAD].result == EXAMINE_HOLDS || gone;
 
 	if (r->checks[SIGNATURE].result == EXAMINE_HOLDS)
-		return gone ? EXAMINE_MAIL_JOURNAL : EXAMINE_MAIL_OURS;
+		return gone ? EXAMINE_MAIL_JOURNAL : m->enclosed ? EXAMINE_MAIL_ENCLOSED : EXAMINE_MAIL_OURS;
 	if (!marks || stranger)
 		return EXAMINE_MAIL_FOREIGN;
 	if (r->checks[SIGNATURE].result == EXAMINE_FAILS || r->checks[LINKS].result == EXAMINE_FAILS)
@@ -192,7 +202,7 @@ enum pli_status examine_mail(struct office *office, struct pool *pool, const str
 	}
 	links(office, pool, mail, r);
 	/* What our key has signed we have written, when this service perhaps had another address. */
-	if (signature(office, pool, mail, r, &stranger) == PLI_OK && r->foreign_count) {
+	if (signature(office, pool, mail, r, &stranger) == PLI_OK && r->foreign_count && !mail->enclosed) {
 		r->checks[LINKS] = (struct examine_check){ .id = checks[LINKS].id, .result = EXAMINE_UNREACHED, .command = "" };
 		r->failed = 0;
 		r->foreign_count = 0;
@@ -208,6 +218,6 @@ enum pli_status examine_mail(struct office *office, struct pool *pool, const str
 		r->failed--;
 	}
 	if (st == PLI_OK)
-		r->verdict = judge(r, stranger, gone);
+		r->verdict = judge(mail, r, stranger, gone);
 	return st;
 }

@@ -3,6 +3,7 @@
 #ifndef PLI_EXAMINE_MAIL_H
 #define PLI_EXAMINE_MAIL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "status.h"
@@ -17,6 +18,7 @@ struct pool;
 
 /* What the mail bears, as pli-mail found it; all borrowed. */
 struct examine_mail {
+	bool enclosed;			/* another mail carries it: links are those of both */
 	const char *message_id;		/* NULL: none */
 	const char *heads[EXAMINE_MAIL_HEADS];
 	unsigned head_count;
@@ -27,6 +29,7 @@ struct examine_mail {
 };
 enum examine_mail_verdict {
 	EXAMINE_MAIL_OURS,		/* sent from here, and unchanged */
+	EXAMINE_MAIL_ENCLOSED,		/* so is the one that is enclosed; of the one that carries it nothing is known */
 	EXAMINE_MAIL_JOURNAL,		/* ours, but our journal is not the one that it bears witness of */
 	EXAMINE_MAIL_UNSIGNED,		/* bears marks of one of ours, and nothing that shows it unchanged */
 	EXAMINE_MAIL_ALTERED,		/* bears such marks, and is not as we sent it */

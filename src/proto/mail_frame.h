@@ -44,6 +44,7 @@ enum mail_field {
 	MAIL_TEXT,				/* a piece of the text; pieces follow each other */
 	MAIL_HEAD,				/* of a journal, as head_line.h writes it */
 	MAIL_LINK,				/* an address in the words or behind them */
+	MAIL_ENCLOSED,				/* what is told is of a mail that this one carries, but for the links, which are of both */
 	MAIL_FIELD_COUNT
 };
 /* RFC 3464 section 2.3.3; NONE: the message is no report of a failure or a delay. */
