@@ -119,7 +119,8 @@ enum pli_status page_profile_post(struct door_call *c, struct err *err)
 	if (st == PLI_OK && sender(c) && sender_alert_is(wish))
 		st = sender_alert_choose(c->doors->directory, p, wish, err);
 	if (st == PLI_INVALID)
-		return answer_profile(c, 422, name, lang, alerts, sender_alert_is(wish) ? wish : SENDER_ALERT_DEFAULT, locale_text(c->locale, "profile.bad_name"));
+		return answer_profile(c, 422, name, lang, alerts, sender_alert_is(wish) ? wish : SENDER_ALERT_DEFAULT,
+				      locale_text(c->locale, "profile.bad_name"));
 	if (st == PLI_OK)
 		answer_see_other(c, "/settings?done=saved");
 	return st;

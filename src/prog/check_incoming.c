@@ -141,7 +141,8 @@ static void certificate_compare(struct check *c, SSL *ssl)
 		check_say(c, CHECK_WRONG, "pli reload DIR takes the new one.", "mail programs are shown another certificate than the one in tls/");
 	else if (shown && X509_check_host(shown, c->instance->settings.host, 0, 0, NULL) != 1 &&
 		 X509_check_ip_asc(shown, c->instance->settings.host, 0) != 1)
-		check_say(c, CHECK_WEAK, "Mail programs compare the name that they were given.", "the certificate does not name %s", c->instance->settings.host);
+		check_say(c, CHECK_WEAK, "Mail programs compare the name that they were given.",
+			  "the certificate does not name %s", c->instance->settings.host);
 	X509_free(shown);
 	X509_free(own);
 }
@@ -233,7 +234,8 @@ void check_incoming(struct check *c)
 		check_say(c, CHECK_WRONG, "[lmtp] listen = 127.0.0.1:2424, and let the mail server of this machine deliver there.",
 			  "notices ask for bounces to %s, and nothing takes them", s->mail_bounce_domain);
 	if (s->lmtp_listen && !s->mail_bounce_domain)
-		check_say(c, CHECK_WEAK, "[mail] bounce_domain = bounces.example.org", "[lmtp] listens, but notices have no return address of their own: nothing comes back");
+		check_say(c, CHECK_WEAK, "[mail] bounce_domain = bounces.example.org",
+			  "[lmtp] listens, but notices have no return address of their own: nothing comes back");
 	if (s->mail_bounce_domain)
 		mx_check(c, s->mail_bounce_domain);
 }

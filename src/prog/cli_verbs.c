@@ -183,7 +183,8 @@ const struct cli_verb cli_verbs[] = {
 	  options_none, 1, 1, verb_reload },
 	{ "check", "check DIR [NAME]...", "say what is wrong with an instance, and how to mend it",
 	  "Looks at, or at those named alone: settings, confinement, owners, keys, clock, storage, limits, certificate, evidence,\n"
-	  "mail, relay, dns, incoming, database, journal, letters, backup, retention, alerts, selfproof.  Each finding is good, weaker (works, but not as well or not for long) or wrong.\n"
+	  "mail, relay, dns, incoming, database, journal, letters, backup, retention, alerts, selfproof.\n"
+	  "Each finding is good, weaker (works, but not as well or not for long) or wrong.\n"
 	  "Exit status 0: nothing is wrong; 65: something is.  With the server running or stopped.", options_json, 1, 24, verb_check },
 	{ "entity add", "entity add DIR NAME [--siren N]", "add an entity (an organisation)", NULL, options_entity_add,
 	  2, 2, verb_entity_add },

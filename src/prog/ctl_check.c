@@ -273,7 +273,8 @@ static void check_selfproof(struct front *front, struct ctl_call *call)
 	else if (st == PLI_OK && selfproof_holds(&run))
 		finding(call, "good", NULL, "the instance has proved itself %" PRId64 " hours ago", (clock_now_us() - run.at_us) / (3600 * SECOND_US));
 	if (!front->settings->selfproof_backup)
-		finding(call, "weaker", "[selfproof] backup = /srv/backups/pli-*.backup: where your backups lie.", "no backup is restored at night to prove that it could be");
+		finding(call, "weaker", "[selfproof] backup = /srv/backups/pli-*.backup: where your backups lie.",
+			"no backup is restored at night to prove that it could be");
 }
 
 /* ------------------------------------------------------------------ the authority outside */
