@@ -38,9 +38,14 @@ int host_backup_open(const char *pattern, char *why, size_t why_n)
 		name = found.gl_pathv[i];
 	}
 	fd = name ? open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
-	if (fd < 0)
+	if (fd < 0) {
 		snprintf(why, why_n, name ? "the newest backup cannot be opened: %s" : "no file matches [selfproof] backup (%s)",
 			 name ? strerror(errno) : pattern);
+	} else if (fstat(fd, &sb) != 0 || !S_ISREG(sb.st_mode)) {	/* another thing may lie there by now */
+		snprintf(why, why_n, "the newest backup is not a file any more");
+		close(fd);
+		fd = -1;
+	}
 	globfree(&found);
 	return fd;
 }
