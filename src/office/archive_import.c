@@ -185,6 +185,13 @@ enum pli_status archive_import_letter(struct archive_import *a, const struct uui
 
 /* ---- what belongs to it ---- */
 
+/* What was begun and not ended, as its file was altered, is gone: row, file and stream. */
+static void unstage(struct archive_import *a)
+{
+	ostream_close(a->os);
+	a->os = NULL;
+}
+
 static enum pli_status stage(struct archive_import *a, uint64_t size, struct err *err)
 {
 	struct object_stage_options options = {
@@ -192,6 +199,7 @@ static enum pli_status stage(struct archive_import *a, uint64_t size, struct err
 		.expires_us = clock_now_us() + STAGING_US,
 	};
 
+	unstage(a);
 	return object_stage(a->office->parts.objects, &options, &a->os, &a->now->staged[a->now->staged_count], err);
 }
 
@@ -229,6 +237,7 @@ enum pli_status archive_import_content(struct archive_import *a, unsigned n, uin
 {
 	if (!a->now)
 		return PLI_OK;
+	unstage(a);
 	a->content_n = n;
 	buf_reset(&a->message);
 	a->now->has_content = true;

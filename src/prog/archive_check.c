@@ -69,6 +69,12 @@ static void fault(struct checking *k, const char *name, const char *what)
 		k->c->fault(k->c->arg, name, what);
 }
 
+/* NULL after the first fault: nothing of the archive will be taken, and what is open of an altered file is not gone on with. */
+static const struct archive_sink *sink_of(const struct checking *k)
+{
+	return k->c->faults ? NULL : k->c->sink;
+}
+
 static enum pli_status whole(struct backup_reader *r, size_t max, struct buf *out, struct err *err)
 {
 	size_t n = 1;
@@ -183,6 +189,7 @@ static void lists_end(struct checking *k)
 static enum pli_status letter_end(struct checking *k, struct err *err)
 {
 	struct present *p = &k->now;
+	const struct archive_sink *sink = sink_of(k);
 	AUTO_POOL pool = pool_new();
 	const char *name = pool_fmt(pool, "letters/%s", p->id);
 	enum pli_status st = PLI_OK;
@@ -196,8 +203,8 @@ static enum pli_status letter_end(struct checking *k, struct err *err)
 		fault(k, name, "proofs of recipients are missing");
 	else if (p->message ? p->files != p->facts->part_count : p->files)
 		fault(k, name, "files are missing, or its message is");
-	else if (k->c->sink && k->c->sink->letter_end)
-		st = k->c->sink->letter_end(k->c->sink->arg, err);
+	else if (sink && sink->letter_end)
+		st = sink->letter_end(sink->arg, err);
 	pool_free(p->pool);
 	p->pool = NULL;
 	return st;
@@ -315,7 +322,7 @@ static const char *recipient_fault(const struct checking *k, const struct bundle
 static enum pli_status proof_check(struct checking *k, struct backup_reader *r, unsigned n, struct err *err)
 {
 	struct present *p = &k->now;
-	const struct archive_sink *sink = k->c->sink;
+	const struct archive_sink *sink = sink_of(k);
 	AUTO_POOL own = pool_new();
 	struct pool *pool = n ? own : p->pool;	/* the sender's is needed until the letter's end; of recipients there may be thousands */
 	struct buf *zip = POOL_NEW(pool, struct buf);
@@ -352,7 +359,7 @@ static enum pli_status proof_check(struct checking *k, struct backup_reader *r, 
 static enum pli_status content_check(struct checking *k, struct backup_reader *r, unsigned n, struct err *err)
 {
 	struct present *p = &k->now;
-	const struct archive_sink *sink = p->facts && p->listed ? k->c->sink : NULL;
+	const struct archive_sink *sink = p->facts && p->listed ? sink_of(k) : NULL;
 	const char *name = pool_str(p->pool, r->entry.name);
 	const uint8_t *wanted = NULL;
 	uint8_t piece[16384], sha256[32];

@@ -19,7 +19,7 @@ struct archive_list;
 struct bundle_facts;
 
 /* What is told of each letter while the archive is read; any may be NULL, what is not PLI_OK ends the reading.  Nothing that was told may be
- * believed before archive_check has ended without a fault. */
+ * believed before archive_check has ended without a fault, and nothing more is told after the first: a content may remain without its end. */
 struct archive_sink {
 	void *arg;
 	/* The sender's proof holds; facts until letter_end.  list_sha256: of the list that names the letter. */
