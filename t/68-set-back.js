@@ -41,6 +41,10 @@ main(async () => {
 	await i.serve();
 	same((await letter()).status, 201, 'a letter of later');
 	await settled();
+	const middle = (await w.get('/checkpoint/localhost/j/1')).text;
+	for (let k = 0; k < 3; k++)
+		same((await letter()).status, 201, 'letters of later still');
+	await settled();
 	await i.stop();
 	copy(i.dir, path.join(TMP, 'now'));
 	const newest = await seen();
@@ -73,6 +77,27 @@ main(async () => {
 	same(restored.status, 0, 'restored: ' + restored.stderr);
 	await setBack('a backup with the keys of its day');
 
+	// What a witness has shown once is not forgotten while it is away, nor when no witness is asked any more, nor when it comes back.
+	const conf = path.join(i.dir, 'pli.conf'), text = fs.readFileSync(conf, 'utf8');
+	const held = async (what) => {
+		const ready = await i.request('GET', '/readyz'), refused = await letter();
+		same([ready.status, refused.status], [503, 503], what + ': it takes nothing');
+		check(refused.json.type.endsWith('journal-held') && refused.text.includes(String(newest)), what + ': it says why', refused.brief);
+		await i.stop();
+		same([Number(db('SELECT MAX(seq) + 1 FROM journal')), db("SELECT CAST(v AS TEXT) FROM instance WHERE k = 'behind'")], [size, newest + ' localhost'], what + ': it is known');
+	};
+	same(await w.stop(), 0, 'the witness is away');
+	fs.truncateSync(i.log);
+	await i.serve({ ready: false });
+	await until('its witness is waited for no more', () => /no witness (says|answers)/.test(log()), 120);
+	await held('its witness is away');
+	fs.writeFileSync(conf, text.replace(/^ask = .*\n/m, ''));
+	await i.serve({ ready: false });
+	await until('it answers', async () => (await i.request('GET', '/readyz').catch(() => ({ status: 0 }))).status > 0, 120);
+	await held('no witness is asked');
+	fs.writeFileSync(conf, text);
+	await w.serve();
+
 	// The newest copy serves at once.
 	copy(path.join(TMP, 'now'), i.dir);
 	await i.serve();
@@ -83,11 +108,24 @@ main(async () => {
 	await i.stop();
 	check(events('log.restored').length === 0, 'and nothing to tell');
 
-	// The operator has nothing newer, and goes on.
-	const last = await seen();
+	// The operator has nothing newer, and goes on.  Another witness has seen less: that is given up, too, whoever speaks last.
+	const last = await seen(), asked = [];
+	const noteServer = async (port, note) => {
+		const size = tlog.parseNote(note).size, server = https.createServer({ key: fs.readFileSync(path.join(w.dir, 'tls/key.pem')), cert: fs.readFileSync(path.join(w.dir, 'tls/cert.pem')) }, (req, res) => {
+			asked.push(req.url);
+			if (req.method === 'GET')
+				return res.end(note);
+			req.resume().on('end', () => res.writeHead(409, { 'Content-Type': 'text/x.tlog.size' }).end(size + '\n'));
+		});
+		await new Promise((done) => server.listen(port, '127.0.0.1', done));
+		return { port: server.address().port, stop: () => new Promise((done) => { server.close(done); server.closeAllConnections(); }) };
+	};
+	const second = await noteServer(0, middle);
 	copy(path.join(TMP, 'older'), i.dir);
+	fs.appendFileSync(conf, `ask = ${tlog.vkey('second.example', 4, tlog.newKey().raw)} https://localhost:${second.port}\n`);
+	fs.truncateSync(i.log);
 	await i.serve({ ready: false });
-	await until('held', () => (log().match(/"journal.behind"/g) || []).length >= 2, 120);
+	await until('both have spoken', () => /"localhost: it/.test(log()) && /"second\.example: it/.test(log()), 120);
 	const accepted = i.run(['journal', 'accept-loss', i.dir, '--json']);
 	same([accepted.status, JSON.parse(accepted.stdout || '{}').lost], [0, last], 'the loss is accepted: ' + accepted.stderr);
 	await i.ready(30);
@@ -95,10 +133,24 @@ main(async () => {
 	const told = events('log.restored').map((e) => [e.d.size, e.d.signed, e.d.witness, e.seq]);
 	same(told, [[size, last, 'localhost', size]], 'the journal tells it before anything else');
 	same(i.verify().status, 0, 'the journal verifies');
+
+	// A backup of now is of less than what was given up: that stays so.
+	const later = path.join(TMP, 'later.backup'), laterKeys = path.join(TMP, 'later.keys');
+	same([i.run(['backup', i.dir, later]).status, i.run(['backup', '--keys', i.dir, laterKeys]).status], [0, 0], 'backups of now');
 	await i.stop();
+	await second.stop();
+	check(Number(db('SELECT MAX(size) FROM head')) < last, 'less was signed since than was given up', [db('SELECT MAX(size) FROM head'), last]);
+	fs.rmSync(i.dir, { recursive: true });
+	same(i.run(['restore', later, i.dir, '--keys', laterKeys]).status, 0, 'restored');
+	fs.writeFileSync(conf, text);
+	await i.serve();
+	same((await letter()).status, 201, 'a loss that was accepted stays so after a restore');
+	await i.stop();
+	fs.truncateSync(i.log);
 	await i.serve();
 	same((await letter()).status, 201, 'also after a start');
-	await until('its witness has signed nothing of it', () => /witness\.disputed/.test(log()), 120);
+	await until('its witness has signed nothing of it', () => /witness\.disputed|journal\.behind/.test(log()), 120);
+	same((await letter()).status, 201, 'which holds nothing');
 	same(await seen(), last, 'and never will');
 	await i.stop();
 
@@ -108,20 +160,13 @@ main(async () => {
 	await i.serve();
 	same((await letter()).status, 201, 'letters do not need it');
 	await i.stop();
-	const forged = tlog.newKey(), asked = [];
-	const note = tlog.signNote('localhost/j/1', 5000, tlog.sha256(Buffer.from('x')), forged, 'localhost/j/1');
-	const liar = https.createServer({ key: fs.readFileSync(path.join(w.dir, 'tls/key.pem')), cert: fs.readFileSync(path.join(w.dir, 'tls/cert.pem')) }, (req, res) => {
-		asked.push(req.url);
-		if (req.method === 'GET')
-			return res.end(note);
-		req.resume().on('end', () => res.writeHead(409, { 'Content-Type': 'text/x.tlog.size' }).end('5000\n'));
-	});
-	await new Promise((done) => liar.listen(w.port, '127.0.0.1', done));
+	const forged = tlog.newKey();
+	asked.length = 0;
+	const liar = await noteServer(w.port, tlog.signNote('localhost/j/1', 5000, tlog.sha256(Buffer.from('x')), forged, 'localhost/j/1'));
 	await i.serve();
 	same((await letter()).status, 201, 'a lie stops nobody');
 	await until('it was asked what it has seen', () => asked.includes('/checkpoint/localhost/j/1'), 120);
 	same((await letter()).status, 201, 'also later');
 	await i.stop();
-	liar.closeAllConnections();
-	await new Promise((done) => liar.close(done));
+	await liar.stop();
 });

@@ -82,11 +82,17 @@ void front_close(struct front *front);
 
 /* In front_restored.c.  What an older copy of everything (database, tree and keys alike) cannot know of itself, a witness does. */
 /* With witnesses in the settings: nothing is written until front_release, which waits for one of them (witness_ask.h).  Where nobody can ask
- * them, as the server does not run, this holds for restored backups alone. */
+ * them, as the server does not run, this holds for restored backups alone.  What a witness has once shown of an older copy holds it always,
+ * also when no witness is asked any more. */
 MUST enum pli_status front_hold(struct front *front, struct err *err);
-/* The journal goes on; first of all, if a backup became this instance, it says so (`log.restored`). */
-MUST enum pli_status front_release(struct front *front, struct err *err);
-/* A witness holds a head of ours that this journal does not have: kept for front_accept_loss, and the journal is held.  err says what to do. */
+/* The journal goes on; first of all, if a backup became this instance, it says so (`log.restored`).  over: the witness that had shown more than
+ * this journal holds has signed it since; else PLI_BUSY, where one had. */
+MUST enum pli_status front_release(struct front *front, bool over, struct err *err);
+#define FRONT_WITNESS_MAX 201
+/* Who has shown more than this journal holds, and how many entries; PLI_ABSENT: nobody, or it was accepted. */
+MUST enum pli_status front_behind(struct front *front, uint64_t *size_r, char witness_r[FRONT_WITNESS_MAX], struct err *err);
+/* A witness holds a head of ours that this journal does not have: kept for front_accept_loss, and the journal is held.  Of several witnesses
+ * the one counts that has shown most.  err says what to do. */
 enum pli_status front_found_behind(struct front *front, const char *witness, uint64_t size, struct err *err);
 /* What was signed up to that size and is not in this journal was given up by the operator: by `restore --accept-loss` or below. */
 MUST enum pli_status front_loss_accepted(struct front *front, uint64_t *size_r, struct err *err);

@@ -45,6 +45,7 @@ struct witness {
 	bool away;			/* said in the journal */
 	bool heard;			/* has signed, or shown what it has seen, since the start */
 	bool behind;			/* our journal is an older copy of what it has seen */
+	bool holds;			/* its last word since the start is a signature under our newest head */
 };
 
 struct witness_ask {
@@ -90,21 +91,57 @@ static void gate(struct witness_ask *a)
 	pthread_cond_signal(&a->heard_cond);
 }
 
+/* Under lock: whoever has that name signs our journal now.  The word of another tells nothing of what this one has seen. */
+static bool all_hold(const struct witness_ask *a, const char *name)
+{
+	unsigned found = 0, hold = 0;
+
+	for (unsigned i = 0; i < a->count; i++) {
+		if (!str_eq(a->witnesses[i].key.name, name))
+			continue;
+		found++;
+		hold += a->witnesses[i].holds;
+	}
+	return found && hold == found;
+}
+
+/* Not what is known to be an older copy, before the witness that has shown that signs it, or the loss was accepted. */
 static void open_journal(struct witness_ask *a)
 {
+	char witness[FRONT_WITNESS_MAX];
+	uint64_t size;
 	struct err err = { 0 };
+	enum pli_status st = front_behind(a->front, &size, witness, &err);
+	bool over = st == PLI_OK && all_hold(a, witness);
 
-	if (front_release(a->front, &err) == PLI_OK)
+	if (st == PLI_OK && !over)
+		return;
+	if (st == PLI_OK || st == PLI_ABSENT)
+		st = front_release(a->front, over, &err);
+	if (st == PLI_OK)
 		a->open = true;
 	else
 		log_warn("journal.held", "%s", err.text);
+}
+
+/* Nobody answers: of an older copy that was found out before nothing new is known, anything else is taken to be the newest. */
+static void unheard(struct witness_ask *a)
+{
+	char witness[FRONT_WITNESS_MAX];
+	uint64_t size;
+	struct err err = { 0 };
+
+	if (front_behind(a->front, &size, witness, &err) == PLI_OK)
+		log_warn("journal.held", "no witness answers; %.100s has shown that this journal is an older copy, and nothing is written", witness);
+	else
+		log_warn("witness.away", "no witness says whether this journal is the newest; it is taken to be");
 }
 
 /* It has signed: whatever it has seen is in our journal.  That also ends what it was found to be ahead by. */
 static void holds(struct witness_ask *a, struct witness *w)
 {
 	pthread_mutex_lock(&a->lock);
-	w->heard = true;
+	w->heard = w->holds = true;
 	w->behind = false;
 	gate(a);
 	pthread_mutex_unlock(&a->lock);
@@ -133,6 +170,7 @@ static void disputed(struct witness_ask *a, struct witness *w, const char *what)
 		log_error("witness.disputed", "%s: %s", w->key.name, what);
 	}
 	w->behind = behind;
+	w->holds = false;
 	w->heard = true;
 	gate(a);
 	pthread_mutex_unlock(&a->lock);
@@ -158,7 +196,7 @@ static void *opener(void *arg)
 	while (!a->stop && !a->heard && !a->away && pthread_cond_timedwait(&a->heard_cond, &a->lock, &until) != ETIMEDOUT)
 		;
 	if (!a->stop && !a->heard)
-		log_warn("witness.away", "no witness says whether this journal is the newest; it is taken to be");
+		unheard(a);
 	while (!a->stop) {
 		if (!a->behind && !a->open)
 			open_journal(a);
