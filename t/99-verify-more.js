@@ -74,6 +74,8 @@ async function codes(i, other, receipt, deposit) {
 	check(!good.text.includes('<b>gras</b>') && !/<script>alert/.test(good.text), 'words stay words');
 	const mixed = receipt.slice().reverse().map((c, k) => `code ${k}: "${c}",`).join(' … ');
 	same(verdictOf((await type(i, mixed)).text), 'good', 'in any order, whatever stands between');
+	same(verdictOf((await hand(i, Buffer.from(all), 'codes.txt')).text), 'good', 'in a file');
+	same(verdictOf((await hand(i, Buffer.from(receipt[0] + '\0' + all), 'codes.txt')).text), 'wait', 'in a file with other bytes');
 	same(verdictOf((await type(i, receipt.map((c) => c.replace(/^.*#/, '')).join('\n'))).text), 'good', 'without the address');
 	const d = await type(i, deposit.join('\n'));
 	same([verdictOf(d.text), d.text.includes('<code>deposit.accepted</code>'), d.text.includes('anna@')], ['good', true, false], 'a proof of deposit, about two people');

@@ -342,6 +342,12 @@ enum pli_status page_verify_post(struct door_call *c, struct err *err)
 		verify_form_close(f);
 		return show(c, 422, v);
 	}
+	/* Codes in a file, as a reader of bar codes writes it. */
+	if (st == PLI_OK && !f->is_mail && f->file.n && f->file.n <= EXAMINE_TEXT_BYTES && memmem(f->file.p, f->file.n, "/verify#p=", 10) &&
+	    memcmp(f->file.p, "http", 4) == 0 && utf8_valid(f->file.p, f->file.n)) {
+		codes = pool_strn(c->pool, f->file.p, f->file.n);
+		buf_reset(&f->file);
+	}
 	mail = f->is_mail || verify_mail_is(f->file.p, f->file.n);
 	if (st == PLI_OK && mail)
 		st = verify_mail(c, f, v, err);

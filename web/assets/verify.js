@@ -146,10 +146,14 @@
 		} catch (e) { /* a browser that remembers nothing: one code at a time, or all typed */ }
 		return null;
 	};
+	/* True: the address need not keep it. */
 	const paperKeep = (paper) => {
 		try {
 			localStorage.setItem(PAPER, JSON.stringify(paper));
-		} catch (e) { /* as above */ }
+			return true;
+		} catch (e) {
+			return false;
+		}
 	};
 	const paperForget = () => {
 		try {
@@ -157,7 +161,10 @@
 		} catch (e) { /* as above */ }
 	};
 	/* All codes of a paper begin with the same four bytes: the upper ones of the first seven. */
-	const paperId = (digits) => String(BigInt(digits.slice(0, 17)) >> 24n);
+	const paperId = (digits) => {
+		const high = Number(digits.slice(0, 9)), low = Number(digits.slice(9, 17)), of = 0x1000000;
+		return String(Math.floor(high / of) * 1e8 + Math.floor((high % of * 1e8 + low) / of));
+	};
 
 	const paperShow = (paper, note) => {
 		const missing = [], there = [];
@@ -179,7 +186,6 @@
 		if (!hash.startsWith('#p='))
 			return;
 		const m = /^#p=([1-9])\.([1-9])\.([0-9]{17,4000})$/.exec(hash);
-		history.replaceState(null, '', location.pathname + location.search);
 		if (!m || Number(m[1]) > Number(m[2])) {
 			paperSay.textContent = word.paper_bad;
 			paperSay.className = 'status bad';
@@ -192,7 +198,8 @@
 		const paper = same ? kept : { id, count, parts: {} };
 		paper.parts[m[1]] = m[3];
 		paper.time = Date.now();
-		paperKeep(paper);
+		if (paperKeep(paper))
+			history.replaceState(null, '', location.pathname + location.search);
 		paperShow(paper, kept && !same ? word.paper_other : '');
 	};
 
