@@ -70,9 +70,9 @@ main(async () => {
 			await download.saveAs(at);
 			check(fs.readFileSync(at).equals(bytes), `${way.name}: the document is identical`);
 			for (const [n, who] of [[0, null], [1, a], [3, c]]) {
-				if (!await page.$eval('.menu', (m) => m.open))
-					await page.click('.menu summary');
-				const [proof] = await Promise.all([page.waitForEvent('download'), page.click(`.menu li:nth-child(${n + 1}) a`)]);
+				if (!await page.$eval('.menus .menu', (m) => m.open))
+					await page.click('.menus .menu summary');
+				const [proof] = await Promise.all([page.waitForEvent('download'), page.click(`.menus .menu li:nth-child(${n + 1}) a`)]);
 				const to = path.join(TMP, `${way.name}-${n}.asice`);
 				await proof.saveAs(to);
 				const v = i.run(['proof', 'verify', to, '--root', path.join(i.dir, 'public/root.pem'), '--log-key', path.join(i.dir, 'public/log.pub')]);
@@ -90,8 +90,8 @@ main(async () => {
 				same((await rows()).map((r) => Number(r[4])), wanted, `${way.name}: ${what}`);
 			};
 			await again('again to one', () => page.click(`button[value="${a}"]`), [2, 1, 1]);
-			await again('again to who has not read', async () => { await page.click('.menu:nth-child(2) summary'); await page.click('button[value=unread]'); }, [3, 1, 2]);
-			await again('again to all', async () => { await page.click('.menu:nth-child(2) summary'); await page.click('button[value=all]'); }, [4, 2, 3]);
+			await again('again to who has not read', async () => { await page.click('.menus .menu:nth-child(2) summary'); await page.click('button[value=unread]'); }, [3, 1, 2]);
+			await again('again to all', async () => { await page.click('.menus .menu:nth-child(2) summary'); await page.click('button[value=all]'); }, [4, 2, 3]);
 			check((await page.$$eval('.timeline .sentence', (all) => all.map((x) => x.textContent))).some((t) => (/renvoyé à|sent again to/).test(t)), `${way.name}: and it happened`);
 			await context.close();
 		}
