@@ -133,6 +133,7 @@ main(async () => {
 		check(whole.includes(`, ${ev}, `), 'the sender\'s proof has ' + ev);
 	check(whole.includes('Class: registered'), 'and the class');
 	const his = await proof(made.id, '?recipient=b@example.org', 'refuser');
+	check(!his.includes('Résiliation') && !his.includes('contrat.pdf') && /^Withheld: sha256 [0-9a-f]{64}$/m.test(his), 'he learns nothing of the letter by refusing it', his);
 	check(his.includes('lre.refused') && !his.includes('c@example.org') && !his.includes('lre.unclaimed'), 'the refuser\'s has his refusal and nobody else', his);
 
 	// All refuse; nobody claims.

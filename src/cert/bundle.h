@@ -8,7 +8,7 @@
  * ASiCManifest lists every file but mimetype and META-INF/…, one reference a line; verifiers demand that it
  * equals, byte for byte, what they would write themselves, and that no unlisted file is there.
  *
- * Who wrote, and about what, may have to be withheld from a recipient until he accepts.  Then his sheet holds a digest in their place, which
+ * Who wrote, and about what, is withheld from the recipient of a registered letter until he accepts.  Then his sheet holds a digest in their place, which
  * withheld.json and withheld.salt open: they stand behind manifest.json in the sender's bundle, and in the recipient's once he has accepted.
  * Before, a recipient's bundle has withheld.sha256 (the digest, in hex) instead of manifest.json, withheld.json and withheld.salt.
  *

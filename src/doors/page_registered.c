@@ -59,7 +59,6 @@ void landing_decided_put(struct door_call *c, struct view *v, const struct deliv
 	view_str(v, "help", locale_text(c->locale, refused ? "registered.refused_help" : "registered.unclaimed_help"));
 	/* Time may be over before its end is entered: then there is nothing to prove yet. */
 	view_bool(v, "has_proof", landing->decision != NULL);
-	view_bool(v, "hides_sender", landing->hides_sender);
 }
 
 static enum pli_status answer_confirm(struct door_call *c, const struct delivery_landing *landing)

@@ -77,9 +77,11 @@ MUST enum pli_status letter_sheet(struct office *office, struct db_conn *conn, s
 /* Fills json of a sheet from the letter, and withheld of one that withholds (withheld not NULL, any text); the salts are there.  Made when the
  * letter is deposited. */
 void letter_sheet_write(struct pool *pool, const struct letter *letter, const struct letter_recipient *recipient, struct letter_sheet *sheet);
-/* Does a letter's profile keep its sender from recipients who have not accepted? */
+/* Do the proofs of this letter's recipients say nothing of its sender, subject and content before they accept?  Of every registered one: who
+ * refuses has learnt nothing by it. */
 bool letter_withholds(const struct letter *letter);
-/* Who stands in a recipient's chain for an act of the sender's side: `actor`, or the service where the letter withholds its sender, since the
+bool letter_withheld_from(const struct letter *letter, const struct letter_recipient *recipient);
+/* Who stands in a recipient's chain for an act of the sender's side: `actor`, or the service where the letter hides its sender (fr-lre), since the
  * recipient's proof holds these entries whole, with account, address and TLS of who acted. */
 const struct journal_actor *letter_actor_told(const struct letter *letter, const struct journal_actor *actor);
 /* SHA-256 of the canonical manifest of message and parts. */

@@ -97,7 +97,7 @@ static enum pli_status get(struct office *office, struct pool *pool, struct want
 	bool own;
 	enum pli_status st = directory_meta_key(office->parts.directory, &l->entity, &w->key, err);
 
-	own = w->n && w->copy == PROOF_OWN && letter_hides_sender(l, recipient_of(w));
+	own = w->n && w->copy == PROOF_OWN && letter_withheld_from(l, recipient_of(w));
 	w->kept_as = own ? pool_fmt(pool, "own-%s", w->kind->name) : w->kind->name;
 	w->place = (struct meta_place){ pool_fmt(pool, "receipt-%s/%s/%s", own ? "own" : "pdf", w->kind->name, w->lang), &l->entity, &l->letter, w->n };
 	if (st == PLI_OK)

@@ -46,21 +46,37 @@ const char *letter_state_of(const struct letter *letter)
 	return t.all && t.failed == t.all ? "failed" : "sent";
 }
 
-bool letter_withholds(const struct letter *letter)
+static bool has_accepted(const struct letter_recipient *recipient)
+{
+	return recipient->decision && str_eq(recipient->decision, "accepted");
+}
+
+/* The profile that tells who wrote after acceptance alone. */
+static bool of_hidden_sender(const struct letter *letter)
 {
 	return letter->profile && str_eq(letter->profile, "fr-lre");
+}
+
+bool letter_withholds(const struct letter *letter)
+{
+	return str_eq(letter->class_, "registered");
+}
+
+bool letter_withheld_from(const struct letter *letter, const struct letter_recipient *recipient)
+{
+	return letter_withholds(letter) && !has_accepted(recipient);
 }
 
 const struct journal_actor *letter_actor_told(const struct letter *letter, const struct journal_actor *actor)
 {
 	static const struct journal_actor SYSTEM = { .method = "system", .channel = "system" };
 
-	return letter_withholds(letter) ? &SYSTEM : actor;
+	return of_hidden_sender(letter) ? &SYSTEM : actor;
 }
 
 bool letter_hides_sender(const struct letter *letter, const struct letter_recipient *recipient)
 {
-	return letter_withholds(letter) && !(recipient->decision && str_eq(recipient->decision, "accepted"));
+	return of_hidden_sender(letter) && !has_accepted(recipient);
 }
 
 void letter_narrow(struct letter *letter, unsigned me)

@@ -256,10 +256,10 @@ static enum pli_status withhold(const struct letter *l, unsigned n, struct bundl
 {
 	for (unsigned i = 0; i < l->recipient_count; i++)
 		if (l->recipients[i].n == n)
-			b->withholds = letter_hides_sender(l, &l->recipients[i]);
+			b->withholds = letter_withheld_from(l, &l->recipients[i]);
 	if (b->withholds && !b->withheld_json)
 		return err_field(err, PLI_CONFLICT, "sender-withheld", "recipient",
-				 "This recipient's proof would name the sender, which he is not told before he accepts.");
+				 "This recipient's proof would say what he is not told before he accepts.");
 	return PLI_OK;
 }
 
