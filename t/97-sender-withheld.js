@@ -142,7 +142,7 @@ main(async () => {
 	same(sha256(sender.read('manifest.json')), JSON.parse(refused.read('sheet.json')).manifest, 'the list of contents too');
 
 	// It cannot be made to say something else.
-	for (const [what, name, change] of [['another digest', 'withheld.sha256', (t) => (t[0] === '0' ? '1' : '0') + t.slice(1)], ['another sheet', 'sheet.json', (t) => t.replace('refuses@', 'refused@')],
+	for (const [what, name, change] of [['another digest', 'withheld.sha256', (t) => (t[0] === '0' ? '1' : '0') + t.slice(1)],
 		['a name put in', 'receipt.txt', (t) => t.replace(/^Withheld: .*$/m, 'Sender-Name: Somebody')]]) {
 		const dir = path.join(TMP, 'forged' + serial++);
 		fs.cpSync(refused.dir, dir, { recursive: true });
@@ -169,6 +169,9 @@ main(async () => {
 	same(tool(PLI, 'proof', 'attack', accepted.file).status, 0, 'every forgery of it is noticed');
 	same(accepted.read('withheld.json'), sender.read('withheld.json'), 'he can open what was bound');
 	check(accepted.has('manifest.json') && !accepted.has('withheld.sha256'), 'with the list of contents');
+	check(accepted.read('receipt.xml').includes('/Event/ConsignmentAcceptance<') && accepted.read('receipt.xml').includes(ADDRESS), 'for machines, too');
+	const acceptance = paper((await i.request('GET', `${api}/proof.pdf?kind=acceptance&recipient=accepts@example.org`, { token, headers: { 'Accept-Language': 'en' } })).body, 'the sender\'s PDF of the acceptance');
+	check(acceptance.text.includes('Proof of acceptance') && acceptance.text.includes(NAME) && acceptance.text.includes('accepts@example.org'), 'says so', acceptance.text);
 	const receipt = paper((await inside('/receipt.pdf?lang=fr')).body, 'his acknowledgement');
 	check(receipt.text.includes(NAME) && receipt.text.includes(SUBJECT), 'says it too', receipt.text);
 	same(tool('sh', '-c', `cd ${opened((await i.request('GET', `${api}/proof?recipient=accepts@example.org`, { token })).body, 'his proof by the API', false).dir} && ls withheld*`).out, 'withheld.json\nwithheld.salt\n', 'and by the API');
