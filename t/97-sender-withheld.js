@@ -186,6 +186,11 @@ main(async () => {
 	check(unclaimed.read('receipt.xml').includes('/Event/AcceptanceRejectionExpiry<') && !unclaimed.read('receipt.txt').includes('refuses@'), 'it proves that time ran out');
 	const late = paper((await i.request('GET', `${api}/proof.pdf?kind=unclaimed&recipient=sleeps@example.org`, { token })).body, 'the sender\'s PDF of non-collection');
 	check(late.text.includes(NAME) && late.text.includes('sleeps@example.org'), 'names sender and recipient', late.text);
+	const tokenFile = path.join(TMP, 'token'), archive = path.join(TMP, 'all.tar');
+	fs.writeFileSync(tokenFile, token + '\n');
+	same(i.run(['archive', 'export', archive, '--letter', id, '--server', i.url, '--ca', path.join(i.dir, 'tls/ca.pem'), '--token-file', tokenFile]).status, 0, 'an archive of it');
+	const checked = i.run(['archive', 'verify', archive, ...keys]);
+	same(checked.status, 0, 'verifies: ' + checked.stdout + checked.stderr);
 	const v = i.verify();
 	same(v.status, 0, 'journal verify: ' + v.stdout + v.stderr);
 	await i.stop();
