@@ -19,7 +19,7 @@ const tool = (name, ...args) => { const r = spawnSync(name, args, { encoding: 'u
 const sha256 = (...parts) => parts.reduce((h, p) => h.update(p), crypto.createHash('sha256')).digest('hex');
 
 main(async () => {
-	const i = new Instance().make();
+	const i = new Instance().make().unkept();
 	await i.serve();
 	i.entity(ENTITY, SIREN);
 	const token = i.user(ADDRESS, 'editor', { entity: ENTITY, name: NAME });

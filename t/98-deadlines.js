@@ -107,7 +107,7 @@ void clock_test_round(void) { if (moved) moved->rounds++; }
 		['src/prog/child_front.c', '#define HOUSEKEEPING_S', 'void clock_test_round(void);\n#define HOUSEKEEPING_S'],
 		['src/prog/child_front.c', 'next.tv_sec += HOUSEKEEPING_S;', 'clock_test_round();\n\t\tnext.tv_nsec += 50000000;\n\t\tif (next.tv_nsec >= 1000000000) {\n\t\t\tnext.tv_sec++;\n\t\t\tnext.tv_nsec -= 1000000000;\n\t\t}'],
 	]);
-	const i = new Instance().make({ conf: '[registered]\nreminders = 3, 9\n' });
+	const i = new Instance().make({ conf: '[registered]\nreminders = 3, 9\n' }).unkept();
 	i.user('sender@example.org', 'editor', { name: 'Ondine Vasseur' });
 	const token = i.token('sender@example.org', '--days', '1500');
 	const clocks = new Clocks(Date.now());

@@ -107,6 +107,12 @@ class Instance {
 		return this;
 	}
 
+	// For tests that stand still while programs run to their end: a connection kept meanwhile may be over without their noticing.
+	unkept() {
+		Object.defineProperty(this, 'agent', { get: () => new https.Agent({ ca: this.ca }), set: () => 0, configurable: true });
+		return this;
+	}
+
 	// The program with these arguments, to its end.
 	run(args, input) {
 		const env = { PATH: process.env.PATH, HOME: TMP, XDG_STATE_HOME: path.join(TMP, 'state'), LC_ALL: 'C.UTF-8' };
