@@ -2,8 +2,8 @@
  * and workers that are played here, so that every run is the same.  The input is a play of steps (enum step): frames of the peer in
  * pieces of any size, jobs that end early or late, a socket that takes little, time that passes, an end at any moment.
  *
- * Properties: what goes out is frames of at most 16 KiB; the bytes of a stream's answer come in order, none twice, none left out, and
- * never more than announced; no more streams and no more bytes are kept than allowed; every exchange that was planned ends once;
+ * Properties: what goes out is frames of at most 16 KiB; the bytes of a stream's answer come in order, none twice, none left
+ * out; no more streams and no more bytes are kept than allowed; every exchange that was planned ends once;
  * when all is over nothing is left of connection, exchanges, sinks and sources. */
 #include <assert.h>
 #include <stdint.h>
