@@ -35,6 +35,7 @@ struct work {
 	const char *root_pem, *seal_pem;	/* of the proof with the newest checkpoint */
 	char root[65], log_key[65];
 	bool root_given, log_key_given;
+	size_t unpacked_left;		/* of what the proofs may unpack together; SIZE_MAX: each for itself */
 	/* of one that is examined */
 	const struct zip_file *text, *own[OWN], *manifest, *signature;
 };
@@ -127,23 +128,48 @@ static enum pli_status proof_join(struct work *w, const struct verify_report *re
 	return PLI_OK;
 }
 
+/* One limit for all: what one unpacks the next ones cannot. */
+static enum pli_status unpacked_count(struct work *w, size_t n, struct err *err)
+{
+	if (w->unpacked_left == SIZE_MAX)
+		return PLI_OK;
+	if (n >= w->unpacked_left)
+		return err_set(err, PLI_LIMIT, "and those before it are larger than is examined here");
+	w->unpacked_left -= n;
+	return PLI_OK;
+}
+
+static size_t unpacked_bytes(const struct bundle_facts *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->file_count; i++)
+		n += f->files[i]->n;
+	return n;
+}
+
 static enum pli_status proof_take(struct work *w, unsigned i, struct err *err)
 {
 	AUTO_POOL pool = pool_new();
 	const struct certificate_proof *p = &w->proofs[i];
+	struct bundle_verify_options options = *w->options;
 	struct verify_report *report = POOL_NEW(pool, struct verify_report);
 	enum pli_status st;
 
 	if (p->n < 4 || memcmp(p->p, "PK\3\4", 4) != 0 || certificate_is(p->p, p->n))
 		return err_set(err, PLI_CONFLICT, "is no proof");
-	verify_examine(pool, p->p, p->n, w->options, report);
+	if (w->unpacked_left != SIZE_MAX)
+		options.unpacked_max_bytes = w->unpacked_left;
+	verify_examine(pool, p->p, p->n, &options, report);
 	if (!report->verified) {
 		*err = report->err;
 		return report->err.status;
 	}
 	if (report->facts->sender)
 		return err_set(err, PLI_CONFLICT, "is not a recipient's proof");
-	st = item_take(w->pool, report->facts, &w->items[i], err);
+	st = unpacked_count(w, unpacked_bytes(report->facts), err);
+	if (st == PLI_OK)
+		st = item_take(w->pool, report->facts, &w->items[i], err);
 	if (st == PLI_OK && i && w->items[i].number <= w->items[i - 1].number)
 		st = err_set(err, PLI_CONFLICT, "stands twice, or not in the order of numbers");
 	return st == PLI_OK ? proof_join(w, report, err) : st;
@@ -282,7 +308,7 @@ enum pli_status certificate_write(struct pool *pool, struct certificate_proof *p
 	const struct bundle_verify_options options = { .unpacked_max_bytes = UNPACKED_MAX_BYTES };
 	const struct asset *own[OWN] = { asset_data(str_eq(lang, "en") ? "CERTIFICATE.en.md" : "CERTIFICATE.fr.md"), asset_data("certificate.sh"),
 					 asset_data("verify.sh") };
-	struct work w = { .pool = pool, .options = &options, .proofs = proofs, .c = { .count = n, .deadline_us = deadline_us - deadline_us % 1000 } };
+	struct work w = { .pool = pool, .options = &options, .proofs = proofs, .unpacked_left = SIZE_MAX, .c = { .count = n, .deadline_us = deadline_us - deadline_us % 1000 } };
 	struct zip_file *files = POOL_ARRAY(pool, struct zip_file, n + OWN + 4);
 	AUTO_BUF text = { 0 }, manifest = { 0 }, signature = { 0 };
 	unsigned at = 0;
@@ -332,6 +358,16 @@ bool certificate_is(const void *zip, size_t n)
 	       memcmp(p + second + 30, name, sizeof(name) - 1) == 0;
 }
 
+unsigned certificate_proof_count(const void *zip, size_t n)
+{
+	const uint8_t *end = (const uint8_t *)zip + n - 22;	/* the end of the directory, where nothing stands behind it */
+	unsigned files = n >= 22 && memcmp(end, "PK\5\6", 4) == 0 ? end[10] | (unsigned)end[11] << 8 : UINT16_MAX;
+
+	if (files > CERTIFICATE_PROOFS_MAX + OWN + 4)
+		return CERTIFICATE_PROOFS_MAX;
+	return files > OWN + 4 ? files - OWN - 4 : 1;
+}
+
 static enum pli_status check_files(struct work *w, const void *zip, size_t n, struct err *err)
 {
 	size_t most = w->options->unpacked_max_bytes ? w->options->unpacked_max_bytes : UNPACKED_MAX_BYTES, total;
@@ -362,6 +398,9 @@ static enum pli_status check_files(struct work *w, const void *zip, size_t n, st
 	    !str_eq(w->manifest->name, ASIC_MANIFEST_NAME) ||
 	    !str_eq(w->signature->name, ASIC_SIGNATURE_NAME))
 		return err_set(err, PLI_CONFLICT, "files: not those of a certificate, in their order");
+	for (size_t i = 0; i < total; i++)
+		if (unpacked_count(w, files[i].n, err) != PLI_OK)
+			return facts_failed(err, "files", NULL);
 	w->proofs = proofs;
 	w->c.count = (unsigned)(total - OWN - 4);
 	return PLI_OK;
@@ -434,7 +473,7 @@ void certificate_examine(struct pool *pool, const void *zip, size_t n, const str
 {
 	struct work *w = POOL_NEW(pool, struct work);
 
-	*w = (struct work){ .pool = pool, .options = options };
+	*w = (struct work){ .pool = pool, .options = options, .unpacked_left = options->unpacked_max_bytes ? options->unpacked_max_bytes : SIZE_MAX };
 	*r = (struct verify_report){ .root_given = options->root_pem != NULL, .log_key_given = options->log_pub_pem != NULL,
 				     .tsa_root_given = options->tsa_root_pem != NULL, .count = STEPS };
 	for (unsigned i = 0; i < STEPS; i++) {

@@ -65,7 +65,10 @@ MUST enum pli_status certificate_write(struct pool *pool, struct certificate_pro
 				       struct keeper *keeper, struct buf *out, struct err *err);
 /* Is this container one, by its first two files? */
 bool certificate_is(const void *zip, size_t n);
-/* verify_examine of one: checks cert_files cert_manifest cert_proofs cert_seal cert_text. */
+/* How many proofs it says it holds, 1 … CERTIFICATE_PROOFS_MAX: what an examination costs, known before it. */
+unsigned certificate_proof_count(const void *zip, size_t n);
+/* options->unpacked_max_bytes, where it is given, is for the certificate and all its proofs together.
+ * verify_examine of one: checks cert_files cert_manifest cert_proofs cert_seal cert_text. */
 void certificate_examine(struct pool *pool, const void *zip, size_t n, const struct bundle_verify_options *options, struct verify_report *r);
 
 #endif

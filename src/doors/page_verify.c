@@ -241,6 +241,7 @@ static void report_put(struct door_call *c, struct view *v, const struct examine
 }
 
 #define ATTACK_COST 10
+#define CERTIFICATE_COST_MAX 50	/* all that may be asked at once, nearly */
 
 static void attack_put(struct door_call *c, struct view *v, const struct examine_attack *a)
 {
@@ -314,6 +315,12 @@ static enum pli_status examine(struct door_call *c, struct verify_form *f, const
 	enum pli_status st;
 
 	if (f->file.n) {
+		unsigned count = examine_proof_count(f->file.p, f->file.n);
+
+		/* One share is paid already. */
+		st = count < 2 ? PLI_OK : verify_form_admit(c, count < CERTIFICATE_COST_MAX ? count : CERTIFICATE_COST_MAX, err);
+		if (st != PLI_OK)
+			return st;
 		st = examine_proof(c->doors->office, c->pool, f->file.p, f->file.n, x, err);
 		return st == PLI_OK ? attack(c, f, x, v, err) : st;
 	}

@@ -131,6 +131,10 @@ enum pli_status certificate_make(struct office *office, const struct principal *
 
 	if (order->deadline && *order->deadline && (!clock_parse(order->deadline, &deadline_us) || deadline_us <= 0))
 		return err_field(err, PLI_INVALID, "bad-date", "deadline", "The deadline is no date and no time as in RFC 3339.");
+	/* Of a day that is not over nobody knows yet who will have done what. */
+	if (deadline_us > clock_now_us())
+		return err_field(err, PLI_INVALID, "deadline-ahead", "deadline",
+				 "The deadline has not passed yet; name one that has, or none: the certificate is then about now.");
 	st = targets_choose(&m, err);
 	if (st == PLI_OK)
 		st = office_room(office, OFFICE_RESERVE_READ, err);

@@ -129,6 +129,11 @@ static void certificate_take(struct pool *pool, const struct certificate *c, str
 	r->origin = c->origin;
 }
 
+unsigned examine_proof_count(const void *p, size_t n)
+{
+	return certificate_is(p, n) ? certificate_proof_count(p, n) : 1;
+}
+
 enum pli_status examine_proof(struct office *office, struct pool *pool, const void *p, size_t n, struct examine *r, struct err *err)
 {
 	const struct bundle_verify_options options = { .unpacked_max_bytes = EXAMINE_UNPACKED_BYTES };

@@ -15,6 +15,8 @@ struct office;
 struct pool;
 
 #define EXAMINE_MAX_BYTES (16u << 20)		/* of a proof as it comes */
+/* How many proofs are in it: so many times the time of one goes by.  1 for whatever is no certificate. */
+unsigned examine_proof_count(const void *p, size_t n);
 #define EXAMINE_UNPACKED_BYTES (64u << 20)
 #define EXAMINE_AT_ONCE 2
 #define EXAMINE_TEXT_BYTES 65536		/* of the codes of a printed proof */
