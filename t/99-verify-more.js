@@ -102,7 +102,7 @@ async function codes(i, other, receipt, deposit) {
 // ---- mails ----
 
 const ask = async (i, eml, field = 'mail') => i.multipart('/verify', undefined, [[field, { filename: 'suspect.eml', bytes: Buffer.isBuffer(eml) ? eml : Buffer.from(eml, 'latin1') }]], from(i));
-const VERDICTS = { ours: ['good', 'Yes, this mail is ours, unchanged'], enclosed: ['wait', 'The mail attached to it is ours; the one that carries it was not examined'], journal: ['wait', 'This mail and our journal do not agree'],
+const VERDICTS = { ours: ['good', 'Yes, this mail is ours, unchanged'], enclosed: ['wait', 'The mail attached to it is ours; the one that carries it was not examined'], untold: ['wait', 'Whether this mail is ours cannot be told'], journal: ['wait', 'This mail and our journal do not agree'],
 	unsigned: ['wait', 'This mail may be ours, but nothing shows it unchanged'], altered: ['bad', 'This mail was altered'], foreign: ['bad', 'No, this mail is not ours'],
 	unread: ['wait', 'This cannot be read as a mail'], off: ['wait', 'Mails are not examined here'] };
 
@@ -161,7 +161,9 @@ async function mails(i, other) {
 	await answer(i, 'something added behind', head + `Content-Type: multipart/mixed; boundary=yy\r\n\r\n--yy\r\n${eml.slice(head.length + 19)}\r\n--yy\r\nContent-Type: text/plain\r\n\r\nhttps://evil.example/\r\n--yy--\r\n`, 'altered');
 	await answer(i, 'signed by somebody else', head + signedByAnother(content), 'foreign', ['signed, but not by this service']);
 	await answer(i, 'a number that nobody gave', head.replace(/<[0-9a-f]{4}/, '<ffff').replace(/^Pli-Checkpoint:.*(\r\n .*)*\r\n/m, '') + content, 'foreign', ['no notice of this number']);
+	await answer(i, 'nothing of its own, and links that lead here alone', `From: a@example.net\r\nMessage-ID: <${'0'.repeat(32)}.1@example.net>\r\n\r\nYour password: ${here}${token}\r\n`, 'untold');
 	await answer(i, 'a head that nobody signed', 'From: a@example.net\r\nPli-Checkpoint: localhost/j/1 12 ' + Buffer.alloc(32).toString('base64') + ' ' + Buffer.alloc(68).toString('base64') + '\r\n\r\nx\r\n', 'foreign', ['our key has not signed']);
+	await answer(i, 'a mail without links or marks', 'From: bank@example.com\r\n\r\nx\r\n', 'foreign');
 	await answer(i, 'any other mail', 'From: bank@example.com\r\nSubject: x\r\n\r\nhttps://bank.example/\r\n', 'foreign', ['<code>bank.example</code>', 'change it now']);
 	const xss = await answer(i, 'with payloads', `From: <script>alert(1)</script>\r\nMessage-ID: <${XSS}>\r\nContent-Type: text/html\r\n\r\n<a href="https://x&quot;&gt;<script>alert(1)</script>/">x</a> https://&lt;img/src=x onerror=alert(1)&gt;/\r\n`, 'foreign');
 	check(!/<script>alert|<img/.test(xss.text), 'they stay words');
@@ -183,6 +185,19 @@ async function mails(i, other) {
 	}
 	same(i.children()['pli-mail'], reader, 'and the reader of mails is still the same');
 	await answer(i, 'after all of them', eml, 'ours');
+
+	// A certificate by an authority outside, as operators may put it there: what it signs is ours, too.
+	await i.stop();
+	const outside = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=letters@example.org', '-addext', 'extendedKeyUsage=emailProtection', '-days', '9'];
+	execFileSync('openssl', ['req', '-x509', ...outside, '-keyout', path.join(TMP, 'outside.key'), '-out', path.join(TMP, 'outside.pem')], { stdio: 'ignore' });
+	for (const kind of ['key', 'pem'])
+		fs.writeFileSync(path.join(i.dir, 'keys/mail.' + kind), fs.readFileSync(path.join(TMP, 'outside.' + kind)));
+	await i.serve();
+	same((await i.multipart('/api/v1/letters', i.user('late@example.org'), [['to', 'otto@example.net'], ['subject', 'Kanarien'], ['message', 'M']])).status, 201, 'a letter');
+	const late = fs.readFileSync((await i.mail('otto@example.net')).file, 'latin1');
+	await answer(i, 'signed by a certificate of an authority outside', late, 'ours');
+	await answer(i, 'by one that only bears its name', head + signedByAnother(content), 'foreign');
+	await answer(i, 'before that', eml, 'ours');
 
 	// The journal is another than the one that the mail bears witness of.
 	const size = Number(/^Pli-Checkpoint: \S+ (\d+)/m.exec(eml)[1]);
@@ -275,7 +290,7 @@ main(async () => {
 	const chrome = await browser.launch();
 	try {
 		await phone(chrome, i, receipt, deposit);
-		const certificate = (await i.json('POST', '/api/v1/certificates', sender, { letters: [made.json.id], deadline: '2199-12-31' })).body;
+		const certificate = (await i.json('POST', '/api/v1/certificates', sender, { letters: [made.json.id] })).body;
 		await looks(chrome, i, receipt, fs.readFileSync((await i.mail('anna@example.net')).file, 'latin1'), certificate);
 	} finally {
 		await chrome.close();

@@ -83,6 +83,32 @@ enum pli_status mail_check_signature(const char *root_pem, const void *content, 
 	return st;
 }
 
+/* The certificate that the only signer means, among those inside; NULL: none.  Lives with cms. */
+static X509 *signer_of(CMS_ContentInfo *cms, STACK_OF(X509) *certs)
+{
+	CMS_SignerInfo *signer = sk_CMS_SignerInfo_value(CMS_get0_SignerInfos(cms), 0);
+
+	for (int i = 0; certs && i < sk_X509_num(certs); i++)
+		if (CMS_SignerInfo_cert_cmp(signer, sk_X509_value(certs, i)) == 0)
+			return sk_X509_value(certs, i);
+	return NULL;
+}
+
+bool mail_check_same_signer(const void *a, size_t a_n, const void *b, size_t b_n)
+{
+	CMS_ContentInfo *cms[2] = { decode(a, a_n), decode(b, b_n) };
+	STACK_OF(X509) *certs[2] = { cms[0] ? CMS_get1_certs(cms[0]) : NULL, cms[1] ? CMS_get1_certs(cms[1]) : NULL };
+	X509 *x = certs[0] ? signer_of(cms[0], certs[0]) : NULL, *y = certs[1] ? signer_of(cms[1], certs[1]) : NULL;
+	bool same = x && y && X509_cmp(x, y) == 0;
+
+	for (int i = 0; i < 2; i++) {
+		sk_X509_pop_free(certs[i], X509_free);
+		CMS_ContentInfo_free(cms[i]);
+	}
+	ERR_clear_error();
+	return same;
+}
+
 bool mail_check_head(struct pool *pool, const char *line, size_t n, const char *log_pubs, uint64_t *size_r, uint8_t root_r[32])
 {
 	uint8_t keys[KEYS_MAX][32];

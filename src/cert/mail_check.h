@@ -15,6 +15,9 @@ struct pool;
  * count: what the mail is about has a time of its own. */
 MUST enum pli_status mail_check_signature(const char *root_pem, const void *content, size_t n, const void *p7s, size_t p7s_n, struct err *err);
 
+/* Do both, CMS as above, bear the signature of one and the same certificate?  Neither signature is checked here. */
+bool mail_check_same_signer(const void *a, size_t a_n, const void *b, size_t b_n);
+
 /* A line as head_line.h has it.  log_pubs: PEM, the log's keys of today and before.  False: it bears no signature of one of them. */
 bool mail_check_head(struct pool *pool, const char *line, size_t n, const char *log_pubs, uint64_t *size_r, uint8_t root_r[32]);
 

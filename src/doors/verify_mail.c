@@ -120,12 +120,13 @@ static void show(struct view *v, const struct examine_mail_report *r)
 	static const char *const verdicts[] = { [EXAMINE_MAIL_OURS] = "mail_ours", [EXAMINE_MAIL_ENCLOSED] = "mail_enclosed",
 						[EXAMINE_MAIL_JOURNAL] = "mail_journal",
 						[EXAMINE_MAIL_UNSIGNED] = "mail_unsigned", [EXAMINE_MAIL_ALTERED] = "mail_altered",
-						[EXAMINE_MAIL_FOREIGN] = "mail_foreign" };
+						[EXAMINE_MAIL_UNTOLD] = "mail_untold", [EXAMINE_MAIL_FOREIGN] = "mail_foreign" };
 	static const char *const results[] = { "holds", "fails", "unreached" };
 
 	view_str(v, "verdict", verdicts[r->verdict]);
 	view_bool(v, "good", r->verdict == EXAMINE_MAIL_OURS);
-	view_bool(v, "wait", r->verdict == EXAMINE_MAIL_ENCLOSED || r->verdict == EXAMINE_MAIL_JOURNAL || r->verdict == EXAMINE_MAIL_UNSIGNED);
+	view_bool(v, "wait", r->verdict == EXAMINE_MAIL_ENCLOSED || r->verdict == EXAMINE_MAIL_JOURNAL || r->verdict == EXAMINE_MAIL_UNSIGNED ||
+			     r->verdict == EXAMINE_MAIL_UNTOLD);
 	view_bool(v, "bad", r->verdict == EXAMINE_MAIL_ALTERED || r->verdict == EXAMINE_MAIL_FOREIGN);
 	view_bool(v, "phishing", r->verdict == EXAMINE_MAIL_ALTERED || r->verdict == EXAMINE_MAIL_FOREIGN);
 	for (unsigned i = 0; i < sizeof(r->checks) / sizeof(*r->checks); i++) {

@@ -33,6 +33,7 @@ enum examine_mail_verdict {
 	EXAMINE_MAIL_JOURNAL,		/* ours, but our journal is not the one that it bears witness of */
 	EXAMINE_MAIL_UNSIGNED,		/* bears marks of one of ours, and nothing that shows it unchanged */
 	EXAMINE_MAIL_ALTERED,		/* bears such marks, and is not as we sent it */
+	EXAMINE_MAIL_UNTOLD,		/* bears nothing, but leads here alone: as mails about accounts that are not signed */
 	EXAMINE_MAIL_FOREIGN,
 };
 struct examine_mail_report {

@@ -212,6 +212,7 @@
 		codes.focus();
 	});
 	addEventListener('hashchange', paperTake);
+	paperLoad();	/* what is older than an hour goes, whatever this page is opened for */
 	paperTake();
 
 	/* ---- documents ---- */
