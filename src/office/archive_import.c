@@ -166,8 +166,10 @@ enum pli_status archive_import_letter(struct archive_import *a, const struct uui
 		a->known++;
 		return PLI_OK;
 	}
-	if (a->imported == ARCHIVE_IMPORT_MAX)
-		return err_set(err, PLI_LIMIT, "at most %d letters in one import: export fewer of them (--letter)", ARCHIVE_IMPORT_MAX);
+	a->rows += 1 + (uint64_t)facts->sheet_count + facts->part_count;
+	if (a->imported == ARCHIVE_IMPORT_MAX || (a->imported && a->rows > ARCHIVE_IMPORT_ROWS_MAX))
+		return err_set(err, PLI_LIMIT, "too much for one import (at most %d letters, and %d letters, recipients and files together): split it, by "
+			       "exporting some of the letters at a time (pli archive export --letter)", ARCHIVE_IMPORT_MAX, ARCHIVE_IMPORT_ROWS_MAX);
 	l = POOL_NEW(a->pool, struct archived);
 	*l = (struct archived){ .work = a };
 	letter_copy(a, id, facts, &l->letter);

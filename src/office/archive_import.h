@@ -22,7 +22,10 @@ struct letter;
 struct office;
 struct pool;
 
-#define ARCHIVE_IMPORT_MAX 10000	/* letters in one import */
+/* One import is one transaction, for which deposits wait, and may wait less than the 10 s that a group has for its signature.  600 letters of
+ * one recipient each (1,200 rows below) took less than 0.5 s of two processors with thirty processes at work on them. */
+#define ARCHIVE_IMPORT_MAX 2000		/* letters in one import */
+#define ARCHIVE_IMPORT_ROWS_MAX 10000	/* letters, recipients and files together; a single letter may have more */
 
 /* retention: name of the span that holds from now on.  PLI_INVALID. */
 MUST enum pli_status archive_import_new(struct office *office, const struct journal_actor *by, const struct uuid *entity, const char *retention,

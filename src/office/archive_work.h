@@ -54,6 +54,7 @@ struct archive_import {
 	unsigned content_n;
 	struct buf message;
 	unsigned imported, known;
+	uint64_t rows;			/* letters, recipients and files */
 	bool done;
 };
 
