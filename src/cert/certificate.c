@@ -308,7 +308,8 @@ enum pli_status certificate_write(struct pool *pool, struct certificate_proof *p
 	const struct bundle_verify_options options = { .unpacked_max_bytes = UNPACKED_MAX_BYTES };
 	const struct asset *own[OWN] = { asset_data(str_eq(lang, "en") ? "CERTIFICATE.en.md" : "CERTIFICATE.fr.md"), asset_data("certificate.sh"),
 					 asset_data("verify.sh") };
-	struct work w = { .pool = pool, .options = &options, .proofs = proofs, .unpacked_left = SIZE_MAX, .c = { .count = n, .deadline_us = deadline_us - deadline_us % 1000 } };
+	struct work w = { .pool = pool, .options = &options, .proofs = proofs, .unpacked_left = SIZE_MAX,
+			  .c = { .count = n, .deadline_us = deadline_us - deadline_us % 1000 } };
 	struct zip_file *files = POOL_ARRAY(pool, struct zip_file, n + OWN + 4);
 	AUTO_BUF text = { 0 }, manifest = { 0 }, signature = { 0 };
 	unsigned at = 0;
