@@ -44,11 +44,13 @@ static const char *const limits[] = {
 	"Not-Established: that there are no other letters and no other recipients than those listed",
 	"Not-Established: that a notice was read; Notified means that a mail server, or the outbox of a demonstration, took it",
 	"Not-Established: what happened after the time `as of` of each proof",
-	"Not-Established: the time by an outside clock; dates are those of the service, and its token shows that all of this was there at Checkpoint-Time at the latest",
+	"Not-Established: the time by an outside clock; dates are those of the service, and its token shows that all of this was there at "
+	"Checkpoint-Time at the latest",
 	"Non-etabli: qu'il n'y ait ni d'autres lettres ni d'autres destinataires que ceux de la liste",
 	"Non-etabli: qu'un avis ait été lu ; Notified : un serveur de messagerie, ou la boîte d'envoi d'une démonstration, l'a pris",
 	"Non-etabli: ce qui s'est passé après la date « as of » de chaque preuve",
-	"Non-etabli: l'heure d'une horloge extérieure ; les dates sont celles du service, et son jeton montre que tout existait au plus tard à Checkpoint-Time",
+	"Non-etabli: l'heure d'une horloge extérieure ; les dates sont celles du service, et son jeton montre que tout existait au plus tard "
+	"à Checkpoint-Time",
 };
 
 /* ---- what a proof says ---- */

@@ -6,7 +6,8 @@
  * happened by its time.
  *
  * Files, in this order: mimetype (stored, first) · certificate.txt · proofs/0001.asice … (bundle.h, recipients', by rising number) · VERIFY.md
- * verify.sh proof.sh (of each proof) · META-INF/ASiCManifest.xml (asic.h, the newest checkpoint of the proofs) · META-INF/signature.p7s, by the seal of that proof.
+ * verify.sh proof.sh (of each proof) · META-INF/ASiCManifest.xml (asic.h, the newest checkpoint of the proofs) · META-INF/signature.p7s, by the
+ * seal of that proof.
  *
  * certificate.txt, lines `Key: value` (an empty value ends at the colon), all of them, in this order:
  *   Pli-Certificate: 1

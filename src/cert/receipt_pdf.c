@@ -223,8 +223,8 @@ static void masthead(struct proof *p)
 	pdf_box(s->pdf, SHEET_LEFT, s->y + 12, 38, 2.2, SHEET_WAX);
 	s->y += 20;
 	sheet_lines(s, &lead, SHEET_LEFT, SHEET_RIGHT - SHEET_LEFT, 17,
-		    say(p, pool_fmt(p->pool, withheld(p) ? "receipt.says_withheld.%s" : "receipt.says.%s", p->what->kind->name), p->host, sender, local_time(p, p->event->v.e.t_us),
-			recipients_short(p)));
+		    say(p, pool_fmt(p->pool, withheld(p) ? "receipt.says_withheld.%s" : "receipt.says.%s", p->what->kind->name),
+			p->host, sender, local_time(p, p->event->v.e.t_us), recipients_short(p)));
 }
 
 static void when(struct proof *p)

@@ -99,7 +99,8 @@ static enum pli_status entries_write(struct db_tx *tx, void *arg, struct err *er
 
 		st = journal_add(m->office->parts.journal, tx,
 				 &(struct journal_event){ .ev = CERTIFICATE_EVENT, .actor = letter_actor_told(l, m->actor), .entity = &l->entity,
-							  .letter = &l->letter, .recipient = &r->recipient, .owner = &l->account, .hidden = str_eq(r->kind, "bcc") },
+							  .letter = &l->letter, .recipient = &r->recipient, .owner = &l->account,
+							  .hidden = str_eq(r->kind, "bcc") },
 				 err);
 	}
 	return st;
