@@ -7,7 +7,7 @@ const path = require('path');
 const { execFileSync, spawnSync } = require('child_process');
 const { Instance, check, same, until, main, TMP, PLI } = require('./lib/pli.js');
 const { Relay } = require('./lib/relay.js');
-const { Smtp, portFrom, lines } = require('./lib/smtp.js');
+const { Smtp, lines } = require('./lib/smtp.js');
 
 const AWAY = 'nobody@refused.example', PASSWORD = 'Le mot de passe';
 // What happens to letters by other hands: a draft that is given up has no proof, an import has the archive's.
@@ -51,7 +51,7 @@ async function simple() {
 	same((await i.open(fresh, PASSWORD)).status, 303, 'the other opens');
 	same((await i.json('POST', `/api/v1/letters/${id}/resend`, token, { recipients: ['a@example.net'] })).status, 202, 'the notice again');
 	await happened(id, 'notice.resent', 'doc.complete');
-	const s = await Smtp.open({ port: lmtpPort }, 'LHLO mx.example.org');
+	const s = await Smtp.open({ path: lmtpSocket }, 'LHLO mx.example.org');
 	same((await s.send('', [relay.to('a@example.net')[0].from], lines('From: MAILER-DAEMON@mx.example.net', 'To: x@example.org', 'MIME-Version: 1.0', 'Content-Type: multipart/report; report-type=delivery-status; boundary="B"', '',
 		'--B', 'Content-Type: message/delivery-status', '', 'Reporting-MTA: dns; mx.example.net', '', 'Final-Recipient: rfc822; a@example.net', 'Action: delayed', 'Status: 4.4.1', '', '--B--'))).code, 250, 'a delay');
 	s.close();
@@ -132,12 +132,11 @@ async function pdf(id, kind, to) {
 	check(said.status === 0 && said.verified && said.checks.some((c) => c.id === 'document'), what + ': the program', said.checks);
 }
 
-let lmtpPort;
+const lmtpSocket = path.join(TMP, 'lmtp.sock');
 main(async () => {
-	lmtpPort = portFrom(24360);
 	relay = await new Relay().listen();
 	relay.script = (verb, session) => (verb === 'rcpt' && session.line.includes(AWAY) ? '550 5.1.1 no such user' : undefined);
-	i = new Instance().make({ more: ['--mail', 'smtp://127.0.0.1:' + relay.port], conf: `[mail]\nbounce_domain = bounces.example.org\n[lmtp]\nlisten = 127.0.0.1:${lmtpPort}\n` });
+	i = new Instance().make({ more: ['--mail', 'smtp://127.0.0.1:' + relay.port], conf: `[mail]\nbounce_domain = bounces.example.org\n[lmtp]\nlisten = unix:${lmtpSocket}\n` });
 	await i.serve();
 	token = i.user('sender@example.org');
 	const one = await simple(), [two, all] = await registered();
