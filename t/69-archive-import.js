@@ -121,7 +121,9 @@ main(async () => {
 		check((await get(name, `/api/v1/letters/${one.id}/files/1`)).body.equals(BIG), `the ${name} has its file`);
 	}
 	same((await get('sender', `/api/v1/letters/${two.id}/message`)).text, LONG, 'a long message');
-	check(!(await get('reader', '/api/v1/letters/' + one.id)).text.includes('hidden@'), 'a reader does not see the hidden copy');
+	const shown = await get('reader', '/api/v1/letters/' + one.id);
+	check(!shown.text.includes('hidden@'), 'a reader does not see the hidden copy');
+	same([shown.json.state, shown.json.archive.state], ['archived', 'received'], 'nor that not everybody has read');
 	for (const l of [one, two, three])
 		for (const [query, name] of [['', 'sender'], ['?recipient=to@example.net', 'recipient-1'], ['?recipient=hidden@example.net', 'recipient-2']])
 			for (const by of ['sender', 'auditor'])

@@ -368,10 +368,11 @@ static bool doors_handle(void *app, struct http_exchange *x)
 	}
 	if (st == PLI_OK && door_knows(c->route))
 		st = door_enter(c, &err);
-	if (st == PLI_OK)
+	if (st == PLI_OK) {
 		st = c->route->handle(c, &err);
-	if (st == PLI_AGAIN)	/* somebody else has c by now */
-		return false;
+		if (st == PLI_AGAIN)	/* somebody else has c by now */
+			return false;
+	}
 	door_answer(c, st, &err);
 	return true;
 }

@@ -422,10 +422,13 @@ static enum pli_status proceed(struct deposit_work *w, struct err *err)
 		texts_prepare(w);
 		st = deposit_entries(w, err);
 	}
-	if (st == PLI_OK)
+	if (st == PLI_OK) {
 		st = commit(w, err);
-	if (st == PLI_AGAIN)
-		return st;
+		if (st == PLI_AGAIN)
+			return st;
+	} else if (st == PLI_AGAIN) {	/* of a step: then nothing is under way */
+		st = PLI_BUSY;
+	}
 	mem_wipe(w->letter_key, sizeof(w->letter_key));
 	return refused_late(w, st);
 }
@@ -482,9 +485,12 @@ static enum pli_status deposit_do(struct deposit_work *w, struct uuid *letter_r,
 		st = begin(w, &replayed, letter_r, body_out, err);
 	if (st == PLI_OK && !replayed)
 		st = office_room(w->office, OFFICE_RESERVE_DEPOSIT, err);
-	if (st == PLI_OK && !replayed)
+	if (st == PLI_OK && !replayed) {
 		st = proceed(w, err);
-	return st == PLI_AGAIN ? st : answer(w, st, replayed, letter_r, body_out);
+		if (st == PLI_AGAIN)
+			return st;
+	}
+	return answer(w, st, replayed, letter_r, body_out);
 }
 
 enum pli_status deposit_commit(struct office *office, const struct principal *who, const struct journal_actor *actor,

@@ -94,6 +94,8 @@ void letter_narrow(struct letter *letter, unsigned me)
 	letter->recipient_count = kept;
 	if (!letter->archived_us)
 		letter->state = letter_state_of(letter);
+	else
+		letter->origin_state = letter_state_of(letter);
 	for (unsigned i = 0; i < kept && !str_eq(letter->state, "created"); i++)
 		if (r[i].first_sent_us > letter->sent_us)
 			letter->sent_us = r[i].first_sent_us;
