@@ -169,7 +169,10 @@ every_s = 1\naway = block\n`);
 	check((await session.get(led.headers.location)).text.includes('L’autorité d’horodatage ne répond pas'), 'who is told why');
 	same(i.one("SELECT COUNT(*) FROM letter WHERE class = 'registered'"), 0, 'a refusal writes no letter');
 	check(said().status !== 0 && /has failed \d+ times; entries wait/.test(said().stdout), 'pli check says that it is away', said().stdout);
-	const waiting = (await i.request('GET', '/api/v1/journal', { token })).json.entries[0];
+	const waiting = await until('the newest entry has the own token', async () => {
+		const newest = (await i.request('GET', '/api/v1/journal', { token })).json.entries[0];
+		return newest.timestamp && newest;
+	});
 	check(waiting.timestamp && waiting.external === null, 'the newest entry has the own token, and is said to wait for the other', waiting);
 	check((await session.get('/journal/' + waiting.number)).text.includes('pas encore'), 'on its page, too');
 	const since = wait().since;

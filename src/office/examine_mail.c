@@ -9,6 +9,7 @@
 
 #include "db.h"
 
+#include "journal.h"
 #include "keeper.h"
 #include "mail_check.h"
 #include "mail_sign.h"
@@ -16,6 +17,8 @@
 #include "office_own.h"
 
 #include "examine_mail.h"
+
+#define HEAD_MS 2000
 
 /* By the id alone: a Message-ID names no entity. */
 static const char NOTICE_FIND[] = "SELECT x.send FROM entity e JOIN notice x ON x.entity = e.entity AND x.notice = $1";
@@ -102,14 +105,19 @@ static enum pli_status number(struct db_conn *conn, const struct examine_mail *m
 	return st == PLI_ABSENT ? PLI_OK : st;
 }
 
-/* One that our log has signed: is it a head of our journal, still? */
-static enum pli_status head_look(struct db_conn *conn, uint64_t size, const uint8_t root[32], bool *there_r, struct err *err)
+/* One that our log has signed: is it a head of our journal, still?  That of a mail of this moment may be on its way into the database. */
+static enum pli_status head_look(struct office *office, struct db_conn *conn, uint64_t size, const uint8_t root[32], bool *there_r,
+				 struct err *err)
 {
 	AUTO_ROWS rows = { 0 };
-	enum pli_status st = db_query(conn, &rows, err, HEAD_FIND, "i", (int64_t)size);
+	enum pli_status st = PLI_OK;
 	const void *p;
 	size_t n;
 
+	if (size <= journal_signed(office->parts.journal))
+		st = journal_wait(office->parts.journal, size, HEAD_MS, err);
+	if (st == PLI_OK)
+		st = db_query(conn, &rows, err, HEAD_FIND, "i", (int64_t)size);
 	if (st == PLI_OK)
 		st = db_next(&rows, err);
 	*there_r = st == PLI_OK && (p = db_blob(&rows, 0, &n)) && n == 32 && memcmp(p, root, 32) == 0;
@@ -130,7 +138,7 @@ static enum pli_status heads(struct office *office, struct pool *pool, struct db
 
 		if (!mail_check_head(pool, m->heads[i], strlen(m->heads[i]), office->parts.log_pub, &size, root))
 			continue;
-		st = head_look(conn, size, root, &there, err);
+		st = head_look(office, conn, size, root, &there, err);
 		holds = holds || there;
 		*gone_r = *gone_r || !there;
 	}
