@@ -21,7 +21,6 @@
 
 static const char NEWEST_OF[] = "SELECT MAX(size) FROM cosignature WHERE witness = $1";
 static const char HEAD_NEWEST[] = "SELECT size, checkpoint FROM head ORDER BY size DESC LIMIT 1";
-static const char HEAD_OF[] = "SELECT checkpoint FROM head WHERE size = $1";
 static const char ADD[] =
 	"INSERT INTO cosignature (size, witness, line, signed) VALUES ($1, $2, $3, $4) "
 	"ON CONFLICT (size, witness) DO UPDATE SET line = excluded.line, signed = excluded.signed";
@@ -123,32 +122,13 @@ static enum pli_status line_find(const struct buf *head, const struct note_key *
 	return st == PLI_OK ? st : err_set(err, PLI_CONFLICT, "%.80s did not answer with a cosignature that holds", witness->name);
 }
 
-static enum pli_status head_read(struct office *office, uint64_t size, struct buf *out, struct err *err)
-{
-	struct db_conn *conn = db_reader_take(office->parts.db);
-	struct db_rows rows = { 0 };
-	enum pli_status st = db_query(conn, &rows, err, HEAD_OF, "i", (int64_t)size);
-	size_t n;
-
-	if (st == PLI_OK)
-		st = db_next(&rows, err);
-	if (st == PLI_OK) {
-		const void *p = db_blob(&rows, 0, &n);
-
-		buf_add(out, p, n);
-	}
-	db_end(&rows);
-	db_reader_give(office->parts.db, conn);
-	return st;
-}
-
 enum pli_status cosignature_add(struct office *office, const struct note_key *witness, uint64_t size, const char *answer, size_t n,
 				struct err *err)
 {
 	AUTO_BUF head = { 0 }, line = { 0 };
 	char key[NOTE_KEY_TEXT_MAX + 1];
 	struct adding adding = { .size = size, .key = key_text(witness, key), .line = &line };
-	enum pli_status st = head_read(office, size, &head, err);
+	enum pli_status st = office_head_note(office, size, &head, err);
 
 	if (st == PLI_OK)
 		st = line_find(&head, witness, answer, n, &line, &adding.time_s, err);

@@ -27,7 +27,6 @@ static const char WAIT_FAILED[] = "UPDATE external_wait SET tries = tries + 1 WH
 static const char HEAD_NEWEST[] = "SELECT size, gen_time FROM head ORDER BY size DESC LIMIT 1";
 static const char HEAD_COSIGNED[] =
 	"SELECT h.size, h.gen_time FROM head h WHERE h.size = (SELECT MAX(size) FROM cosignature) LIMIT 1";
-static const char HEAD_NOTE[] = "SELECT checkpoint FROM head WHERE size = $1";
 static const char TOKEN_ADD[] = "INSERT INTO external_token (size, gen_time, token, chain) VALUES ($1, $2, $3, $4) ON CONFLICT (size) DO NOTHING";
 static const char CHAIN_ADD[] = "INSERT INTO external_chain (digest, pem) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING";
 static const char TOKEN_GET[] =
@@ -126,29 +125,10 @@ enum pli_status external_queue(struct office *office, int64_t now_us, int64_t la
 
 /* ---- asking ---- */
 
-static enum pli_status note_get(struct office *office, uint64_t size, struct buf *out, struct err *err)
-{
-	struct db_conn *conn = db_reader_take(office->parts.db);
-	struct db_rows rows = { 0 };
-	enum pli_status st = db_query(conn, &rows, err, HEAD_NOTE, "i", (int64_t)size);
-	size_t n;
-
-	if (st == PLI_OK)
-		st = db_next(&rows, err);
-	if (st == PLI_OK) {
-		const void *p = db_blob(&rows, 0, &n);
-
-		buf_add(out, p, n);
-	}
-	db_end(&rows);
-	db_reader_give(office->parts.db, conn);
-	return st == PLI_ABSENT ? err_set(err, PLI_IO, "A head's row is missing.") : st;
-}
-
 enum pli_status external_request(struct office *office, uint64_t size, uint64_t *nonce_r, struct buf *der_out, struct err *err)
 {
 	AUTO_BUF note = { 0 };
-	enum pli_status st = note_get(office, size, &note, err);
+	enum pli_status st = office_head_note(office, size, &note, err);
 
 	return st == PLI_OK ? external_token_request(note.p, note.n, office->parts.settings->tsa_policy, nonce_r, der_out, err) : st;
 }
@@ -176,7 +156,7 @@ enum pli_status external_add(struct office *office, uint64_t size, uint64_t nonc
 {
 	struct adding a = { .size = size };
 	AUTO_BUF note = { 0 };
-	enum pli_status st = note_get(office, size, &note, err);
+	enum pli_status st = office_head_note(office, size, &note, err);
 
 	if (st == PLI_OK)
 		st = external_token_answer(der, n, nonce, note.p, note.n, office->parts.settings->tsa_policy, roots_pem, clock_now_us(),

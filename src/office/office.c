@@ -1,4 +1,5 @@
 /* The office's frame: what it works with, and whether there is room for more. */
+#include "buf.h"
 #include "pool.h"
 #include "settings.h"
 
@@ -13,6 +14,8 @@
 #include "office_own.h"
 #include "retention_own.h"
 #include "selfproof_own.h"
+
+static const char HEAD_NOTE[] = "SELECT checkpoint FROM head WHERE size = $1";
 
 enum pli_status office_new(const struct office_parts *parts, struct office **office_r, struct err *err)
 {
@@ -118,4 +121,23 @@ void office_notices_due(struct office *office)
 	pthread_mutex_unlock(&office->lock);
 	if (fn)
 		fn(arg);
+}
+
+enum pli_status office_head_note(struct office *office, uint64_t size, struct buf *out, struct err *err)
+{
+	struct db_conn *conn = db_reader_take(office->parts.db);
+	struct db_rows rows = { 0 };
+	enum pli_status st = db_query(conn, &rows, err, HEAD_NOTE, "i", (int64_t)size);
+	size_t n;
+
+	if (st == PLI_OK)
+		st = db_next(&rows, err);
+	if (st == PLI_OK) {
+		const void *p = db_blob(&rows, 0, &n);
+
+		buf_add(out, p, n);
+	}
+	db_end(&rows);
+	db_reader_give(office->parts.db, conn);
+	return st == PLI_ABSENT ? err_set(err, PLI_IO, "A head's row is missing.") : st;
 }

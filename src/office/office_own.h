@@ -47,6 +47,8 @@ struct office {
 /* Tells whoever sends notices that some may be due. */
 void office_notices_due(struct office *office);
 
+/* Appends the checkpoint of the stored head of exactly that size; PLI_IO: there is none. */
+MUST enum pli_status office_head_note(struct office *office, uint64_t size, struct buf *out, struct err *err);
 /* The entity that sends itself letters; false, and nobody's id, before its first. */
 bool office_self(struct office *office, struct uuid *entity_r);
 /* Is it that entity? */

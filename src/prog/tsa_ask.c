@@ -163,8 +163,10 @@ enum pli_status tsa_ask_start(const struct front *front, struct errands *errands
 	enum pli_status st;
 
 	*ask_r = NULL;
-	if (!front->settings->tsa_url)
+	if (!front->settings->tsa_url) {
+		alert_keep(front->office, ALERT_TSA, NULL, 0);
 		return PLI_OK;
+	}
 	st = external_state(front->office, &state, err);
 	if (st != PLI_OK)
 		return st;
