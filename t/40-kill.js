@@ -181,6 +181,17 @@ async function backAgain(i, killed, begin, what) {
 	return took;
 }
 
+// Whoever has ended may not have been buried yet.
+function lives(pid) {
+	try {
+		return !/^State:\s+Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+	} catch (e) {
+		if (e.code !== 'ENOENT' && e.code !== 'ESRCH')
+			throw e;
+		return false;
+	}
+}
+
 // kill(pid) may find it ended: then something else is wrong, and it shows.
 async function killOne(i, who, nth) {
 	const form = nth % 3;
@@ -194,11 +205,12 @@ async function killOne(i, who, nth) {
 	if (!victims.includes(i.server.pid))
 		return backAgain(i, victims, begin, `kill of ${who}`);
 	await i.ended;
-	const gone = Object.values(children);
-	await until('the children follow their parent', () => gone.every((p) => !fs.existsSync('/proc/' + p)), 5);
+	// Started at once: it waits itself until the last of those that the killed one has left is gone.
 	const started = Date.now();
 	await i.serve({ ready: false });
-	return backAgain(i, [], started, 'start after a kill of the parent');
+	const took = await backAgain(i, [], started, 'start after a kill of the parent');
+	check(!Object.values(children).some(lives), 'the children follow their parent', children);
+	return took;
 }
 
 async function killing(i) {

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -19,6 +20,7 @@
 
 #define SETTINGS_MAX_BYTES 262144
 #define HIGH_FD 64		/* above all numbers that a child gets */
+#define MAPPED_FROM_BYTES (256 << 10)
 
 static const char *const child_names[CHILD_COUNT] = {
 	[CHILD_FRONT] = "pli-front", [CHILD_KEEPER] = "pli-keeper", [CHILD_COURIER] = "pli-courier",
@@ -154,6 +156,9 @@ enum pli_status child_begin(struct pool *pool, int argc, char **argv, struct chi
 	if (!parse_words(argc, argv, &c) || fstat(CHILD_FD_CONTROL, &sb) != 0 || !S_ISSOCK(sb.st_mode))
 		return err_set(err, PLI_INPUT, "%s is started by `pli serve`, not by hand", argv[0]);
 	(void)prctl(PR_SET_NAME, child_names[c.kind], 0, 0, 0);
+	/* Fixed: else each thread that has once freed a piece of an upload keeps as much for the next one. */
+	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES);
+	(void)mallopt(M_TRIM_THRESHOLD, 4 * MAPPED_FROM_BYTES);
 	(void)fcntl(CHILD_FD_CONTROL, F_SETFD, FD_CLOEXEC);
 	log_init(child_names[c.kind], LOG_INFO_LEVEL);
 	/* Files that front reads of the keeper's go by group: 0640. */

@@ -11,6 +11,7 @@
  *   courier: 6 outbox/   7 the relay's password   8 its authorities   9 those of witnesses   10 the password at the authority of [tsa]
  *            11 those of its address   (null device: none)
  *   mail:    nothing
+ *   each, last: the instance's lock, held until the last process has gone
  * Links between processes come over the control line. */
 #ifndef PLI_CHILD_H
 #define PLI_CHILD_H
@@ -37,7 +38,7 @@ enum child_fd {
 	CHILD_FD_COURIER_OUTBOX = 6, CHILD_FD_COURIER_PASSWORD = 7, CHILD_FD_COURIER_CA = 8,
 	CHILD_FD_COURIER_FETCH_CA = 9, CHILD_FD_COURIER_TSA_PASSWORD = 10, CHILD_FD_COURIER_TSA_CA = 11,
 };
-#define CHILD_FDS_MAX (CHILD_FD_FRONT_LISTEN + SETTINGS_LISTEN_MAX + 3)
+#define CHILD_FDS_MAX (CHILD_FD_FRONT_LISTEN + SETTINGS_LISTEN_MAX + 4)
 
 /* Parent's side.  fds[i] becomes descriptor CHILD_FD_OWN + i.  control_fd and settings_fd likewise 3 and 4.  All stay the caller's. */
 struct child_start {

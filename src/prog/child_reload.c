@@ -47,10 +47,8 @@ static void prepare(struct child_reload *r, const char *round, int fd)
 	answer(CONTROL_REFUSED, words);
 }
 
-static void commit(struct child_reload *r)
+static void change_over(struct child_reload *r)
 {
-	if (!r->prepared)
-		return;
 	settings_renew(r->live, &r->wanted);
 	log_level_set(log_level_parse(r->live->log_level));
 	if (r->commit)
@@ -58,6 +56,13 @@ static void commit(struct child_reload *r)
 	/* Its texts are in use from now on, and those before it may still be: they stay, a few kilobytes each time. */
 	r->prepared = false;
 	r->pool = NULL;
+}
+
+static void commit(struct child_reload *r, const char *round)
+{
+	if (r->prepared)
+		change_over(r);
+	answer(CONTROL_COMMITTED, round);
 }
 
 bool child_reload_message(struct child_reload *r, struct control_message *m)
@@ -70,7 +75,7 @@ bool child_reload_message(struct child_reload *r, struct control_message *m)
 		m->fd = -1;
 		return true;
 	case CONTROL_COMMIT:
-		commit(r);
+		commit(r, m->text);
 		return true;
 	case CONTROL_DROP:
 		drop(r);

@@ -35,6 +35,7 @@ enum control_type {
 	CONTROL_BACKUP_ASK = 'b',	/* front: the newest backup is wanted */
 	CONTROL_PREPARED = 'p',		/* text: the round */
 	CONTROL_REFUSED = 'n',		/* text: the round, and on a second line why */
+	CONTROL_COMMITTED = 'k',	/* text: the round */
 };
 
 struct control_message {

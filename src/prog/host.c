@@ -133,7 +133,7 @@ static void hear_worker(struct host *host, enum child_kind kind)
 			host_reload_ask(host, true);
 		else if (m.type == CONTROL_BACKUP_ASK && kind == CHILD_FRONT)
 			host_backup_give(host);
-		else if (m.type == CONTROL_PREPARED || m.type == CONTROL_REFUSED)
+		else if (m.type == CONTROL_PREPARED || m.type == CONTROL_REFUSED || m.type == CONTROL_COMMITTED)
 			host_reload_answer(host, kind, &m);
 		else if (m.type != CONTROL_KEEPER_HUNG && m.type != CONTROL_MAIL_HUNG)
 			worker_ready(host, kind, m.text);

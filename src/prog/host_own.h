@@ -32,7 +32,8 @@ struct host_reload {
 	bool asked;			/* begin when every process is ready */
 	bool verb;			/* front waits for the outcome: of the next one to begin */
 	bool tell;			/* the one under way is what it waits for */
-	bool under_way, waits[CHILD_COUNT];
+	bool under_way, waits[CHILD_COUNT];	/* waits: for this one's word, that it is prepared or that it has changed over */
+	bool committed;			/* all were prepared and have been told to change over */
 	unsigned again;			/* rounds that a process's end broke off */
 	unsigned round;			/* stands in every word of it: late answers count for nothing */
 	int64_t until_us;		/* monotonic */

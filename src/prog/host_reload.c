@@ -28,8 +28,16 @@ static void forget(struct host_reload *r)
 	if (r->settings_fd >= 0)
 		close(r->settings_fd);
 	r->settings_fd = -1;
-	r->under_way = r->tell = false;
+	r->under_way = r->committed = r->tell = false;
 	memset(r->waits, 0, sizeof(r->waits));
+}
+
+static bool all_have_answered(const struct host_reload *r)
+{
+	for (int i = 0; i < CHILD_COUNT; i++)
+		if (r->waits[i])
+			return false;
+	return true;
 }
 
 /* To every process that runs, with the round. */
@@ -76,10 +84,18 @@ static void commit(struct host *host)
 	r->pool = NULL;
 	host->instance->settings = r->settings;
 	log_level_set(log_level_parse(r->settings.log_level));
+	r->committed = true;
+	r->until_us = clock_mono_us() + PATIENCE_US;
+	for (int i = 0; i < CHILD_COUNT; i++)
+		r->waits[i] = host->workers[i].wanted && host->workers[i].pid > 0;
 	say_all(host, CONTROL_COMMIT);
+}
+
+static void finish(struct host *host)
+{
 	log_info("host.reloaded", "settings and certificate are read anew");
 	tell(host, "");
-	forget(r);
+	forget(&host->reload);
 	notify_manager("READY=1");
 }
 
@@ -168,17 +184,30 @@ void host_reload_answer(struct host *host, enum child_kind kind, const struct co
 		refuse(host, why);
 		return;
 	}
+	if ((m->type == CONTROL_COMMITTED) != r->committed)
+		return;
 	r->waits[kind] = false;
-	for (int i = 0; i < CHILD_COUNT; i++)
-		if (r->waits[i])
-			return;
-	commit(host);
+	if (!all_have_answered(r))
+		return;
+	if (r->committed)
+		finish(host);
+	else
+		commit(host);
 }
 
 void host_reload_ended(struct host *host, enum child_kind kind)
 {
-	if (host->reload.under_way && !host->stop_asked)
+	struct host_reload *r = &host->reload;
+
+	if (!r->under_way || host->stop_asked)
+		return;
+	if (!r->committed) {
 		again(host, kind);
+		return;
+	}
+	r->waits[kind] = false;
+	if (all_have_answered(r))
+		finish(host);
 }
 
 static bool all_ready(const struct host *host)
@@ -193,8 +222,12 @@ void host_reload_tend(struct host *host)
 {
 	struct host_reload *r = &host->reload;
 
-	if (r->under_way && clock_mono_us() >= r->until_us)
-		refuse(host, "a process did not answer in time");
+	if (r->under_way && clock_mono_us() >= r->until_us) {
+		if (r->committed)
+			finish(host);	/* whoever hangs has been told, and its successor begins with it */
+		else
+			refuse(host, "a process did not answer in time");
+	}
 	if (r->asked && !r->under_way && all_ready(host))
 		begin(host);
 }

@@ -1,6 +1,6 @@
 /* The parent's part of a reload (SIGHUP, or `pli reload` by way of front), in two phases: every process is given the new settings,
  * builds what it needs of them and of the new certificate, and says that it could; only when all could, all are told to change over,
- * else all forget it.  A file that cannot be used changes nothing, and the log says why with file and line. */
+ * else all forget it; it is done when all have changed over.  A file that cannot be used changes nothing, and the log says why with file and line. */
 #ifndef PLI_HOST_RELOAD_H
 #define PLI_HOST_RELOAD_H
 

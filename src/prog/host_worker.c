@@ -105,6 +105,7 @@ static void start_fds(const struct host *host, enum child_kind kind, const int f
 	default:
 		assert(!"kind");
 	}
+	start->fds[n++] = host->instance->lock_fd;
 	start->fd_count = n;
 	start->listener_count = kind == CHILD_FRONT ? host->listen_count : 0;
 	start->submission = kind == CHILD_FRONT && host->submission_fd >= 0;

@@ -44,7 +44,8 @@ void instance_close(struct instance *instance);
 MUST enum pli_status instance_settings(struct pool *pool, const struct instance *instance, char *const *env,
 				       struct settings *settings_r, struct err *err);
 
-/* Takes run/lock; PLI_BUSY type "running" when another process holds it. */
+/* Takes run/lock, which the processes of a server hold with it: it is free when the last of them has gone.  PLI_BUSY type "running" when
+ * others hold it; waits up to 10 s when they are what a killed server has left, for those end by themselves. */
 MUST enum pli_status instance_lock(struct instance *instance, struct err *err);
 /* True while somebody else holds the lock. */
 bool instance_running(const struct instance *instance);
