@@ -53,6 +53,14 @@ function flip(bytes, word, by = 1) {
 	return out;
 }
 
+function otherArchive() {
+	const dir = path.join(TMP, 'archive');
+	fs.mkdirSync(dir, { recursive: true });
+	fs.writeFileSync(path.join(dir, 'photo.txt'), 'a picture');
+	spawnSync('zip', ['-q', 'other.zip', 'photo.txt'], { cwd: dir });
+	return fs.readFileSync(path.join(dir, 'other.zip'));
+}
+
 async function verdicts(i, other, sender, recipient) {
 	for (const [what, bytes] of [['the sender\'s proof', sender], ['a recipient\'s proof', recipient]]) {
 		const { page, said } = await both(i, bytes, what);
@@ -69,6 +77,10 @@ async function verdicts(i, other, sender, recipient) {
 	for (const [what, bytes] of [['words', Buffer.from('Just words.')], ['an empty archive', Buffer.concat([Buffer.from('PK\x05\x06'), Buffer.alloc(18)])], ['half of a proof', sender.subarray(0, sender.length >> 1)],
 		['zeros', Buffer.alloc(1 << 20)], ['a proof and something behind it', Buffer.concat([sender, Buffer.from('x')])]])
 		same(verdictOf((await both(i, bytes, what)).page.text), 'bad', what + ' is no proof');
+	for (const [what, bytes] of [['a document', Buffer.from('%PDF-1.4\n1 0 obj\n<< >>\nendobj\n%%EOF\n')], ['another archive', otherArchive()]]) {
+		const page = (await both(i, bytes, what)).page.text;
+		check(page.includes('This is not a proof') && !/<li class="check/.test(page), what + ': is said to be no proof, not to be forged');
+	}
 	same((await i.request('GET', '/verify')).status, 200, 'the form');
 	same((await i.multipart('/verify', undefined, [['act', 'verify']])).status, 422, 'without a file: said beside the field');
 	same((await hand(i, '')).status, 422, 'an empty file: the same');

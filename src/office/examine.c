@@ -18,6 +18,19 @@
 
 #include "examine.h"
 
+static bool has_words(const void *p, size_t n, const char *words)
+{
+	return memmem(p, n, words, strlen(words)) != NULL;
+}
+
+/* A sealed document or a container with a seal: whoever hands in anything else is told so, and not that it was forged. */
+static bool looks_sealed(const void *p, size_t n)
+{
+	if (n > 5 && memcmp(p, "PK\3\4", 4) == 0)
+		return has_words(p, n, "META-INF/");
+	return n > 5 && memcmp(p, "%PDF-", 5) == 0 && has_words(p, n, "/ByteRange");
+}
+
 static bool turn_take(struct office *office)
 {
 	bool taken;
@@ -141,7 +154,7 @@ enum pli_status examine_proof(struct office *office, struct pool *pool, const vo
 
 	if (!turn_take(office))
 		return err_set(err, PLI_BUSY, "Other proofs are being examined; try again in a moment.");
-	*r = (struct examine){ .is_proof = n > 5 && (memcmp(p, "PK\3\4", 4) == 0 || memcmp(p, "%PDF-", 5) == 0) };
+	*r = (struct examine){ .is_proof = looks_sealed(p, n) };
 	verify_examine(pool, p, n, &options, &report);
 	checks_take(pool, &report, r);
 	r->verified = report.verified;

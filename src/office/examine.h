@@ -48,7 +48,7 @@ struct examine_certificate;
 struct examine {
 	bool verified;
 	bool ours;			/* root and log key are this instance's */
-	bool is_proof;			/* false: not a container of this kind at all */
+	bool is_proof;			/* false: nothing that bears a seal */
 	bool is_paper;			/* the codes of a printed proof; incomplete: they could not be read whole */
 	bool incomplete;
 	bool has_people, has_content;	/* a paper may be about several people, or too short for the list of documents */
