@@ -174,6 +174,9 @@ enum pli_status chan_read(struct chan *c, void *p, size_t cap, size_t *n_r)
 	int rc;
 
 	*n_r = 0;
+	/* Asked in vain, OpenSSL takes a buffer, wipes all of it and gives it back: as often as a long answer looks for a word of the peer's. */
+	if (!c->readable && !SSL_has_pending(c->ssl) && !SSL_want_write(c->ssl))
+		return PLI_AGAIN;
 	ERR_clear_error();
 	rc = SSL_read_ex(c->ssl, p, cap, n_r);
 	if (rc == 1)
@@ -183,7 +186,7 @@ enum pli_status chan_read(struct chan *c, void *p, size_t cap, size_t *n_r)
 }
 
 /* The records of a call leave together: of all but the last the kernel is told that more follows, which it then waits for.  When the
- * socket is full before that, it sends what it has all the same. */
+ * socket is full before that, it sends what it has all the same.  They share one buffer of OpenSSL's, which the last one gives back. */
 enum pli_status chan_write(struct chan *c, const void *p, size_t n, size_t *n_r)
 {
 	enum pli_status st = PLI_OK;
@@ -194,6 +197,10 @@ enum pli_status chan_write(struct chan *c, const void *p, size_t n, size_t *n_r)
 		int rc;
 
 		c->more = left > RECORD_BYTES && i < RECORDS_TOGETHER;
+		if (c->more)
+			SSL_clear_mode(c->ssl, SSL_MODE_RELEASE_BUFFERS);
+		else
+			SSL_set_mode(c->ssl, SSL_MODE_RELEASE_BUFFERS);
 		ERR_clear_error();
 		rc = SSL_write_ex(c->ssl, (const uint8_t *)p + *n_r, left < RECORD_BYTES ? left : RECORD_BYTES, &k);
 		if (rc == 1)

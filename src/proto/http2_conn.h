@@ -24,7 +24,7 @@
 #define HTTP2_CONN_WINDOW_BYTES (16 << 20)	/* more than all streams' together */
 #define HTTP2_COLLECT_BYTES 32768u		/* of a body that does not say its length */
 #define HTTP2_DATA_BYTES 16375u			/* of a DATA frame: with its head one TLS record */
-#define HTTP2_OUT_BYTES 65000u			/* of frames are written at once: four records, in memory of 64 KiB */
+#define HTTP2_OUT_BYTES 65535u			/* of frames are written at once: four records, in memory of 64 KiB; a piece of an answer fits */
 #define HTTP2_OUT_LEAST 2048u			/* with less room than this no further DATA frame is begun */
 #define HTTP2_FIELDS_TIMES 4u			/* the limit of a head; beyond, its sender means harm */
 
