@@ -86,7 +86,7 @@ pid, fd = pty.fork()
 if pid == 0:
     os.environ.update(TERM='dumb', PS1='% ', COLUMNS='200')
     os.execvp('zsh', ['zsh', '-f', '-i'])
-def say(text, until, seconds=20):
+def say(text, until, seconds=90):
     os.write(fd, text.encode())
     got, end = '', time.time() + seconds
     while until not in got and time.time() < end:
@@ -128,7 +128,7 @@ wait_for 40 ready_or_dead || die 'the traced server does not get ready'
 user ed@example.org editor
 api ed@example.org sent POST /api/v1/letters -F to=a@example.org -F subject=Traced -F "file=@README.md"
 same 'a deposit under the tracer' 201 "$STATUS"
-wait_for 20 has_mail a@example.org
+check 'its mail' wait_for 20 has_mail a@example.org
 open_letter a "$(path_in "$(mail_to a@example.org)")"
 "$pli" reload "$D" || check 'reload' false
 server=$(pgrep -P "$PID" -x pli)

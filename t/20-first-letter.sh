@@ -117,7 +117,8 @@ for who in a b c; do
 	same "$who: zip by range" 206 "$STATUS"
 	check "$who: zip has the same bytes each time" sh -c 'tail -c +2000001 "$1" | cmp - "$2"' - "$TMP/$who.zip" "$TMP/$who-zip.body"
 
-	req $who-proof GET "$link/proof" -b "$TMP/$who.jar"
+	# Asked again when its head is still on its way.
+	req $who-proof GET "$link/proof" -b "$TMP/$who.jar" --retry 20 --retry-max-time 60
 	same "$who: proof" 200 "$STATUS"
 	cp "$TMP/$who-proof.body" "$TMP/$who.asice"
 done

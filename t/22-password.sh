@@ -4,6 +4,7 @@
 # may unlock; 64 tries at once are never more than ten.  The right reader always gets in.
 . "$(dirname "$0")/lib/instance.sh"
 
+whole_hour 90	# links are renewed three times a day
 instance_make
 instance_serve
 user writer@example.org editor

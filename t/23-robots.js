@@ -4,13 +4,14 @@
 // every link and presses the button by script, all three times over: no "read" anywhere, the link stays good, visits are counted
 // apart.  Then a person presses the button: one reading.
 'use strict';
-const { Instance, check, same, until, main } = require('./lib/pli.js');
+const { Instance, check, same, until, wholeHour, main } = require('./lib/pli.js');
 const browser = require('./lib/browser.js');
 
 const AGENTS = ['Mozilla/5.0 (compatible; bingbot/2.0)', 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/120 Safari/537.36', 'curl/7.88', 'python-requests/2', 'Barracuda Sentinel', 'Outlook-iOS', ''];
 
 main(async () => {
 	const i = new Instance().make();
+	await wholeHour(120);	// at an hour's end its visits are entered
 	await i.serve();
 	const token = i.user('sender@example.org');
 	const made = await i.multipart('/api/v1/letters', token, [['to', 'a@example.org'], ['cc', 'b@example.org'], ['subject', 'S'], ['message', 'M'], ['file', { filename: 'a.txt', bytes: 'x' }]]);

@@ -6,7 +6,7 @@
 const fs = require('fs');
 const path = require('path');
 const { execFileSync } = require('child_process');
-const { Instance, check, same, until, main, TMP } = require('./lib/pli.js');
+const { Instance, check, same, until, wholeHour, main, TMP } = require('./lib/pli.js');
 
 // What differs by nature: times, numbers, ids, hashes, tokens.
 function plain(text) {
@@ -59,6 +59,7 @@ function bundleShape(bytes, name) {
 
 main(async () => {
 	const i = new Instance().make();
+	await wholeHour(60);	// two letters of one day, and of one hour
 	await i.serve();
 	const sender = i.user('sender@example.org'), reader = i.user('reader@example.org', 'reader'), auditor = i.user('auditor@example.org', 'auditor');
 	const seen = [];

@@ -28,7 +28,7 @@ main(async () => {
 	await until('it is sent', async () => (await i.request('GET', first.headers.location, { token })).json.state === 'sent');
 	twin(first, await post(value, 'k1'), 'the same after its state changed: the answer of then');
 	for (const [what, other] of [['subject', { ...value, subject: 'T' }], ['message', { ...value, message: 'N' }], ['recipient', { ...value, to: ['c@example.org'] }], ['kind', { ...value, cc: [], bcc: ['b@example.org'] }],
-		['password', { ...value, password: 'x' }], ['expiry', { ...value, expires: '2027-01-01' }]]) {
+		['password', { ...value, password: 'x' }], ['expiry', { ...value, expires: new Date(Date.now() + 40 * 86400000).toISOString().slice(0, 10) }]]) {
 		const a = await post(other, 'k1');
 		same(a.status, 422, `another ${what} under the key`);
 	}

@@ -7,34 +7,55 @@ const fs = require('fs');
 const path = require('path');
 const { Instance, check, same, until, main, TMP } = require('./lib/pli.js');
 
-main(async () => {
-	const i = new Instance().make();
-	await i.serve();
-	const token = i.user('sender@example.org');
-	const get = async (id) => (await i.request('GET', '/api/v1/letters/' + id, { token })).json;
-	const events = async (id) => (await i.request('GET', `/api/v1/journal?limit=200&letter=${id}`, { token })).json.entries;
-	const end = Date.now() + 6000, expires = new Date(end).toISOString();
+// Letters for some seconds, of which some are read in time.  null: the machine was too slow for that.
+async function begun(i, token, seconds) {
+	const end = Date.now() + seconds * 1000, expires = new Date(end).toISOString();
 	const send = async (name) => {
 		const a = await i.multipart('/api/v1/letters', token, [['to', name + '-a@example.org'], ['cc', name + '-b@example.org'], ['subject', 'S'], ['expires', expires], ['file', { filename: 'a.txt', bytes: 'x' }]]);
-		same(a.status, 201, 'a letter for six seconds');
+		if (a.status !== 201 && Date.now() > end - 500)
+			throw new Error('too late');
+		same(a.status, 201, `a letter for ${seconds} seconds`);
 		same(a.json.expires, expires, 'it says until when');
 		return a.json.id;
 	};
-	const unread = await send('unread'), half = await send('half'), read = await send('read');
+	const open = async (who) => (await i.open(await i.link(who + '@example.org')));
+	try {
+		const ids = { unread: await send('unread'), half: await send('half'), read: await send('read') };
+		const halfLink = await i.link('half-a@example.org'), opened = await i.open(halfLink), both = [await open('read-a'), await open('read-b')];
+		const unreadLink = await i.link('unread-a@example.org'), form = await i.form(unreadLink);
+		const file = await i.request('GET', halfLink + '/files/1', { headers: { Cookie: opened.cookie } });
+		if (Date.now() > end - 500)
+			return null;
+		same([opened.status, ...both.map((a) => a.status), file.status], [303, 303, 303, 200], 'one reads, both read, in time the file comes');
+		return { ...ids, halfLink, opened, unreadLink, form, end };
+	} catch (e) {
+		if (Date.now() < end - 500)
+			throw e;
+		return null;
+	}
+}
+
+main(async () => {
+	let i, token, b = null;
+	for (let seconds = 6; !b && seconds < 200; seconds *= 3) {
+		i = new Instance('instance' + seconds).make();
+		await i.serve();
+		token = i.user('sender@example.org');
+		b = await begun(i, token, seconds);
+		if (!b)
+			await i.stop();
+	}
+	const { unread, half, read, halfLink, opened, unreadLink, form, end } = b;
+	const get = async (id) => (await i.request('GET', '/api/v1/letters/' + id, { token })).json;
+	const events = async (id) => (await i.request('GET', `/api/v1/journal?limit=200&letter=${id}`, { token })).json.entries;
 	const long = (await i.json('POST', '/api/v1/letters', token, { to: ['long@example.org'], subject: 'S' })).json;
 	check(Math.abs(new Date(long.expires) - Date.now() - 30 * 86400000) < 60000, 'else thirty days', long.expires);
-	const day = (await i.json('POST', '/api/v1/letters', token, { to: ['day@example.org'], subject: 'S', expires: '2027-02-03' })).json;
-	check(/^2027-02-0[34]T/.test(day.expires), 'a day alone is that day to its end', day.expires);
+	const later = new Date(Date.now() + 73 * 86400000).toISOString().slice(0, 10);
+	const day = (await i.json('POST', '/api/v1/letters', token, { to: ['day@example.org'], subject: 'S', expires: later })).json;
+	check(day.expires > later && new Date(day.expires) - new Date(later) <= 26 * 3600000, 'a day alone is that day to its end', day.expires);
 
-	const halfLink = await i.link('half-a@example.org'), opened = await i.open(halfLink);
-	same(opened.status, 303, 'one reads');
-	for (const who of ['read-a', 'read-b'])
-		same((await i.open(await i.link(who + '@example.org'))).status, 303, who + ' reads');
-	const unreadLink = await i.link('unread-a@example.org'), form = await i.form(unreadLink);
 	const cookie = { Cookie: opened.cookie };
-	same((await i.request('GET', halfLink + '/files/1', { headers: cookie })).status, 200, 'in time the file comes');
-
-	await until('the time is over', () => Date.now() > end + 200, 20);
+	await until('the time is over', () => Date.now() > end + 200, 200);
 	// At once, before anything is swept.
 	for (const link of [unreadLink, halfLink]) {
 		const page = await i.request('GET', link);

@@ -6,7 +6,7 @@ const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
 const { execFileSync } = require('child_process');
-const { Instance, check, same, until, main, TMP } = require('./lib/pli.js');
+const { Instance, check, same, until, wholeHour, main, TMP } = require('./lib/pli.js');
 
 const BAD_ADDRESSES = ['a', 'a@', '@b.example', 'a b@c.example', 'a@b c.example', 'a@b..example', 'a@.example', 'a@-b.example', 'a@b-.example',
 	'.a@b.example', 'a.@b.example', 'a..b@c.example', 'a@b.example\rBcc: x@y.example', 'a@b.example\r\nBcc: x@y.example', 'a@b.example\nRCPT TO:<x@y.example>',
@@ -30,6 +30,7 @@ function harmless(name) {
 
 main(async () => {
 	const i = new Instance().make();
+	await wholeHour(120);	// at an hour's end its visits are entered
 	await i.serve();
 	i.entity('Elsewhere');
 	const token = i.user('sender@example.org'), foreign = i.user('foreign@example.org', 'editor', { entity: 'Elsewhere' });

@@ -35,25 +35,27 @@ async function listens(port, name) {
 	}));
 }
 
-// Everything that comes back on a plain connection, until it closes or nothing comes for a while.
-function raw(port, bytes) {
+// Everything that comes back on a plain connection, until it closes or, once so many answers are there, nothing comes for a while.
+function raw(port, bytes, least) {
 	return new Promise((done) => {
 		const got = [], socket = net.connect({ host: '127.0.0.1', port }, () => socket.write(bytes));
 		const end = () => {
 			socket.destroy();
 			done(Buffer.concat(got).toString('latin1'));
 		};
-		socket.setTimeout(1000, end);
-		socket.on('data', (p) => got.push(p));
+		socket.setTimeout(20000, end);
+		socket.on('data', (p) => {
+			got.push(p);
+			if (answers(Buffer.concat(got).toString('latin1')).filter((s) => s !== 100).length >= least)
+				socket.setTimeout(1500);
+		});
 		socket.on('error', end);
 		socket.on('close', end);
 	});
 }
 
 async function haproxy(i) {
-	const ports = { h1: freePort() };
-	ports.h2 = ports.h1 + 1000;
-	ports.tcp = ports.h1 + 2000;
+	const ports = { h1: freePort(), h2: freePort(), tcp: freePort() };
 	const ca = path.join(i.dir, 'tls/ca.pem'), conf = path.join(TMP, 'haproxy.cfg');
 	fs.writeFileSync(conf, `global
 	maxconn 200
@@ -92,7 +94,7 @@ backend through
 }
 
 async function nginx(i) {
-	const port = freePort() + 3000, dir = path.join(TMP, 'nginx'), conf = path.join(dir, 'nginx.conf');
+	const port = freePort(), dir = path.join(TMP, 'nginx'), conf = path.join(dir, 'nginx.conf');
 	fs.mkdirSync(dir);
 	fs.writeFileSync(conf, `pid ${dir}/pid;
 error_log stderr;
@@ -142,22 +144,24 @@ async function smuggle(i, token, name, port, forwarded) {
 	const served = () => lines(i.log, new RegExp(`"event":"http\\.request"(?!.*"text":"(${REFUSED})")`)), letters = () => i.one('SELECT COUNT(*) FROM letter');
 	const start = { served: served(), forwarded: forwarded(), letters: letters() };
 	const all = [...Object.entries(forms), ...Object.entries(twins)];
+	// A twin is followed by one deposit more; of the forms nobody knows what the front makes.
+	const least = (what, wanted) => twins[what] ? wanted.filter((s) => s !== 100).length + 1 : 1;
 	let good = 0;
 	const counts = () => [served() - start.served, forwarded() - start.forwarded];
 	for (let k = 0; k < all.length; k += 8) {
 		const some = all.slice(k, k + 8);
-		const got = await Promise.all(some.map(([, [bytes]]) => raw(port, Buffer.concat([Buffer.from(bytes), Buffer.from(smuggled())]))));
+		const got = await Promise.all(some.map(([what, [bytes, wanted]]) => raw(port, Buffer.concat([Buffer.from(bytes), Buffer.from(smuggled())]), least(what, wanted))));
 		const now = got.reduce((n, text) => n + answers(text).filter((s) => s === 201).length, 0);
 		good += now;
 		const before = counts();
 		try {
-			await until('both sides have counted', () => counts()[0] === counts()[1], 4);
+			await until('both sides have counted', () => { const [a, b] = counts(); return a === b; });
 		} catch (e) {
 			check(false, `${name}: the same count on both sides`, { before, after: counts(), of: some.map(([what], n) => [what, answers(got[n])]) });
 			break;
 		}
 	}
-	const [mine, theirs] = counts();
+	const [mine, theirs] = await until('all is counted', () => { const c = counts(); return c[0] === c[1] && c; }).catch(counts);
 	same(mine, theirs, `${name}: as many requests served as the front says it has sent`);
 	same(letters() - start.letters, good, `${name}: as many letters as answers 201`);
 	check(mine > 20 && good > 15, `${name}: something went through`, { mine, good });

@@ -240,7 +240,7 @@ async function wiped(i, token) {
 	check(hitsInMemory(i.children()['pli-front'], needlesOf({ address: i.url })).hits.length > 0, 'the search sees what is in memory');
 	i.agent.destroy();
 	let found = [], size = 0;
-	for (let tries = 0; tries < 20; tries++) {
+	for (let tries = 0; tries < 120; tries++) {
 		found = [];
 		size = 0;
 		for (const [name, pid] of [['pli', i.server.pid], ...Object.entries(i.children())]) {

@@ -139,7 +139,7 @@ main(async () => {
 			const log = path.join(TMP, 'refused.log'), fd = fs.openSync(log, 'w');
 			const server = spawn(PLI, ['serve', i.dir], { stdio: ['ignore', fd, fd] });
 			fs.closeSync(fd);
-			const exit = await Promise.race([new Promise((done) => server.once('exit', (code) => done(code))), pause(8000).then(() => 'running')]);
+			const exit = await Promise.race([new Promise((done) => server.once('exit', (code) => done(code))), pause(60000).then(() => 'running')]);
 			if (exit === 'running')
 				server.kill('SIGTERM');
 			check(exit !== 'running' && exit !== 0, `${name}: the server refuses to start`, `${exit} ${fs.readFileSync(log, 'utf8').slice(0, 600)}`);

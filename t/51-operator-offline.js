@@ -93,7 +93,9 @@ main(async () => {
 	for (const pid of [i.server.pid, ...orphans])
 		process.kill(pid, 'SIGKILL');
 	await i.ended;
-	await until('they are gone', () => orphans.every((p) => !fs.existsSync('/proc/' + p)));
+	// Whoever has ended may not have been buried yet.
+	const gone = (p) => { try { return /^State:\s+Z/m.test(fs.readFileSync(`/proc/${p}/status`, 'utf8')); } catch (e) { return true; } };
+	await until('they are gone', () => orphans.every(gone));
 	check(fs.existsSync(path.join(i.dir, 'run/ctl')), 'a dead server leaves its socket');
 	rounds.three = acts(i, 'three');
 	for (const when of ['two', 'three'])

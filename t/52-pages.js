@@ -166,7 +166,7 @@ async function everyAnswer(i, token, cookies) {
 		seen.add(a.status);
 	};
 	const raw = async (wanted, what, text) => {
-		const got = rawHeaders((await i.raw(text, { idle: 3000 })).text);
+		const got = rawHeaders((await i.raw(text)).text);
 		same(got.status, wanted, `${what}: status`);
 		headersOf(got.all, `${what} (${got.status})`);
 		seen.add(got.status);

@@ -10,7 +10,7 @@ const fs = require('fs');
 const http = require('http');
 const path = require('path');
 const { execFileSync } = require('child_process');
-const { Instance, check, same, main, mail, TMP } = require('./lib/pli.js');
+const { Instance, check, same, until, main, mail, TMP } = require('./lib/pli.js');
 const browser = require('./lib/browser.js');
 const PAYLOADS = require('./lib/payloads.js');
 
@@ -119,6 +119,7 @@ async function gather(i, k, payload, next) {
 	const letter = await deposit(i, who.token, k, payload, next);
 	const m = await i.mail(letter.address), link = new URL(m.links[0]).pathname, form = await i.form(link);
 	const opened = await i.open(link), headers = { Cookie: opened.cookie };
+	await until('its notice is entered', () => i.one(`SELECT COUNT(*) FROM notice WHERE due IS NOT NULL AND lower(hex(letter)) = '${letter.id.replace(/-/g, '')}'`) === 0);
 	const zip = (await i.request('GET', link + '/files.zip', { headers })).body;
 	const eml = mail.parse(Buffer.from(unpacked(zip, 'letter.eml'), 'utf8'));
 	const csv = {};

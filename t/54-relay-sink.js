@@ -7,7 +7,7 @@ const fs = require('fs');
 const path = require('path');
 const { spawn } = require('child_process');
 const net = require('net');
-const { Instance, check, same, until, main } = require('./lib/pli.js');
+const { Instance, check, same, until, main, freePort } = require('./lib/pli.js');
 const { tool } = require('./lib/postfix.js');
 
 const TMP = process.env.TMP;
@@ -17,10 +17,6 @@ if (!SINK) {
 	console.log('smtp-sink of the package postfix is not here and cannot be fetched');
 	process.exit(77);
 }
-
-const freePort = () => new Promise((done) => {
-	const s = net.createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => done(port)); });
-});
 
 class Sink {
 	async start(port, options, dump) {
@@ -53,8 +49,8 @@ class Sink {
 }
 
 main(async () => {
-	const port = await freePort();
-	const i = new Instance().make({ lang: 'en', more: ['--mail', 'smtp://127.0.0.1:' + port], conf: '[mail]\ntimeout_s = 2\nretry = 1s\nsessions = 3\n' });
+	const port = freePort();
+	const i = new Instance().make({ lang: 'en', more: ['--mail', 'smtp://127.0.0.1:' + port], conf: '[mail]\ntimeout_s = 4\nretry = 1s\nsessions = 3\n' });
 	await i.serve();
 	const token = i.user('sender@example.org');
 	const state = async (where) => (await i.request('GET', where, { token })).json.recipients[0];

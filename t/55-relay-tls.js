@@ -13,7 +13,7 @@ const { Relay, pair } = require('./lib/relay.js');
 let count = 0;
 
 async function served(relay, more, { scheme = 'smtp', host = '127.0.0.1', program } = {}) {
-	const i = new Instance('instance' + ++count).make({ lang: 'en', more: ['--mail', `${scheme}://${host}:${relay.port}`], conf: '[mail]\ntimeout_s = 3\nretry = 1s\n' + more });
+	const i = new Instance('instance' + ++count).make({ lang: 'en', more: ['--mail', `${scheme}://${host}:${relay.port}`], conf: '[mail]\ntimeout_s = 5\nretry = 1s\n' + more });
 	await i.serve({ program });
 	i.token('admin@example.org');
 	i.sender = i.user('sender@example.org');

@@ -5,8 +5,8 @@
 'use strict';
 const fs = require('fs');
 const path = require('path');
-const { Instance, check, same, until, main, TMP } = require('./lib/pli.js');
-const { Smtp, portFrom, lines } = require('./lib/smtp.js');
+const { Instance, check, same, until, wholeHour, main, freePort, TMP } = require('./lib/pli.js');
+const { Smtp, lines } = require('./lib/smtp.js');
 const { Relay } = require('./lib/relay.js');
 
 let i, port, token, relay;
@@ -164,7 +164,8 @@ async function death() {
 }
 
 main(async () => {
-	port = portFrom(24200);
+	await wholeHour(60);	// at an hour's end visits are entered
+	port = freePort();
 	relay = await new Relay().listen();
 	i = new Instance().make({ more: ['--mail', 'smtp://127.0.0.1:' + relay.port], conf: `[mail]\nbounce_domain = ${DOMAIN}\n[lmtp]\nlisten = 127.0.0.1:${port}\n` });
 	await i.serve();

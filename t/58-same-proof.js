@@ -6,8 +6,8 @@
 const fs = require('fs');
 const path = require('path');
 const { execFileSync } = require('child_process');
-const { PASSWORD, Instance, same, until, main, TMP } = require('./lib/pli.js');
-const { Smtp, portFrom, lines } = require('./lib/smtp.js');
+const { PASSWORD, Instance, same, until, wholeHour, main, freePort, TMP } = require('./lib/pli.js');
+const { Smtp, lines } = require('./lib/smtp.js');
 
 const ME = 'sender@example.org', TO = 'to@example.net', CC = 'cc@example.net', BCC = 'hidden@example.net';
 const SUBJECT = 'Délibération n° 7', TEXT = 'Bonjour à tous.', FILE = { filename: 'acte.txt', bytes: 'Le même acte.\n', type: 'application/octet-stream' };
@@ -38,7 +38,8 @@ function proofShape(bytes, name) {
 }
 
 main(async () => {
-	const port = portFrom(24300), i = new Instance().make({ conf: `[submission]\nlisten = 127.0.0.1:${port}\n[signin]\npolicy = password\n` });
+	await wholeHour(60);	// letters of one day and hour
+	const port = freePort(), i = new Instance().make({ conf: `[submission]\nlisten = 127.0.0.1:${port}\n[signin]\npolicy = password\n` });
 	await i.serve();
 	const token = i.user(ME, 'editor', { password: PASSWORD });
 	const tokenFile = path.join(TMP, 'token'), acte = path.join(TMP, FILE.filename), message = path.join(TMP, 'message');

@@ -7,8 +7,7 @@ const fs = require('fs');
 const os = require('os');
 const path = require('path');
 const { spawnSync, spawn } = require('child_process');
-const { Instance, check, same, until, main, TMP } = require('./lib/pli.js');
-const { portFrom } = require('./lib/smtp.js');
+const { Instance, check, same, until, main, freePort, TMP } = require('./lib/pli.js');
 const { Relay } = require('./lib/relay.js');
 
 if (!fs.existsSync('/usr/sbin/postfix') || process.getuid() !== 0) {
@@ -55,7 +54,7 @@ local_recipient_maps =
 }
 
 main(async () => {
-	const smtp = portFrom(24400), lmtp = portFrom(24450);
+	const smtp = freePort(), lmtp = freePort();
 	const sink = await new Relay({ extensions: ['PIPELINING', '8BITMIME', 'ENHANCEDSTATUSCODES'] }).listen();
 	sink.script = (verb, s) => verb !== 'rcpt' ? undefined : /unknown@/i.test(s.line) ? '550 5.1.1 <unknown@example.net>: no such person'
 		: /full@/i.test(s.line) ? '552 5.2.2 The box of full@example.net is full' : /later@/i.test(s.line) ? '451 4.7.1 Come back later' : undefined;

@@ -8,7 +8,7 @@ const { execFileSync } = require('child_process');
 const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
-const { Instance, check, same, until, main, TMP } = require('./lib/pli.js');
+const { Instance, check, same, until, wholeHour, main, TMP } = require('./lib/pli.js');
 const { altered, later } = require('./lib/altered.js');
 
 const DAYS = 70;
@@ -47,6 +47,7 @@ async function attack(backup, keys, name, id) {
 }
 
 main(async () => {
+	await wholeHour(60);	// letters of one month
 	const i = new Instance().make({ conf: '[retention]\ncontent_days = 20\nevidence_days = 400\n' });
 	i.verb('entity', 'set', i.dir, 'New York', '--retention', 'brief', '--content-days', '3', '--evidence-days', '5');
 	i.verb('entity', 'set', i.dir, 'New York', '--retention', 'long', '--content-days', '200', '--evidence-days', '800');
@@ -86,7 +87,8 @@ main(async () => {
 	await proof(gone.id, 'gone-sender');
 	await proof(gone.id, 'gone-recipient', '?recipient=gone@example.org');
 	await proof(brief.id, 'brief-sender');
-	const figures = async () => (await i.request('GET', '/api/v1/statistics?from=2026-01-01&to=2027-12-31&by=month', { token: auditor })).json.total;
+	const span = [-400, 400].map((d) => new Date(Date.now() + d * 86400000).toISOString().slice(0, 10));
+	const figures = async () => (await i.request('GET', `/api/v1/statistics?from=${span[0]}&to=${span[1]}&by=month`, { token: auditor })).json.total;
 	await until('all notices are out', async () => (await Promise.all([gone, kept, held, brief].map((l) => get(l.id)))).every((l) => ['sent', 'partly_received'].includes(l.state)), 60);
 	const before = await figures();
 	check(before.sent === 4 && before.bytes > 4 * BIG.length, 'statistics count them', before);

@@ -13,7 +13,7 @@ const { Witness } = require('./lib/witness.js');
 
 main(async () => {
 	const i = new Instance().make();
-	const w = new Witness('witness', i.port).make([tlog.vkey('localhost/j/1', 1, tlog.rawOf(fs.readFileSync(path.join(i.dir, 'public/log.pub'))))]);
+	const w = new Witness('witness').make([tlog.vkey('localhost/j/1', 1, tlog.rawOf(fs.readFileSync(path.join(i.dir, 'public/log.pub'))))]);
 	await w.serve();
 	fs.writeFileSync(path.join(TMP, 'witness.pem'), w.ca);
 	fs.appendFileSync(path.join(i.dir, 'pli.conf'), `[witness]\nask = ${w.key} ${w.url}\nca_file = ${path.join(TMP, 'witness.pem')}\nevery_s = 1\n`);

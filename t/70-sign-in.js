@@ -120,8 +120,9 @@ async function unknown(i) {
 			b.close();
 		}
 	same(texts.size, 1, 'the same answer for known and unknown');
-	const median = (list) => [...list].sort((x, y) => x - y)[list.length >> 1];
-	const [a, b] = [median(known), median(strange)];
+	// The quicker ones: what else the machine does can only add to a time.
+	const quick = (list) => [...list].sort((x, y) => x - y)[list.length >> 2];
+	const [a, b] = [quick(known), quick(strange)];
 	check(Math.abs(a - b) < 0.25 * Math.max(a, b) + 2, 'and the same time', `${a.toFixed(1)} ms known, ${b.toFixed(1)} ms unknown`);
 	const r = new Browser(i, '127.2.0.1');
 	await r.get('/forgotten');
@@ -141,7 +142,8 @@ async function factor(i) {
 	const uri = qrText(page.text);
 	check(uri.startsWith('otpauth://totp/localhost:factor%40example.org?secret=' + secret), 'the QR code says the same as the letters', uri);
 	const offer = /name="offer" value="([^"]*)"/.exec(page.text)[1].replace(/&#43;/g, '+');
-	page = await b.post('/settings/factor/add', { offer, code: '000000' });
+	const wrong = ['000000', '111111', '222222', '333333', '444444'].find((c) => ![-1, 0, 1, 2].some((n) => totp(secret, n) === c));
+	page = await b.post('/settings/factor/add', { offer, code: wrong });
 	same(page.status, 403, 'a wrong code adds nothing');
 	check(page.text.includes(secret.slice(0, 4) + ' '), 'and the same secret is shown again');
 	same((await b.post('/settings/factor/add', { offer: offer.slice(0, -8) + 'AAAAAAA=', code: totp(secret) })).status, 400, 'a secret that was not offered');

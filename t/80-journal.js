@@ -6,7 +6,7 @@ const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
 const { execFileSync } = require('child_process');
-const { Instance, check, same, until, main, PASSWORD, TMP } = require('./lib/pli.js');
+const { Instance, check, same, until, wholeHour, main, PASSWORD, TMP } = require('./lib/pli.js');
 const B = require('./lib/browser.js');
 const { lookAtAll, sheetsWhole } = require('./lib/look.js');
 
@@ -40,6 +40,7 @@ const submit = async (page) => Promise.all([page.waitForNavigation(), page.click
 
 main(async () => {
 	const i = new Instance().make();
+	await wholeHour(90);	// at an hour's end visits are entered
 	await i.serve();
 	const token = {};
 	for (const [who, role, name] of [['camille', 'editor', 'Camille Roux'], ['other', 'editor', 'Olive Autre'], ['reader', 'reader', 'Rémi Lecteur'], ['auditor', 'auditor', 'Dominique Auger'], ['people', 'admin', 'Ada Min']])

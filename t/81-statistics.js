@@ -2,7 +2,7 @@
 // Goal: the page of statistics says what an independent count over the journal says, in figures, charts, table and file, for each viewer
 // his own; a bad date keeps what was typed; `pli stats` prints the same; and it looks right everywhere.
 'use strict';
-const { Instance, check, same, until, main, PASSWORD } = require('./lib/pli.js');
+const { Instance, check, same, until, wholeHour, main, PASSWORD } = require('./lib/pli.js');
 const B = require('./lib/browser.js');
 const { lookAtAll } = require('./lib/look.js');
 
@@ -33,6 +33,7 @@ const digits = (text) => Number(text.replace(/[^0-9]/g, ''));
 
 main(async () => {
 	const i = new Instance().make();
+	await wholeHour(90);	// all of one day
 	await i.serve();
 	const token = {};
 	for (const [who, role, name] of [['camille', 'editor', 'Camille Roux'], ['other', 'editor', 'Olive Autre'], ['reader', 'reader', 'Rémi Lecteur'], ['auditor', 'auditor', 'Dominique Auger']])

@@ -193,7 +193,7 @@ async function instance() {
 	const vkey = tlog.vkey('localhost/j/1', 1, tlog.rawOf(fs.readFileSync(path.join(i.dir, 'public/log.pub'))));
 	const w = [];
 	for (const name of ['first', 'second'])
-		w.push(await new Witness(name, i.port).make([vkey]).serve());
+		w.push(await new Witness(name).make([vkey]).serve());
 	fs.writeFileSync(path.join(i.dir, 'witnesses.pem'), Buffer.concat(w.map((x) => x.ca)));
 	fs.appendFileSync(path.join(i.dir, 'pli.conf'), `[witness]\n${w.map((x) => `ask = ${x.key} ${x.url}\n`).join('')}ca_file = witnesses.pem\nevery_s = 1\n`);
 	await i.serve();

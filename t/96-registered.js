@@ -6,9 +6,10 @@
 const { spawnSync } = require('child_process');
 const fs = require('fs');
 const path = require('path');
-const { Instance, check, same, until, main, TMP } = require('./lib/pli.js');
+const { Instance, check, same, until, wholeHour, main, TMP } = require('./lib/pli.js');
 
 main(async () => {
+	await wholeHour(90);	// at an hour's end visits are entered
 	const i = new Instance().make({ conf: '[registered]\nreminders = 3, 9\n' });
 	await i.serve();
 	const token = i.user('sender@example.org', 'editor', { name: 'Ondine Vasseur' });

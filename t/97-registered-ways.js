@@ -6,8 +6,8 @@
 const fs = require('fs');
 const path = require('path');
 const { spawnSync } = require('child_process');
-const { Instance, check, same, main, TMP } = require('./lib/pli.js');
-const { Smtp, lines, portFrom } = require('./lib/smtp.js');
+const { Instance, check, same, main, freePort, TMP } = require('./lib/pli.js');
+const { Smtp, lines } = require('./lib/smtp.js');
 
 // What may be said: that it is not.
 const DENIED = [/a qualified registered delivery: this one is not qualified/g, /(?:non|pas) qualifiée?s?/g, /not (?:a )?qualified/g, /Not-Established: a qualified registered delivery service/g,
@@ -21,7 +21,7 @@ const claims = (text) => {
 };
 
 main(async () => {
-	const smtp = portFrom(24600);
+	const smtp = freePort();
 	const i = new Instance().make({ conf: `[submission]\nlisten = 127.0.0.1:${smtp}\n[registered]\nstep_up = yes\n` });
 	await i.serve();
 	const token = i.user('sender@example.org');

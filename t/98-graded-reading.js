@@ -3,13 +3,14 @@
 // asked for or received in full, receipt acknowledged.  Each degree stands in the journal and the proof, for each recipient alone; the sheet and the
 // API show it, before and after an hour of visits is closed; and only the person's own act makes "opened" and "received".
 'use strict';
-const { Instance, check, same, until, main } = require('./lib/pli.js');
+const { Instance, check, same, until, wholeHour, main } = require('./lib/pli.js');
 
 const PERSON = { 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Site': 'none', 'Sec-Fetch-Dest': 'document', 'Sec-Fetch-User': '?1' };
 const NOTHING = { machine_visits: 0, page_visits: 0, identified_by: null, files: [], acknowledged_at: null };
 
 main(async () => {
 	const i = new Instance().make();
+	await wholeHour(60);	// visits of one hour
 	await i.serve();
 	const token = i.user('sender@example.org'), reader = i.user('reader@example.org', 'reader');
 	const get = async (who = token) => (await i.request('GET', '/api/v1/letters/' + id, { token: who })).json;

@@ -5,8 +5,7 @@
 const fs = require('fs');
 const http = require('http');
 const path = require('path');
-const { Instance, check, same, until, main } = require('./lib/pli.js');
-const { portFrom } = require('./lib/smtp.js');
+const { Instance, check, same, until, main, freePort } = require('./lib/pli.js');
 const { Witness } = require('./lib/witness.js');
 const tlog = require('./lib/tlog.js');
 
@@ -18,7 +17,7 @@ let metrics;
 
 function gauges() {
 	return new Promise((done, fail) => {
-		http.get({ host: '127.0.0.1', port: metrics, path: '/metrics', timeout: 15000 }, (res) => {
+		http.get({ host: '127.0.0.1', port: metrics, path: '/metrics', timeout: 60000 }, (res) => {
 			let text = '';
 			res.on('data', (p) => { text += p; });
 			res.on('end', () => done(Object.fromEntries([...text.matchAll(/^pli_alert\{kind="(\w+)"\} (\d+)$/mg)].map((m) => [m[1], Number(m[2])]))));
@@ -29,8 +28,8 @@ function gauges() {
 main(async () => {
 	i.make();
 	const vkey = tlog.vkey('localhost/j/1', 1, tlog.rawOf(fs.readFileSync(path.join(i.dir, 'public/log.pub'))));
-	const w = await new Witness('witness', i.port).make([vkey]).serve();
-	metrics = portFrom(w.port + 1);
+	const w = await new Witness('witness').make([vkey]).serve();
+	metrics = freePort();
 	fs.writeFileSync(path.join(i.dir, 'witness.pem'), w.ca);
 	fs.appendFileSync(path.join(i.dir, 'pli.conf'), `\n[server]\nmetrics = 127.0.0.1:${metrics}\n[mail]\nsign = yes\n[alerts]\nunsigned_s = 3\n` +
 		`[witness]\nask = ${w.key} ${w.url}\nca_file = witness.pem\nevery_s = 1\n`);

@@ -25,6 +25,7 @@ async function launch() {
 // A context of its own; `allowed`: texts of console errors that the test itself provokes.
 async function open(browser, instance, options = {}, allowed = []) {
 	const context = await browser.newContext({ ignoreHTTPSErrors: true, acceptDownloads: true, locale: 'fr-FR', ...options });
+	context.setDefaultTimeout(90000);	// a slow machine's pages come, too
 	const name = options.name || '';
 	const what = (text) => `browser${name && ' ' + name}: ${text}`;
 	await context.addInitScript(() => {

@@ -75,14 +75,22 @@ die() {
 	exit 1
 }
 
-# Polls; the pause only spares the processor, nothing depends on its length.
+# Polls; the pause only spares the processor, nothing depends on its length.  seconds: what it takes on a machine that has enough to do;
+# one that is slow, or stands still for a moment, gets four times as long, and a last look.
 wait_for() { # seconds, command…
-	_end=$(($(date +%s) + $1))
+	_end=$(($(date +%s) + $1 * 4))
+	[ "$1" -ge 15 ] || _end=$(($(date +%s) + 60))
 	shift
 	until "$@"; do
-		[ "$(date +%s)" -lt "$_end" ] || return 1
+		[ "$(date +%s)" -lt "$_end" ] || { "$@"; return; }
 		node "$LIB/pause.js" 50
 	done
+}
+
+# Waits where an hour is about to end, so that none ends within these seconds, nor a day in UTC or in Paris.
+whole_hour() { # seconds
+	_left=$((3600 - $(date +%s) % 3600))
+	[ "$_left" -ge "$1" ] || sleep "$_left"
 }
 
 instance_make() {

@@ -71,9 +71,10 @@ async function collect(i, token) {
 			add(name, wanted, lang, path, await i.postForm(path, fields, words(i, lang, headers)));
 	};
 	const to = (address, more = []) => letter(i, token, [['to', address], ['subject', 'Marché 2026-14, pièces à lire'], ...more]);
-	const soon = new Date(Date.now() + 4000).toISOString();
+	const soon = new Date(Date.now() + 15000).toISOString();
 
 	await to('expired@example.org', [['expires', soon]]);
+	const expired = await i.link('expired@example.org');
 	await to('plain@example.org', [['message', MESSAGE], ['cc', 'mairie@example.org, prefecture@example.org'], ...files(1, () => 'contrat.pdf')]);
 	await to('empty@example.org', [['subject', 'Sans rien']].slice(1));
 	await to('first@example.org', [['to', Array.from({ length: 12 }, (_, n) => `prenom.nom-de-famille-${n}@service.collectivite-territoriale.example.org`).join(',')],
@@ -82,7 +83,6 @@ async function collect(i, token) {
 	await to('guess@example.org', [['password', PASSWORD]]);
 
 	const plain = await i.link('plain@example.org'), guess = await i.link('guess@example.org'), first = await i.link('locked@example.org');
-	const expired = await i.link('expired@example.org');
 	await get('sign-in', 200, '/sign-in');
 	await get('about', 200, '/about');
 	await get('landing', 200, plain);

@@ -218,7 +218,9 @@ class Relay {
 		this.sessions = 0;
 	}
 
+	// On a port that the kernel gives to no connection: whoever closes it finds it free again.
 	async listen(port = 0, host = '127.0.0.1') {
+		port = port || Number(execFileSync(process.execPath, [path.join(__dirname, 'port.js')], { encoding: 'utf8' }));
 		this.server = net.createServer((socket) => new Session(this, socket, ++this.count));
 		await new Promise((done, fail) => this.server.once('error', fail).listen(port, host, done));
 		this.port = this.server.address().port;

@@ -1,8 +1,6 @@
 // A mail program's or mail server's side of SMTP and LMTP, byte by byte: what a test sends is what goes out.
 'use strict';
-const { execFileSync } = require('child_process');
 const net = require('net');
-const path = require('path');
 const tls = require('tls');
 
 class Smtp {
@@ -37,7 +35,7 @@ class Smtp {
 	}
 
 	// The next reply, all its lines; code 0 when the connection ended, -1 after `seconds` without one.
-	async reply(seconds = 20) {
+	async reply(seconds = 60) {
 		const end = Date.now() + seconds * 1000;
 		for (;;) {
 			const m = /^((?:\d{3}-[^\r\n]*\r\n)*)(\d{3}) ([^\r\n]*)\r\n/.exec(this.text);
@@ -77,7 +75,7 @@ class Smtp {
 	}
 
 	// Waits until the other side has closed; false if it does not.
-	async ended(seconds = 10) {
+	async ended(seconds = 60) {
 		const end = Date.now() + seconds * 1000;
 		while (!this.closed && Date.now() < end)
 			await this.change((end - Date.now()) / 1000 + 0.001);
@@ -93,13 +91,7 @@ function stuffed(message) {
 	return Buffer.from(text.replace(/^\./gm, '..').replace(/(\r\n)?$/, '\r\n') + '.\r\n', 'latin1');
 }
 
-// A free port from `first` on: apart from those that the instances take for HTTPS.
-function portFrom(first) {
-	return Number(execFileSync(process.execPath, [path.join(__dirname, 'port.js')],
-		{ encoding: 'utf8', env: { ...process.env, PLI_TEST_PORT: String(first) } }));
-}
-
 // Lines of a message, joined by CRLF.
 const lines = (...all) => all.join('\r\n') + '\r\n';
 
-module.exports = { Smtp, stuffed, portFrom, lines };
+module.exports = { Smtp, stuffed, lines };

@@ -7,23 +7,10 @@ const path = require('path');
 const { until, freePort, TMP, PLI } = require('./pli.js');
 const tlog = require('./tlog.js');
 
-// A port is free until it is taken: none is given out twice.
-const given = new Set();
-function anotherPort(...others) {
-	for (const p of others)
-		given.add(p);
-	let port = freePort();
-	while (given.has(port))
-		port = Number(execFileSync(process.execPath, [path.join(__dirname, 'port.js')], { encoding: 'utf8', env: { ...process.env, PLI_TEST_PORT: String(port + 1) } }));
-	given.add(port);
-	return port;
-}
-
 class Witness {
-	// taken: ports that others are going to use.
-	constructor(name, ...taken) {
+	constructor(name) {
 		this.dir = path.join(TMP, name);
-		this.port = anotherPort(...taken);
+		this.port = freePort();
 		this.url = 'https://localhost:' + this.port;
 	}
 
