@@ -295,6 +295,8 @@ static enum pli_status proofs_sort(struct pool *pool, struct certificate_proof *
 		verify_examine(own, proofs[i].p, proofs[i].n, &options, report);
 		if (!report->verified)
 			return err_set(err, PLI_CONFLICT, "a proof for the certificate does not hold: %.200s", report->err.text);
+		if (!report->facts)	/* a certificate is none */
+			return err_set(err, PLI_CONFLICT, "a certificate is no proof for another");
 		list[i].key = (struct certificate_item){ .number = report->facts->deposit->v.e.seq + 1 };
 		list[i].proof = proofs[i];
 	}
