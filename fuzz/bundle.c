@@ -1,7 +1,8 @@
 /* Proof bundles from outside.  Input, first byte:
  *   'Z'  an archive, as `pli proof verify` gets it
  *   'F'  files { name, NUL, u32 length (big-endian), bytes }…, given to each stage of the checks past the container,
- *        digests and signatures, which no fuzzer gets over. */
+ *        digests and signatures, which no fuzzer gets over.  A bundle that withholds who wrote and about what says so in every sheet
+ *        alike, and its receipt says nothing else. */
 #include <stdint.h>
 #include <string.h>
 
@@ -65,6 +66,19 @@ static void receipt_holds(struct bundle_facts *f)
 	buf_free(&text);
 }
 
+/* Named or opened everywhere, or nowhere, under one digest. */
+static void naming_holds(const struct bundle_facts *f)
+{
+	for (unsigned i = 0; i < f->sheet_count; i++) {
+		const struct bundle_sheet *s = &f->sheets[i].s;
+
+		if ((f->naming == FACTS_WITHHELD) != !s->subject || !s->subject != !s->sender_address || (f->naming != FACTS_NAMED && s->withheld != f->withheld))
+			__builtin_trap();
+	}
+	if (f->naming == FACTS_WITHHELD && f->part_count)
+		__builtin_trap();
+}
+
 static void stages(const uint8_t *data, size_t size)
 {
 	struct pool *pool = pool_new();
@@ -79,8 +93,10 @@ static void stages(const uint8_t *data, size_t size)
 		bundle_manifest_of(&f, &manifest);
 		if (facts_content(&f, &err) == PLI_OK && facts_sheets(&f, &err) == PLI_OK &&
 		    facts_entries(&f, &err) == PLI_OK && facts_chains(&f, &err) == PLI_OK &&
-		    facts_bindings(&f, &err) == PLI_OK)
+		    facts_bindings(&f, &err) == PLI_OK) {
+			naming_holds(&f);
 			receipt_holds(&f);
+		}
 	}
 	buf_free(&manifest);
 	pool_free(pool);

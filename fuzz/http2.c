@@ -3,7 +3,8 @@
  * pieces of any size, jobs that end early or late, a socket that takes little, time that passes, an end at any moment.
  *
  * Properties: what goes out is frames of at most 16 KiB; the bytes of a stream's answer come in order, none twice, none left
- * out; no more streams and no more bytes are kept than allowed; every exchange that was planned ends once;
+ * out; a request is handled with just as many bytes as its length says, announced or not, and no byte of a body that did not come as
+ * DATA; no more streams and no more bytes are kept than allowed; every exchange that was planned ends once;
  * when all is over nothing is left of connection, exchanges, sinks and sources. */
 #include <assert.h>
 #include <stdint.h>
@@ -59,6 +60,11 @@ static struct play {
 	unsigned head_n;
 	uint32_t left;			/* of the frame's payload */
 	uint64_t at[STREAMS_MAX];	/* bytes of the answer of stream 2 i + 1 */
+	/* What came: the same by the frames' own heads. */
+	unsigned came_skip, came_head_n, came_pad;	/* of the preface; of a head; 1: a byte of padding is next */
+	uint8_t came_head[9];
+	uint32_t came_left;
+	uint64_t came_data, used_data;	/* bytes in DATA, without padding; bytes of bodies that were handled */
 	/* The app's. */
 	int planned, done, streams;	/* streams: sinks and sources that are open */
 } play;
@@ -86,6 +92,30 @@ static void said(uint8_t byte)
 	play.left = (uint32_t)play.head[0] << 16 | (uint32_t)play.head[1] << 8 | play.head[2];
 	assert(play.left <= 16384 && play.head[3] <= 9);	/* of RFC 9113, no larger than anyone takes */
 	assert(play.head[3] != 0 || (play.head[8] & 1));	/* DATA on the peer's streams */
+}
+
+/* A byte of what the peer says; counted generously where the frames are wrong. */
+static void came(uint8_t byte)
+{
+	if (play.came_skip) {
+		play.came_skip--;
+		return;
+	}
+	if (play.came_left) {
+		play.came_left--;
+		if (play.came_head[3] == 0 && !play.came_pad)
+			play.came_data++;
+		if (play.came_pad && play.came_head[3] == 0 && byte < play.came_left)
+			play.came_data -= byte;
+		play.came_pad = 0;
+		return;
+	}
+	play.came_head[play.came_head_n++] = byte;
+	if (play.came_head_n < sizeof(play.came_head))
+		return;
+	play.came_head_n = 0;
+	play.came_left = (uint32_t)play.came_head[0] << 16 | (uint32_t)play.came_head[1] << 8 | play.came_head[2];
+	play.came_pad = play.came_head[3] == 0 && (play.came_head[4] & 8) ? 1 : 0;
 }
 
 /* ---- the channel ---- */
@@ -277,10 +307,15 @@ static enum pli_status source_read_now(struct istream *is, void *buf, size_t cap
 
 static const struct istream_ops source_ops = { "fuzz", source_read, source_close, source_read_now };
 
+struct fuzz_sink {
+	struct ostream os;
+	uint64_t n;
+};
+
 static enum pli_status sink_write(struct ostream *os, const void *p, size_t n, struct err *err)
 {
-	(void)os;
 	(void)p;
+	((struct fuzz_sink *)os)->n += n;
 	return n == 77 ? err_set(err, PLI_FULL, "the sink is full as asked") : PLI_OK;
 }
 
@@ -320,15 +355,15 @@ static void app_plan(void *app, struct http_exchange *x, struct http_plan *plan_
 
 static enum pli_status app_sink_open(void *app, struct http_exchange *x, struct ostream **sink_r, struct err *err)
 {
-	struct ostream *os;
+	struct fuzz_sink *sink;
 
 	(void)app;
 	if (x->req.path[1] == 'd')
 		return err_set(err, PLI_CONFLICT, "no sink here");
-	os = mem_alloc(sizeof(*os));
-	os->ops = &sink_ops;
+	sink = mem_alloc(sizeof(*sink));
+	*sink = (struct fuzz_sink){ { &sink_ops }, 0 };
 	play.streams++;
-	*sink_r = os;
+	*sink_r = &sink->os;
 	return PLI_OK;
 }
 
@@ -370,11 +405,30 @@ static bool app_go_on(void *app, struct http_exchange *x, bool may_block)
 	return true;
 }
 
+/* The body is as long as was announced, or as what came where nothing was, and came in DATA. */
+static void body_holds(const struct http_exchange *x)
+{
+	const char *announced = http_field(&x->req, "content-length");
+	bool takes = x->req.path[1] == 'p' || x->req.path[1] == 'd' || x->req.path[1] == 'e';
+
+	assert(!announced || strtoull(announced, NULL, 10) == x->req.content_length);
+	assert(x->req.has_body == (x->req.content_length > 0));
+	assert(x->body_bytes <= x->req.content_length);
+	if (!takes || x->sink_failed)	/* whose sink failed is answered at once */
+		return;
+	assert(x->body_bytes == x->req.content_length);
+	assert(!x->sink || ((const struct fuzz_sink *)x->sink)->n == x->req.content_length);
+	assert(x->sink || x->body.n == x->req.content_length);
+	play.used_data += x->req.content_length;
+	assert(play.used_data <= play.came_data);
+}
+
 static bool app_handle(void *app, struct http_exchange *x)
 {
 	unsigned long n = strtoul(x->req.query, NULL, 10) % SOURCE_MAX;
 
 	(void)app;
+	body_holds(x);
 	x->res.status = 200;
 	http_header(&x->res, "Content-Type", "text/plain");
 	if (x->req.path[1] == 's' || x->req.path[1] == 'b') {
@@ -462,6 +516,8 @@ static void bytes_come(const uint8_t *p, size_t n)
 	if (play.in_end)
 		return;
 	assert(play.in_n == 0 || play.closed);
+	for (size_t i = 0; i < n; i++)
+		came(p[i]);
 	play.in = p;
 	play.in_n = n;
 	happens(EPOLLIN);
@@ -522,7 +578,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct http_peer peer = { .ip = "127.0.0.1", .net = "127.0.0.0/24" };
 	struct http_env env = { .exchanges = { .app = &app }, .limits = &limits, .closed = env_closed };
 
-	play = (struct play){ .now_us = SECOND_US, .room = SIZE_MAX };
+	play = (struct play){ .now_us = SECOND_US, .room = SIZE_MAX, .came_skip = 24 };
 	play.posts_last = &play.posts;
 	play.jobs_last = &play.jobs;
 	timer_wheel_init(&play.timers, play.now_us);
