@@ -18,13 +18,13 @@
 #include "journal.h"
 #include "keeper.h"
 
+#include "alert.h"
 #include "office.h"
 
 #include "doors.h"
 #include "mail_link.h"
 #include "smtp_server.h"
 
-#include "alarm.h"
 #include "backup_ask.h"
 #include "control.h"
 #include "ctl_server.h"
@@ -39,6 +39,7 @@
 #include "metrics_server.h"
 #include "nightly.h"
 #include "reload_ask.h"
+#include "rounds.h"
 #include "sysexit.h"
 #include "tsa_ask.h"
 #include "watch.h"
@@ -47,6 +48,7 @@
 #include "child.h"
 
 #define HOUSEKEEPING_S 60
+#define ALERTS_MS 1000
 #define GRACE_MS 4000		/* for exchanges under way at a stop */
 #define CTL_GRACE_MS 1000	/* for an operator's verbs; one that reads the whole journal may take minutes */
 
@@ -72,7 +74,7 @@ struct child_front {
 	struct front_metrics metrics;
 	struct metrics_server *metrics_server;
 	struct watch *watch;
-	struct alarm *alarm;
+	struct rounds *alerts;
 	struct nightly *nightly;
 	int courier_fd;			/* came before the dispatcher was there; -1: none */
 	pthread_t housekeeper;
@@ -292,6 +294,11 @@ static enum pli_status start_watching(struct child_front *f, struct err *err)
 	return watch_start(&f->front, &m->certificate_end_us, &f->watch, err);
 }
 
+static void alerts_round(void *arg)
+{
+	alert_round(arg);
+}
+
 static enum pli_status start_serving(struct child_front *f, struct err *err)
 {
 	enum pli_status st = ctl_server_start(CHILD_FD_FRONT_CTL, ctl_verbs(), &f->front, &f->ctl, err);
@@ -308,7 +315,7 @@ static enum pli_status start_serving(struct child_front *f, struct err *err)
 		if (st == PLI_OK)
 			st = start_watching(f, err);
 		if (st == PLI_OK)
-			st = alarm_start(f->front.office, &f->alarm, err);
+			st = rounds_start(ALERTS_MS, alerts_round, f->front.office, "for alerts", &f->alerts, err);
 		if (st == PLI_OK)
 			st = nightly_start(&f->front, &f->nightly, err);
 	}
@@ -421,7 +428,7 @@ static bool stop_serving(struct child_front *f)
 	smtp_server_stop(f->mail, GRACE_MS / 2);
 	metrics_server_stop(f->metrics_server);
 	watch_stop(f->watch);
-	alarm_stop(f->alarm);
+	rounds_stop(f->alerts);
 	nightly_ended = nightly_stop(f->nightly, CTL_GRACE_MS);
 	if (f->server)
 		http_server_stop(f->server, GRACE_MS / 2);

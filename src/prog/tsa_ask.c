@@ -1,6 +1,4 @@
 /* See tsa_ask.h. */
-#include <errno.h>
-#include <pthread.h>
 #include <stdbool.h>
 
 #include "clock.h"
@@ -16,6 +14,7 @@
 
 #include "errand.h"
 #include "front.h"
+#include "rounds.h"
 
 #include "tsa_ask.h"
 
@@ -27,10 +26,7 @@
 struct tsa_ask {
 	const struct front *front;
 	struct errands *errands;
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t stop_cond;
-	bool stop;
+	struct rounds *rounds;
 	uint64_t covered;		/* entries under a head that it has stamped */
 	int64_t asked_us, not_before_us;	/* monotonic; 0: not yet */
 	unsigned failures;		/* since it last answered, those before a restart too */
@@ -96,8 +92,9 @@ static void bad(struct tsa_ask *a, const struct external_state *state, const str
 		log_warn("tsa.queue", "%s", err.text);
 }
 
-static void look(struct tsa_ask *a)
+static void look(void *arg)
 {
+	struct tsa_ask *a = arg;
 	int64_t now = clock_mono_us(), every_us = (int64_t)a->front->settings->tsa_every_s * SECOND_US;
 	struct external_state state;
 	struct journal_head newest;
@@ -120,29 +117,6 @@ static void look(struct tsa_ask *a)
 		bad(a, &state, &err);
 }
 
-static void *run(void *arg)
-{
-	struct tsa_ask *a = arg;
-	struct timespec next;
-
-	pthread_mutex_lock(&a->lock);
-	while (!a->stop) {
-		pthread_mutex_unlock(&a->lock);
-		look(a);
-		clock_gettime(CLOCK_MONOTONIC, &next);
-		next.tv_nsec += LOOK_MS * 1000000L;
-		if (next.tv_nsec >= 1000000000) {
-			next.tv_nsec -= 1000000000;
-			next.tv_sec++;
-		}
-		pthread_mutex_lock(&a->lock);
-		while (!a->stop && pthread_cond_timedwait(&a->stop_cond, &a->lock, &next) != ETIMEDOUT)
-			;
-	}
-	pthread_mutex_unlock(&a->lock);
-	return NULL;
-}
-
 /* ------------------------------------------------------------------ start and stop */
 
 enum pli_status tsa_ask_prepare(const struct front *front, struct err *err)
@@ -159,7 +133,6 @@ enum pli_status tsa_ask_start(const struct front *front, struct errands *errands
 {
 	struct external_state state;
 	struct tsa_ask *a;
-	pthread_condattr_t monotonic;
 	enum pli_status st;
 
 	*ask_r = NULL;
@@ -174,29 +147,18 @@ enum pli_status tsa_ask_start(const struct front *front, struct errands *errands
 	*a = (struct tsa_ask){ .front = front, .errands = errands, .covered = state.covered, .failures = state.tries };
 	if (!state.waiting)
 		alert_end(front->office, ALERT_TSA, "");
-	pthread_mutex_init(&a->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&a->stop_cond, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	if (pthread_create(&a->thread, NULL, run, a) != 0) {
+	st = rounds_start(LOOK_MS, look, a, "to ask the time-stamping authority", &a->rounds, err);
+	if (st == PLI_OK)
+		*ask_r = a;
+	else
 		mem_free(a);
-		return err_set(err, PLI_IO, "no thread to ask the time-stamping authority");
-	}
-	*ask_r = a;
-	return PLI_OK;
+	return st;
 }
 
 void tsa_ask_stop(struct tsa_ask *a)
 {
 	if (!a)
 		return;
-	pthread_mutex_lock(&a->lock);
-	a->stop = true;
-	pthread_cond_signal(&a->stop_cond);
-	pthread_mutex_unlock(&a->lock);
-	pthread_join(a->thread, NULL);
-	pthread_cond_destroy(&a->stop_cond);
-	pthread_mutex_destroy(&a->lock);
+	rounds_stop(a->rounds);
 	mem_free(a);
 }

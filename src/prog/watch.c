@@ -1,8 +1,4 @@
-#include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <stdbool.h>
-#include <time.h>
 
 #include "clock.h"
 #include "log.h"
@@ -12,10 +8,11 @@
 #include "db.h"
 
 #include "front.h"
+#include "rounds.h"
 
 #include "watch.h"
 
-#define LOOK_S 3
+#define LOOK_MS 3000
 #define MIB (UINT64_C(1) << 20)
 
 enum storage_step { STORAGE_GOOD, STORAGE_LOW, STORAGE_NO_DEPOSITS, STORAGE_NO_READINGS };
@@ -23,10 +20,7 @@ enum storage_step { STORAGE_GOOD, STORAGE_LOW, STORAGE_NO_DEPOSITS, STORAGE_NO_R
 struct watch {
 	const struct front *front;
 	const atomic_int_fast64_t *certificate_end_us;
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t stop_cond;
-	bool stop;
+	struct rounds *rounds;
 	enum storage_step step;		/* last said */
 	int64_t said_day, said_end_us;	/* of the certificate */
 };
@@ -75,57 +69,32 @@ static void look_at_certificate(struct watch *w)
 		log_warn("certificate.ends", "the TLS certificate ends in %" PRId64 " days", days);
 }
 
-static void *watch_thread(void *arg)
+static void look(void *arg)
 {
-	struct watch *w = arg;
-	struct timespec next;
-
-	pthread_mutex_lock(&w->lock);
-	while (!w->stop) {
-		pthread_mutex_unlock(&w->lock);
-		look_at_storage(w);
-		look_at_certificate(w);
-		clock_gettime(CLOCK_MONOTONIC, &next);
-		next.tv_sec += LOOK_S;
-		pthread_mutex_lock(&w->lock);
-		while (!w->stop && pthread_cond_timedwait(&w->stop_cond, &w->lock, &next) != ETIMEDOUT)
-			;
-	}
-	pthread_mutex_unlock(&w->lock);
-	return NULL;
+	look_at_storage(arg);
+	look_at_certificate(arg);
 }
 
 enum pli_status watch_start(const struct front *front, const atomic_int_fast64_t *certificate_end_us, struct watch **watch_r,
 			    struct err *err)
 {
 	struct watch *w = mem_alloc(sizeof(*w));
-	pthread_condattr_t monotonic;
+	enum pli_status st;
 
 	w->front = front;
 	w->certificate_end_us = certificate_end_us;
-	pthread_mutex_init(&w->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->stop_cond, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	if (pthread_create(&w->thread, NULL, watch_thread, w) != 0) {
+	st = rounds_start(LOOK_MS, look, w, "to watch storage", &w->rounds, err);
+	if (st == PLI_OK)
+		*watch_r = w;
+	else
 		mem_free(w);
-		return err_set(err, PLI_IO, "no thread to watch storage");
-	}
-	*watch_r = w;
-	return PLI_OK;
+	return st;
 }
 
 void watch_stop(struct watch *watch)
 {
 	if (!watch)
 		return;
-	pthread_mutex_lock(&watch->lock);
-	watch->stop = true;
-	pthread_cond_signal(&watch->stop_cond);
-	pthread_mutex_unlock(&watch->lock);
-	pthread_join(watch->thread, NULL);
-	pthread_cond_destroy(&watch->stop_cond);
-	pthread_mutex_destroy(&watch->lock);
+	rounds_stop(watch->rounds);
 	mem_free(watch);
 }

@@ -20,6 +20,7 @@
 
 #include "errand.h"
 #include "front.h"
+#include "rounds.h"
 
 #include "witness_seen.h"
 
@@ -52,9 +53,10 @@ struct witness_ask {
 	struct front *front;
 	struct errands *errands;
 	struct pool *pool;
-	pthread_t thread, opener;
-	pthread_mutex_t lock;
-	pthread_cond_t stop_cond, heard_cond;
+	struct rounds *rounds;
+	pthread_t opener;
+	pthread_mutex_t lock;		/* of what follows */
+	pthread_cond_t heard_cond;
 	bool stop;
 	bool heard, behind;		/* any of them */
 	bool away;			/* all of them */
@@ -319,30 +321,14 @@ static void look_after(struct witness_ask *a, struct witness *w, uint64_t newest
 	settle(a, w, outcome, &err);
 }
 
-static void *run(void *arg)
+static void look(void *arg)
 {
 	struct witness_ask *a = arg;
 	struct journal_head head;
-	struct timespec next;
 
-	pthread_mutex_lock(&a->lock);
-	while (!a->stop) {
-		pthread_mutex_unlock(&a->lock);
-		journal_newest_head(a->front->journal, &head);
-		for (unsigned i = 0; i < a->count; i++)
-			look_after(a, &a->witnesses[i], head.size);
-		clock_gettime(CLOCK_MONOTONIC, &next);
-		next.tv_nsec += LOOK_MS * 1000000L;
-		if (next.tv_nsec >= 1000000000) {
-			next.tv_nsec -= 1000000000;
-			next.tv_sec++;
-		}
-		pthread_mutex_lock(&a->lock);
-		while (!a->stop && pthread_cond_timedwait(&a->stop_cond, &a->lock, &next) != ETIMEDOUT)
-			;
-	}
-	pthread_mutex_unlock(&a->lock);
-	return NULL;
+	journal_newest_head(a->front->journal, &head);
+	for (unsigned i = 0; i < a->count; i++)
+		look_after(a, &a->witnesses[i], head.size);
 }
 
 /* ------------------------------------------------------------------ start and stop */
@@ -407,7 +393,6 @@ enum pli_status witness_ask_start(struct front *front, struct errands *errands, 
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&a->stop_cond, &monotonic);
 	pthread_cond_init(&a->heard_cond, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	if (st != PLI_OK) {
@@ -415,10 +400,12 @@ enum pli_status witness_ask_start(struct front *front, struct errands *errands, 
 		return st;
 	}
 	/* Without its threads front does not start, and ends: what one of them uses stays until then. */
-	if (pthread_create(&a->thread, NULL, run, a) != 0 || pthread_create(&a->opener, NULL, opener, a) != 0)
-		return err_set(err, PLI_IO, "no thread to ask witnesses");
-	*ask_r = a;
-	return PLI_OK;
+	st = rounds_start(LOOK_MS, look, a, "to ask witnesses", &a->rounds, err);
+	if (st == PLI_OK && pthread_create(&a->opener, NULL, opener, a) != 0)
+		st = err_set(err, PLI_IO, "no thread to ask witnesses");
+	if (st == PLI_OK)
+		*ask_r = a;
+	return st;
 }
 
 void witness_ask_stop(struct witness_ask *a)
@@ -427,13 +414,11 @@ void witness_ask_stop(struct witness_ask *a)
 		return;
 	pthread_mutex_lock(&a->lock);
 	a->stop = true;
-	pthread_cond_signal(&a->stop_cond);
 	pthread_cond_signal(&a->heard_cond);
 	pthread_mutex_unlock(&a->lock);
 	pthread_join(a->opener, NULL);
-	pthread_join(a->thread, NULL);
+	rounds_stop(a->rounds);
 	pthread_cond_destroy(&a->heard_cond);
-	pthread_cond_destroy(&a->stop_cond);
 	pthread_mutex_destroy(&a->lock);
 	pool_free(a->pool);
 }
