@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Goal: changes of keys broken off by kill -9 of the keeper, of front or of the whole server, anywhere: the server starts again by itself, letters
 // of before open and proofs verify at every moment, and repeating the command finishes the change.  The wrapping key is changed over many
-// keys, so that the kill falls into the middle of it.
+// keys, and many letters are moved to other month keys, so that the kill falls into the middle of it: no letter is ever under a key that is gone.
 'use strict';
 const fs = require('fs');
 const path = require('path');
@@ -9,10 +9,19 @@ const { spawn } = require('child_process');
 const { Instance, check, same, until, pause, main } = require('./lib/pli.js');
 
 const i = new Instance();
-const TMP = process.env.TMP, ROUNDS = process.env.PLI_LONG ? 60 : 10, ENTITIES = 60;
-const NAMES = ['seal', 'wrap', 'tsa', 'log', 'operator', 'wrap'], VICTIMS = ['pli-keeper', 'pli-front', 'all'];
+const TMP = process.env.TMP, ROUNDS = process.env.PLI_LONG ? 60 : 10, ENTITIES = 60, LETTERS = 240;
+const NAMES = ['seal', 'letters', 'tsa', 'letters', 'wrap', 'letters', 'operator', 'letters', 'log', 'wrap'], VICTIMS = ['pli-keeper', 'pli-front', 'all'];
 const file = (...names) => path.join(i.dir, ...names);
 const half = () => fs.readdirSync(file('keys')).filter((n) => /^(next-|new-|former-)/.test(n));
+
+const args = (name) => name === 'letters' ? ['key', 'rotate', i.dir, 'wrap', '--letters'] : ['key', 'rotate', i.dir, name];
+const under = () => i.one('SELECT COUNT(*) FROM kek WHERE retired IS NOT NULL AND destroyed IS NULL');
+
+function underKeysThatAreThere(what) {
+	const there = fs.readdirSync(file('keys/kek'));
+	const lost = i.sql('SELECT kid FROM letter UNION SELECT kid FROM draft').map((r) => r.kid).filter((k) => k && !there.includes(k));
+	same(lost, [], what + ': every letter lies under a key that is there');
+}
 
 let made = 0;
 async function holds(what, token, id) {
@@ -34,12 +43,20 @@ main(async () => {
 	const letter = (await i.json('POST', '/api/v1/letters', token, { to: ['a@example.org'], subject: 'First', message: 'Kept.' })).json;
 	const link = await i.link('a@example.org');
 	check(fs.readdirSync(file('keys/kek')).length > ENTITIES, 'many keys lie under the wrapping key');
+	await Promise.all(Array.from({ length: 8 }, async (_, n) => {
+		for (let k = n; k < LETTERS; k += 8)
+			same((await i.json('POST', '/api/v1/letters', token, { to: ['many@example.org', 'more@example.org'], subject: 'Many ' + k, message: 'One of many', expires: new Date(Date.now() + (k % 3 ? 20 : 70) * 86400000).toISOString() })).status, 201, 'a letter');
+	}));
+	same((await i.json('POST', '/api/v1/drafts', token, { subject: 'Begun', message: 'Not sent' })).status, 201, 'a draft');
 	let killed = 0;
 	for (let round = 0; round < ROUNDS; round++) {
 		const name = NAMES[round % NAMES.length], victim = VICTIMS[round % VICTIMS.length], what = `${name}, ${victim} killed`;
-		const verb = spawn(process.env.PLI, ['key', 'rotate', i.dir, name], { stdio: 'ignore' });
-		const ended = new Promise((done) => verb.once('exit', done));
-		await pause(Math.random() * 160);
+		const verb = spawn(process.env.PLI, args(name), { stdio: 'ignore' });
+		let over = false;
+		const ended = new Promise((done) => verb.once('exit', () => { over = true; done(); }));
+		if (name === 'letters')
+			await until('letters are being moved', () => over || under(), 60);
+		await pause(Math.random() * (name === 'letters' ? 60 : 160));
 		if (victim === 'all') {
 			const children = Object.values(i.children());
 			i.server.kill('SIGKILL');
@@ -58,14 +75,22 @@ main(async () => {
 		if (victim === 'all')
 			await i.serve();
 		await until('it is ready again: ' + what, () => i.isReady(), 60);
+		underKeysThatAreThere(what);
+		if (name === 'letters' && victim === 'all')
+			await until('the server goes on by itself: ' + what, () => !under(), 90);
 		await holds(what, token, letter.id);
 		// Until the server is level again, it may ask to be asked once more.
-		await until('repeating finishes: ' + what, () => i.run(['key', 'rotate', i.dir, name]).status === 0, 60);
+		await until('repeating finishes: ' + what, () => i.run(args(name)).status === 0, 60);
 		same(half(), [], what + ': nothing is left half done');
+		underKeysThatAreThere(what + ', repeated');
+		if (name === 'letters')
+			same(under(), 0, what + ': no key of before is left');
 		await holds(what + ', repeated', token, letter.id);
 	}
 	check(killed === ROUNDS, 'each round killed something', killed);
 	same((await i.open(link)).status, 303, 'the letter opens after all of it');
+	const read = i.run(['scrub', i.dir, '--rate', '0']);
+	same(read.status, 0, 'and every other: ' + read.stdout + read.stderr);
 	const after = (await i.json('POST', '/api/v1/letters', token, { to: ['b@example.org'], subject: 'Last' })).json;
 	await holds('the end', token, after.id);
 	const r = i.verify();

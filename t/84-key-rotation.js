@@ -6,7 +6,7 @@
 const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
-const { execFileSync, spawnSync } = require('child_process');
+const { execFileSync, spawn, spawnSync } = require('child_process');
 const { Instance, check, same, until, main } = require('./lib/pli.js');
 
 const i = new Instance();
@@ -99,6 +99,55 @@ main(async () => {
 	same((await i.open(await i.link('a@example.org'), 'Mot-de-passe-7')).status, 303, 'a letter of before opens, its password checked');
 	verifies('wrap: a proof', await proof(token, before.id, 'after-wrap'));
 	same((await i.open(await i.link('w@example.org'))).status, 303, 'and one that was waiting');
+
+	// And the month keys: what lies in a copy of keys/ opens nothing in the database of after it.
+	const long = await post('l@example.org', 'long', { expires: new Date(Date.now() + 80 * 86400000).toISOString() }), held = await post('h@example.org', 'held');
+	i.verb('letter', 'hold', i.dir, held.id, '--reason', 'A case');
+	const draft = (await i.json('POST', '/api/v1/drafts', token, { subject: 'Begun', message: 'Of a draft' })).json;
+	const upload = await i.request('POST', '/api/v1/uploads', { token, headers: { 'Tus-Resumable': '1.0.0', 'Upload-Length': '40000', 'Upload-Metadata': `filename ${Buffer.from('a.bin').toString('base64')}`, 'Content-Type': 'application/offset+octet-stream' }, body: Buffer.alloc(40000, 'u') });
+	same(upload.status, 201, 'an upload: ' + upload.brief);
+	await until('nothing is on its way', () => i.one('SELECT COUNT(*) FROM notice WHERE due IS NOT NULL') === 0);
+	const old = Object.keys(keks()).filter((n) => /^letter-/.test(n)), content = () => i.sql('SELECT hex(letter) AS l, hex(message) AS m, hex(sealed) AS s FROM letter ORDER BY letter');
+	const wrappers = i.sql("SELECT kid AS k, hex(letter_key) AS w FROM letter UNION ALL SELECT kid, hex(letter_key) FROM draft UNION ALL SELECT '', hex(token) FROM recipient");
+	const were = content();
+	check(old.length >= 2, 'keys of several months', old);
+	let deposits = 0, going = true;
+	const depositing = [1, 2, 3].map(async (n) => { while (going) { const d = await i.json('POST', '/api/v1/letters', token, { to: [`d${n}@example.org`], subject: 'During', message: 'While it goes on' }); same(d.status, 201, 'a deposit meanwhile: ' + d.brief); deposits++; } });
+	const verb = spawn(process.env.PLI, ['key', 'rotate', i.dir, 'wrap', '--letters', '--json'], { stdio: ['ignore', 'pipe', 'pipe'] });
+	let told = '', why = '';
+	verb.stdout.on('data', (b) => { told += b; });
+	verb.stderr.on('data', (b) => { why += b; });
+	same(await new Promise((done) => verb.once('close', done)), 0, 'every letter under fresh month keys: ' + why);
+	going = false;
+	await Promise.all(depositing);
+	check(deposits > 0, 'deposits went on');
+	const moved = JSON.parse(told), root8 = moved.new.slice(0, 8);
+	check(moved.letters >= wrappers.filter((w) => w.k).length && moved.destroyed === old.length, 'it says how many', moved);
+	same(Object.keys(keks()).filter((n) => old.includes(n)), [], 'the month keys of before are destroyed');
+	same(i.sql(`SELECT kid FROM letter WHERE kid NOT LIKE '%-${root8}' UNION SELECT kid FROM draft WHERE kid NOT LIKE '%-${root8}' UNION SELECT kid FROM segment WHERE kid NOT LIKE '%-${root8}'`), [], 'no row names an older key');
+	same(i.sql("SELECT l.kid FROM letter l WHERE NOT EXISTS (SELECT 1 FROM kek k WHERE k.kid = l.kid AND k.retired IS NULL AND k.destroyed IS NULL)"), [], 'each names one that is there');
+	same(i.sql(`SELECT hex(letter) FROM letter WHERE substr(kid, 41, 6) <> strftime('%Y%m', retention_due / 1000000, 'unixepoch') AND held IS NULL`), [], 'and of the month in which it goes');
+	same(content().filter((c) => were.some((w) => w.l === c.l)), were, 'contents are as they were');
+	for (const f of ['pli.db', 'pli.db-wal'])
+		for (const w of wrappers)
+			check(!fs.readFileSync(file('data', f)).includes(Buffer.from(w.w, 'hex')), 'what they were wrapped in stands nowhere: ' + f, w);
+	const gone = entries('key.destroyed').map((e) => e.d);
+	same(gone.map((d) => d.kid).sort(), old.sort(), 'the journal says which are destroyed');
+	check(gone.every((d) => d.next === d.kid.slice(0, 46) + '-' + root8), 'and which are in their places', gone);
+	for (const [l, name] of [[long, 'l'], [held, 'h']])
+		same((await i.open(await i.link(name + '@example.org'))).status, 303, 'it opens: ' + name + ' ' + l.id);
+	const page = await (await i.signedIn('ed@example.org')).get('/letters/' + before.id);
+	check(page.text.includes('Of before'), 'its sender reads what he wrote', page.brief);
+	same((await i.json('GET', '/api/v1/drafts/' + draft.id, token)).json.message, 'Of a draft', 'the draft is as it was');
+	same((await i.json('PATCH', '/api/v1/drafts/' + draft.id, token, { to: ['f@example.org'], uploads: [path.basename(upload.headers.location)] })).status, 200, 'the upload is added to it');
+	const sent = await i.json('POST', `/api/v1/drafts/${draft.id}/send`, token, {});
+	same(sent.status, 201, 'it is sent: ' + sent.brief);
+	const took = await i.open(await i.link('f@example.org')), part = await i.request('GET', await i.link('f@example.org') + '/files/1', { headers: { Cookie: took.cookie } });
+	check(part.body.equals(Buffer.alloc(40000, 'u')), 'with the upload', part.brief);
+	verifies('the letters moved: a proof of before', bundle);
+	verifies('the letters moved: a proof', await proof(token, long.id, 'moved'));
+	const s1 = i.run(['scrub', i.dir]);
+	same(s1.status, 0, 'every letter opens: ' + s1.stdout + s1.stderr);
 
 	// What is gone is gone.
 	const all = fs.readdirSync(file('keys')).filter((n) => fs.statSync(file('keys', n)).isFile()).map((n) => [n, fs.readFileSync(file('keys', n))]);

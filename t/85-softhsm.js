@@ -129,8 +129,12 @@ main(async () => {
 	// Within the token, running; a log key of before signs on, there too.
 	const n = objects();
 	i.verb('key', 'rotate', i.dir, 'seal');
-	i.verb('key', 'rotate', i.dir, 'wrap');
+	const months = fs.readdirSync(file('keys/kek')).filter((f) => /^letter-/.test(f));
+	i.verb('key', 'rotate', i.dir, 'wrap', '--letters');
 	same(objects(), n, 'the old ones are gone from the token');
+	same(fs.readdirSync(file('keys/kek')).filter((f) => months.includes(f)), [], 'and so are the month keys that were under them');
+	const again = await i.open(await i.link('a@example.org', 2), 'Mot-de-passe-7');
+	same((await i.request('GET', await i.link('a@example.org', 2) + '/files/1', { headers: { Cookie: again.cookie } })).body.length, 300000, 'a letter of before opens under the fresh ones');
 	i.verb('key', 'rotate', i.dir, 'log');
 	same(objects(), n + 2, 'but the log\'s, which still signs');
 	verifies('a proof after the changes', await proof(token, letter.id, 'changed'));

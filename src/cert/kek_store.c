@@ -15,6 +15,7 @@
 #include "text.h"
 
 #include "key.h"
+#include "key_change.h"
 #include "keyfile.h"
 #include "keyring.h"
 
@@ -27,17 +28,21 @@
 #define TAG 16
 #define FORMER "former-"
 #define BATCH_US 20000		/* of re-wrapping at a time: whoever waits for a wrap hardly notices */
+#define LINGER_US (INT64_C(60) * 1000000)
+#define ENTITY_DIGITS 32
 
 /* A key made ready in both directions, so that a wrap costs no key schedule. */
 struct kek {
 	char kid[KID_MAX + 1];
 	EVP_CIPHER_CTX *seal, *open;
+	int64_t until_us;		/* monotonic; 0: its file is there.  Else it opens until then, and is nowhere but here */
 };
 
 struct kek_store {
 	int dir_fd;
 	const struct keyring *ring;
 	struct key *root;
+	char root_id[KEK_ROOT_DIGITS + 1];	/* "" before its first change */
 	struct key *former;		/* the root before it, while keys lie under it; else NULL */
 	struct buf names;		/* those that are still to be looked at for that, each with its zero */
 	size_t names_at;
@@ -49,8 +54,13 @@ struct kek_store {
 /* The root in use, and the one before it if its work is not done. */
 static enum pli_status open_roots(struct kek_store *s, struct err *err)
 {
-	enum pli_status status = key_open(s->ring, KEY_WRAP, "", &s->root, err);
+	char hex[65];
+	enum pli_status status = key_change_current(s->ring, KEY_WRAP, hex, err);
 
+	if (status == PLI_OK)
+		snprintf(s->root_id, sizeof(s->root_id), "%.*s", KEK_ROOT_DIGITS, hex);
+	if (status == PLI_OK)
+		status = key_open(s->ring, KEY_WRAP, "", &s->root, err);
 	if (status == PLI_OK && key_there(s->ring, KEY_WRAP, FORMER))
 		status = key_open(s->ring, KEY_WRAP, FORMER, &s->former, err);
 	return status;
@@ -175,6 +185,8 @@ static enum pli_status find(struct kek_store *s, const void *kid, size_t kid_n, 
 	*kek_r = k;
 	if (!kid_valid(kid, kid_n))
 		return err_set(err, PLI_INPUT, "not a key id");
+	if (k->until_us && k->until_us < clock_mono_us())
+		forget(k);
 	if (k->seal && strlen(k->kid) == kid_n && memcmp(k->kid, kid, kid_n) == 0)
 		return PLI_OK;
 	memcpy(name, kid, kid_n);
@@ -190,10 +202,12 @@ static enum pli_status find(struct kek_store *s, const void *kid, size_t kid_n, 
 	return make_ready(s, k, name, (const uint8_t *)key.p, err);
 }
 
-static enum pli_status name_of(enum kek_purpose purpose, const struct uuid *entity, int64_t period, char kid_r[64], struct err *err)
+static enum pli_status name_of(const struct kek_store *s, enum kek_purpose purpose, const struct uuid *entity, int64_t period, char kid_r[64],
+			       struct err *err)
 {
-	char hex[33];
+	const char *dash = s->root_id[0] ? "-" : "", *root = s->root_id;
 	struct clock_parts day;
+	char hex[33];
 
 	hex_encode(hex, entity->b, sizeof(entity->b));
 	switch (purpose) {
@@ -203,17 +217,17 @@ static enum pli_status name_of(enum kek_purpose purpose, const struct uuid *enti
 		if (period < 0 || period > INT64_C(100) * 366 + 20000)
 			break;
 		clock_local(period * DAY_US, "UTC", &day);
-		snprintf(kid_r, 64, "stage-%s-%04d%02d%02d", hex, day.year, day.month, day.day);
+		snprintf(kid_r, 64, "stage-%s-%04d%02d%02d%s%s", hex, day.year, day.month, day.day, dash, root);
 		return PLI_OK;
 	case KEK_LETTER:
 		if (period < 1970 * 12 || period >= 9999 * 12)
 			break;
-		snprintf(kid_r, 64, "letter-%s-%04d%02d", hex, (int)(period / 12), (int)(period % 12 + 1));
+		snprintf(kid_r, 64, "letter-%s-%04d%02d%s%s", hex, (int)(period / 12), (int)(period % 12 + 1), dash, root);
 		return PLI_OK;
 	case KEK_META:
 		if (period != 0)
 			break;
-		snprintf(kid_r, 64, "meta-%s", hex);
+		snprintf(kid_r, 64, "meta-%s%s%s", hex, dash, root);
 		return PLI_OK;
 	}
 	return err_set(err, PLI_INPUT, "no key has that purpose and period");
@@ -222,7 +236,7 @@ static enum pli_status name_of(enum kek_purpose purpose, const struct uuid *enti
 enum pli_status kek_store_make(struct kek_store *store, enum kek_purpose purpose, const struct uuid *entity, int64_t period,
 			       char kid_r[64], struct err *err)
 {
-	enum pli_status status = name_of(purpose, entity, period, kid_r, err);
+	enum pli_status status = name_of(store, purpose, entity, period, kid_r, err);
 	AUTO_BUF aad = { 0 }, file = { 0 };
 	uint8_t key[32];
 	struct kek *k;
@@ -260,6 +274,8 @@ enum pli_status kek_store_wrap(struct kek_store *store, const void *kid, size_t 
 	enum pli_status status = find(store, kid, kid_n, &k, err);
 	int len, rest;
 
+	if (status == PLI_OK && k->until_us)
+		status = err_set(err, PLI_ABSENT, "key %s is destroyed", k->kid);
 	if (status != PLI_OK)
 		return status;
 	mem_random(out_r, NONCE);
@@ -301,13 +317,10 @@ enum pli_status kek_store_unwrap(struct kek_store *store, const void *kid, size_
  * it is told to). */
 static enum pli_status shred(struct kek_store *s, const char *name, struct err *err)
 {
-	struct kek *k = slot_of(s, (const uint8_t *)name, strlen(name));
 	uint8_t noise[NONCE + 32 + TAG];
 	int fd = openat(s->dir_fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	bool ok;
 
-	if (str_eq(k->kid, name))
-		forget(k);
 	if (fd < 0)
 		return errno == ENOENT ? PLI_OK : err_errno(err, "cannot open a key to destroy it");
 	mem_random(noise, sizeof(noise));
@@ -318,46 +331,54 @@ static enum pli_status shred(struct kek_store *s, const char *name, struct err *
 	return PLI_OK;
 }
 
-/* Month of "letter-<32 hex>-YYYYMM", or -1. */
-static int64_t letter_month(const char *name)
+/* What stands behind purpose and entity, "letter-" and 32 digits: a date of so many digits, then perhaps the root's id, *root_r ("": none).
+ * The last moment of its day (of the month's first), or -1. */
+static int64_t period_of(const char *name, const char *purpose, size_t date_n, const char **root_r)
 {
+	size_t at = strlen(purpose) + ENTITY_DIGITS, n = strlen(name), end = at + 1 + date_n;
 	char date[11];
 	int64_t t_us;
 
-	if (strlen(name) != 7 + 32 + 1 + 6 || !str_starts(name, "letter-") || name[39] != '-')
+	if (!str_starts(name, purpose) || (n != end && n != end + 1 + KEK_ROOT_DIGITS) || name[at] != '-' || (n > end && name[end] != '-'))
 		return -1;
-	snprintf(date, sizeof(date), "%.4s-%.2s-01", name + 40, name + 44);
-	return clock_parse(date, &t_us) ? clock_month(t_us - 1) : -1;
+	name += at + 1;
+	snprintf(date, sizeof(date), "%.4s-%.2s-%.2s", name, name + 4, date_n == 8 ? name + 6 : "01");
+	*root_r = n > end ? name + date_n + 1 : "";
+	return clock_parse(date, &t_us) ? t_us - 1 : -1;
+}
+
+static void forget_kid(struct kek_store *s, const char *name, bool lingers)
+{
+	struct kek *k = slot_of(s, (const uint8_t *)name, strlen(name));
+
+	if (!str_eq(k->kid, name))
+		return;
+	if (!lingers)
+		forget(k);
+	else if (!k->until_us)
+		k->until_us = clock_mono_us() + LINGER_US;
 }
 
 enum pli_status kek_store_destroy(struct kek_store *store, const void *kid, size_t kid_n, int64_t this_month, struct err *err)
 {
 	char name[KID_MAX + 1] = "";
+	const char *root = "";
 	enum pli_status status;
-	int64_t month;
+	int64_t t_us;
+	bool over;
 
 	if (!kid_valid(kid, kid_n))
 		return err_set(err, PLI_INPUT, "not a key id");
 	memcpy(name, kid, kid_n);
-	month = letter_month(name);
-	if (month < 0 || month >= this_month)
-		return err_set(err, PLI_DENIED, "key %s is not one of a month that is over", name);
+	t_us = period_of(name, "letter-", 6, &root);
+	over = t_us >= 0 && clock_month(t_us) < this_month;
+	if (t_us < 0 || (!over && str_eq(root, store->root_id)))
+		return err_set(err, PLI_DENIED, "key %s is in use, and not one of a month that is over", name);
+	forget_kid(store, name, !over);
 	status = shred(store, name, err);
 	if (status == PLI_OK && fsync(store->dir_fd) != 0)
 		status = err_errno(err, "cannot sync keys/kek");
 	return status;
-}
-
-/* Day of "stage-<32 hex>-YYYYMMDD", or -1. */
-static int64_t stage_day(const char *name)
-{
-	char date[11];
-	int64_t t_us;
-
-	if (strlen(name) != 6 + 32 + 1 + 8 || !str_starts(name, "stage-"))
-		return -1;
-	snprintf(date, sizeof(date), "%.4s-%.2s-%.2s", name + 39, name + 43, name + 45);
-	return clock_parse(date, &t_us) ? clock_day(t_us - 1) : -1;
 }
 
 enum pli_status kek_store_sweep(struct kek_store *store, int64_t today, unsigned *count_r, struct err *err)
@@ -373,10 +394,13 @@ enum pli_status kek_store_sweep(struct kek_store *store, int64_t today, unsigned
 		return err_errno(err, "cannot read keys/kek");
 	}
 	while ((entry = readdir(dir))) {
-		int64_t day = stage_day(entry->d_name);
+		const char *root;
+		int64_t t_us = period_of(entry->d_name, "stage-", 8, &root);
 
-		if (day >= 0 && today - day > STAGE_DAYS && shred(store, entry->d_name, err) == PLI_OK)
-			count++;
+		if (t_us < 0 || today - clock_day(t_us) <= STAGE_DAYS)
+			continue;
+		forget_kid(store, entry->d_name, false);
+		count += shred(store, entry->d_name, err) == PLI_OK;
 	}
 	closedir(dir);
 	if (count && fsync(store->dir_fd) != 0)
@@ -401,6 +425,7 @@ enum pli_status kek_store_reroot(struct kek_store *store, struct err *err)
 	key_close(store->former);
 	store->root = s.root;
 	store->former = s.former;
+	memcpy(store->root_id, s.root_id, sizeof(s.root_id));
 	buf_reset(&store->names);
 	store->names_at = 0;
 	return PLI_OK;

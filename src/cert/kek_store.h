@@ -1,7 +1,9 @@
 /* Key-encrypting keys: made, kept and used at the keeper only.
  *
  * keys/kek/<kid> = nonce 12 ‖ key 32 ‖ tag 16, AES-256-GCM under the wrapping key (key.h), AAD "pli/kek/1" ‖ 00 ‖ kid.
- * kid = <purpose>-<entity, 32 hex digits>[-<period>]: stage-…-20261121 (UTC day), letter-…-202612 (UTC month), meta-….
+ * kid = <purpose>-<entity, 32 hex digits>[-<period>][-<root>]: stage-…-20261121 (UTC day), letter-…-202612 (UTC month), meta-….
+ * root: the first eight digits of the wrapping key's id (key_change.h) under which it was made; none before its first change.  So what is made
+ * after a change is another key than all that stood in keys/ before it, for the same purpose and period.
  * What they wrap: nonce 12 ‖ key ‖ tag 16, AAD = u8 length of kid ‖ kid ‖ the caller's, so that nothing wrapped can change places. */
 #ifndef PLI_KEK_STORE_H
 #define PLI_KEK_STORE_H
@@ -24,7 +26,9 @@ struct kek_store;	/* one thread at a time */
 MUST enum pli_status kek_store_open(const struct keyring *ring, struct kek_store **store_r, struct err *err);
 void kek_store_close(struct kek_store *store);	/* wipes */
 
-/* The kid of these three; makes the key when there is none, durable on return.  period: UTC day since 1970 (stage), year·12 + month - 1
+#define KEK_ROOT_DIGITS 8
+
+/* The kid of these three under the wrapping key in use; makes the key when there is none, durable on return.  period: UTC day since 1970 (stage), year·12 + month - 1
  * (letter), 0 (meta).  PLI_INPUT for a period out of range, PLI_GONE for a staging key whose day is over for good. */
 MUST enum pli_status kek_store_make(struct kek_store *store, enum kek_purpose purpose, const struct uuid *entity, int64_t period,
 				    char kid_r[64], struct err *err);
@@ -34,8 +38,10 @@ MUST enum pli_status kek_store_wrap(struct kek_store *store, const void *kid, si
 /* out_r holds n - 28 bytes.  PLI_INPUT: does not open here. */
 MUST enum pli_status kek_store_unwrap(struct kek_store *store, const void *kid, size_t kid_n, const void *aad, size_t aad_n,
 				      const void *wrapped, size_t n, uint8_t *out_r, struct err *err);
-/* Destroys the key of (entity, month) once that month is over: overwritten, then removed, durable on return.  PLI_OK, too, when it is
- * not there any more; PLI_DENIED for a key of another purpose or of a month that is not over by this_month (year·12 + month - 1). */
+/* Destroys the key of (entity, month) once that month is over, or once it was made under a wrapping key of before: overwritten, then removed,
+ * durable on return.  PLI_OK, too, when it is not there any more; PLI_DENIED for a key of another purpose, and for one in use of a month that
+ * is not over by this_month (year·12 + month - 1).  One whose month is not over goes on opening, from memory alone and for a minute at most,
+ * what somebody read just before the letters were moved away from it; it wraps nothing. */
 MUST enum pli_status kek_store_destroy(struct kek_store *store, const void *kid, size_t kid_n, int64_t this_month, struct err *err);
 /* Destroys staging keys whose uploads have all expired: 14 days after their day.  *count_r: how many. */
 MUST enum pli_status kek_store_sweep(struct kek_store *store, int64_t today, unsigned *count_r, struct err *err);

@@ -16,9 +16,10 @@
 
 static const char INSTANCE_GET[] = "SELECT v FROM instance WHERE k = $1";
 static const char INSTANCE_ADD[] = "INSERT INTO instance (k, v) VALUES ($1, $2) ON CONFLICT (k) DO NOTHING";
-static const char KEK_GET[] = "SELECT kid FROM kek WHERE entity = $1 AND purpose = $2 AND period = $3";
+static const char KEK_GET[] = "SELECT kid FROM kek WHERE entity = $1 AND purpose = $2 AND period = $3 "
+			      "AND retired IS NULL AND destroyed IS NULL";
 static const char KEK_ADD[] = "INSERT INTO kek (entity, purpose, period, kid, created) VALUES ($1, $2, $3, $4, $5) "
-			      "ON CONFLICT (entity, purpose, period) DO NOTHING";
+			      "ON CONFLICT (entity, purpose, period, kid) DO UPDATE SET destroyed = NULL";
 
 static const struct uuid NIL = { { 0 } };
 
@@ -141,11 +142,8 @@ void directory_close(struct directory *directory)
 			next = k->next;
 			directory_known_free(k);
 		}
-		for (struct directory_kek *k = directory->keks[i], *next; k; k = next) {
-			next = k->next;
-			mem_free(k);
-		}
 	}
+	directory_keks_forget(directory);
 	pthread_mutex_destroy(&directory->lock);
 	pthread_mutex_destroy(&directory->adding);
 	mem_wipe(directory->instance_key, sizeof(directory->instance_key));

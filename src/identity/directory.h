@@ -31,15 +31,29 @@ MUST enum pli_status directory_meta_key(struct directory *directory, const struc
 MUST enum pli_status directory_kek(struct directory *directory, const char *purpose, const struct uuid *entity, int64_t period,
 				   char kid_r[64], struct err *err);
 
-/* Letter KEKs of months before `month` that are not destroyed yet, one by one.  When one is, directory_kek_destroyed takes it down. */
+/* In the transaction that writes a row under this letter KEK: may it still?  PLI_BUSY: it was retired or destroyed since directory_kek named it;
+ * who asks that again gets another. */
+MUST enum pli_status directory_kek_current(struct directory *directory, struct db_tx *tx, const struct uuid *entity, int64_t period,
+					   const char *kid, struct err *err);
+/* Makes directory_kek look anew: after PLI_BUSY from directory_kek_current, or when the keeper does not know the kid any more. */
+void directory_keks_forget(struct directory *directory);
+
 struct directory_kek_over {
 	struct uuid entity;
 	int64_t period;
 	char kid[64];
 };
 typedef enum pli_status directory_kek_over_fn(void *arg, const struct directory_kek_over *kek, struct err *err);
+/* Letter KEKs of months before `month` that are not destroyed yet, one by one.  When one is, directory_kek_destroyed takes it down;
+ * next_r: the KEK in use for its month, "" when there is none. */
 MUST enum pli_status directory_kek_over(struct directory *directory, int64_t month, directory_kek_over_fn *fn, void *arg, struct err *err);
-MUST enum pli_status directory_kek_destroyed(struct db_tx *tx, const struct directory_kek_over *kek, int64_t now_us, struct err *err);
+MUST enum pli_status directory_kek_destroyed(struct db_tx *tx, const struct directory_kek_over *kek, int64_t now_us, char next_r[64],
+					     struct err *err);
+/* Retires the letter KEKs of `month` and later that were made under another wrapping key than `root` (the first KEK_ROOT_DIGITS of its id,
+ * kek_store.h): from the return on no new row names one. */
+MUST enum pli_status directory_kek_retire(struct directory *directory, const char *root, int64_t month, int64_t now_us, struct err *err);
+/* Appends those of `month` and later that are retired and not destroyed, as structs directory_kek_over, by entity. */
+MUST enum pli_status directory_kek_retired(struct directory *directory, int64_t month, struct buf *list, struct err *err);
 
 /* Entities. siren: nine digits or NULL. PLI_CONFLICT when the name exists. */
 MUST enum pli_status directory_entity_add(struct directory *d, const struct journal_actor *by, const char *name, const char *siren,

@@ -243,7 +243,9 @@ static enum pli_status import_fn(struct db_tx *tx, void *arg, struct err *err)
 	enum pli_status st = PLI_OK;
 
 	for (struct archived *l = a->first; l && st == PLI_OK; l = l->next) {
-		if (l->content)
+		if (l->has_content)
+			st = directory_kek_current(a->office->parts.directory, tx, &a->entity, clock_month(a->content_until_us), l->kid, err);
+		if (st == PLI_OK && l->content)
 			st = object_commit_apply(tx, l->content, err);
 		if (st == PLI_OK)
 			st = object_commit_apply(tx, l->evidence, err);

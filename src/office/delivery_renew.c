@@ -4,6 +4,7 @@
 #include "actor.h"
 #include "clock.h"
 #include "pool.h"
+#include "text.h"
 
 #include "db.h"
 #include "keywrap.h"
@@ -23,6 +24,7 @@ static const char RECIPIENT_RENEW[] =
 	"WHERE entity = $3 AND letter = $4 AND n = $5 AND locked IS NOT NULL AND (renewal_day <> $2 OR renewals < $6)";
 /* Whoever opened with the old link has no part in the new one. */
 static const char SESSIONS_END[] = "DELETE FROM reading_session WHERE entity = $1 AND letter = $2 AND n = $3";
+static const char KID_GET[] = "SELECT kid FROM letter WHERE entity = $1 AND letter = $2";
 static const char SENDS_GET[] = "SELECT MAX(send) FROM notice WHERE entity = $1 AND letter = $2 AND n = $3";
 static const char NOTICE_ADD[] =
 	"INSERT INTO notice (entity, notice, letter, n, kind, send, created, due, lease, tries, gate) "
@@ -37,6 +39,7 @@ struct renewal {
 	uint8_t hash[32];
 	struct uuid notice;
 	bool too_many;
+	bool moved;			/* the letter lies under another KEK by now: nothing is written */
 };
 
 static enum pli_status gate_fill(struct db_tx *tx, uint64_t seq, int64_t t_us, void *arg, struct err *err)
@@ -61,12 +64,27 @@ static enum pli_status notice_add(struct renewal *r, struct db_tx *tx, int64_t n
 		      db_int(&rows, 0) + 1, now_us);
 }
 
+/* Does the letter still lie under the KEK that the new token was wrapped under? */
+static enum pli_status same_kek(struct renewal *r, struct db_tx *tx, struct err *err)
+{
+	AUTO_ROWS rows = { 0 };
+	enum pli_status st = db_query(tx->conn, &rows, err, KID_GET, "uu", &r->place->entity, &r->place->letter_id);
+
+	if (st == PLI_OK)
+		st = db_next(&rows, err);
+	r->moved = st == PLI_OK && !str_eq(db_text(&rows, 0), r->place->keys.kid);
+	return r->moved ? err_set(err, PLI_BUSY, "The letter's keys are being changed at this moment.") : st;
+}
+
 static enum pli_status renew_fn(struct db_tx *tx, void *arg, struct err *err)
 {
 	struct renewal *r = arg;
 	const struct delivery_place *p = r->place;
-	int64_t now_us = clock_now_us(), changed;
-	enum pli_status st = db_run(tx->conn, &changed, err, RECIPIENT_RENEW, "biuuii", r->item.out, r->item.out_n,
+	int64_t now_us = clock_now_us(), changed = 0;
+	enum pli_status st = same_kek(r, tx, err);
+
+	if (st == PLI_OK)
+		st = db_run(tx->conn, &changed, err, RECIPIENT_RENEW, "biuuii", r->item.out, r->item.out_n,
 				    clock_day(now_us), &p->entity, &p->letter_id, (int64_t)p->n, (int64_t)DELIVERY_RENEWALS_MAX);
 
 	r->too_many = st == PLI_OK && changed == 0;
@@ -90,8 +108,8 @@ static enum pli_status renew_fn(struct db_tx *tx, void *arg, struct err *err)
 			   err);
 }
 
-enum pli_status delivery_renew(struct office *office, struct pool *pool, const char *token, const struct journal_actor *actor,
-			       struct err *err)
+static enum pli_status renew(struct office *office, struct pool *pool, const char *token, const struct journal_actor *actor, bool *moved_r,
+			     struct err *err)
 {
 	struct delivery_place place;
 	struct renewal r = { .office = office, .place = &place, .actor = actor };
@@ -119,11 +137,23 @@ enum pli_status delivery_renew(struct office *office, struct pool *pool, const c
 		return st;
 	uuid_make(&r.notice);
 	st = db_write(office->parts.db, renew_fn, &r, err);
+	*moved_r = r.moved;
 	if (st == PLI_OK && r.too_many)
 		return err_field(err, PLI_RATE, "too-many-links", "", "Three links were sent today already; try again tomorrow.");
 	if (st == PLI_OK) {
 		key_memory_forget(office->key_memory, &place.letter_id);
 		office_notices_due(office);
 	}
+	return st;
+}
+
+enum pli_status delivery_renew(struct office *office, struct pool *pool, const char *token, const struct journal_actor *actor,
+			       struct err *err)
+{
+	bool moved = false;
+	enum pli_status st = renew(office, pool, token, actor, &moved, err);
+
+	for (int tries = 0; st == PLI_BUSY && moved && tries < 3; tries++)
+		st = renew(office, pool, token, actor, &moved, err);
 	return st;
 }

@@ -26,6 +26,7 @@
 #include "key_reserve.h"
 #include "link.h"
 #include "office_own.h"
+#include "rewrap.h"
 #include "upload_own.h"
 
 /* Staged parts of a request that never came to its commit. */
@@ -138,15 +139,31 @@ static enum pli_status keys_take(struct deposit_work *w, struct reserved_keys *k
 	return key_reserve_wrap(reserve, &w->who->entity, w->kid, w->letter.recipient_count, w->pool, keys, err);
 }
 
+static enum pli_status kek_find(struct deposit_work *w, struct err *err)
+{
+	return directory_kek(w->office->parts.directory, "letter", &w->who->entity, clock_month(w->due_us), w->kid, err);
+}
+
+/* Under the month's KEK; its place may just have been taken by another. */
+static enum pli_status keys_take_now(struct deposit_work *w, struct reserved_keys *keys, struct err *err)
+{
+	enum pli_status st = kek_find(w, err);
+
+	if (st == PLI_OK)
+		st = keys_take(w, keys, err);
+	if (st != PLI_ABSENT)
+		return st;
+	directory_keks_forget(w->office->parts.directory);
+	st = kek_find(w, err);
+	return st == PLI_OK ? keys_take(w, keys, err) : st;
+}
+
 static enum pli_status keys_make(struct deposit_work *w, struct err *err)
 {
 	unsigned count = w->letter.recipient_count;
 	struct reserved_keys *keys = POOL_NEW(w->pool, struct reserved_keys);
-	enum pli_status st = directory_kek(w->office->parts.directory, "letter", &w->who->entity,
-					   clock_month(w->due_us), w->kid, err);
+	enum pli_status st = keys_take_now(w, keys, err);
 
-	if (st == PLI_OK)
-		st = keys_take(w, keys, err);
 	if (st == PLI_OK) {
 		w->letter.letter = keys->letter;
 		memcpy(w->letter_key, keys->key, sizeof(w->letter_key));
@@ -376,6 +393,41 @@ static enum pli_status confirmed(enum pli_status st, struct err *err)
 	return err_hint(err, "Repeat the request with the same Idempotency-Key to get the answer.");
 }
 
+/* The KEK was retired between the wrapping and the commit. */
+static enum pli_status keys_wrap_again(struct deposit_work *w, struct err *err)
+{
+	unsigned count = w->letter.recipient_count + 1;
+	struct rewrap_value *values = POOL_ARRAY(w->pool, struct rewrap_value, count);
+	char from[64];
+	enum pli_status st;
+
+	memcpy(from, w->kid, sizeof(from));
+	values[0] = (struct rewrap_value){ 0, w->wrapped_key.p, w->wrapped_key.n };
+	for (unsigned i = 1; i < count; i++)
+		values[i] = (struct rewrap_value){ i, w->recipients[i - 1].wrapped_token.p, w->recipients[i - 1].wrapped_token.n };
+	st = kek_find(w, err);
+	if (st == PLI_OK)
+		st = rewrap_values(w->office, w->pool, &w->letter.entity, &w->letter.letter, from, w->kid, values, count, err);
+	if (st != PLI_OK)
+		return st;
+	w->wrapped_key = (struct deposit_bytes){ values[0].wrapped, values[0].wrapped_n };
+	for (unsigned i = 1; i < count; i++)
+		w->recipients[i - 1].wrapped_token = (struct deposit_bytes){ values[i].wrapped, values[i].wrapped_n };
+	return PLI_OK;
+}
+
+/* What came of the transaction; done again when its KEK was not the one any more. */
+static enum pli_status settled(struct deposit_work *w, enum pli_status st, struct err *err)
+{
+	for (int tries = 0; st == PLI_BUSY && w->retired && tries < 3; tries++) {
+		w->retired = false;
+		st = keys_wrap_again(w, err);
+		if (st == PLI_OK)
+			st = db_write(w->office->parts.db, deposit_write, w, err);
+	}
+	return confirmed(st, err);
+}
+
 static void committed(void *work, enum pli_status status)
 {
 	struct deposit_work *w = work;
@@ -392,7 +444,7 @@ static enum pli_status commit(struct deposit_work *w, struct err *err)
 
 	mem_wipe(w->letter_key, sizeof(w->letter_key));	/* all is sealed */
 	if (!w->then)
-		return confirmed(db_write(db, deposit_write, w, err), err);
+		return settled(w, db_write(db, deposit_write, w, err), err);
 	st = db_write_later(db, deposit_write, w, committed, w, &w->err);
 	if (st != PLI_OK && err)
 		*err = w->err;
@@ -524,7 +576,7 @@ enum pli_status deposit_end(struct deposit_work *work, struct uuid *letter_r, st
 {
 	if (err)
 		*err = work->err;
-	return answer(work, refused_late(work, confirmed(work->status, err)), false, letter_r, body_out);
+	return answer(work, refused_late(work, settled(work, work->status, err)), false, letter_r, body_out);
 }
 
 enum pli_status deposit_check(struct office *office, const struct principal *who, const struct journal_actor *actor, struct pool *pool,

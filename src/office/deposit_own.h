@@ -67,6 +67,7 @@ struct deposit_work {
 	unsigned entry_count;
 
 	/* 5: who does not wait for the commit */
+	bool retired;				/* the KEK was, since directory_kek named it: nothing is written, the keys must be wrapped anew */
 	void (*then)(void *arg);		/* NULL: he waits */
 	void *then_arg;
 	enum pli_status status;			/* of the commit */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "clock.h"
 #include "pool.h"
 #include "text.h"
 
@@ -12,6 +13,8 @@
 #include "object.h"
 
 #include "journal.h"
+
+#include "directory.h"
 
 #include "deposit_own.h"
 #include "draft_own.h"
@@ -154,9 +157,10 @@ enum pli_status deposit_entries(struct deposit_work *w, struct err *err)
 enum pli_status deposit_write(struct db_tx *tx, void *work, struct err *err)
 {
 	struct deposit_work *w = work;
-	enum pli_status st = PLI_OK;
+	enum pli_status st = directory_kek_current(w->office->parts.directory, tx, &w->letter.entity, clock_month(w->due_us), w->kid, err);
 
-	if (w->deposit->draft)
+	w->retired = st == PLI_BUSY;
+	if (st == PLI_OK && w->deposit->draft)
 		st = draft_end_apply(tx, w->deposit->draft, err);
 	if (st == PLI_OK && w->objects)
 		st = object_commit_apply(tx, w->objects, err);

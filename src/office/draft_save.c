@@ -67,6 +67,7 @@ struct saving {
 	unsigned added_count, removed_count, upload_count;
 	bool parts_differ;
 	char kid[64];
+	bool retired;			/* it was, before the transaction: nothing is written */
 	struct bytes wrapped, sealed, content, *parts_sealed;
 	struct object_commit *objects;
 	struct once once;
@@ -211,7 +212,7 @@ static struct bytes kept(struct saving *s, struct buf *scratch)
 	return b;
 }
 
-static enum pli_status key_wrap(struct saving *s, struct err *err)
+static enum pli_status key_wrap_under(struct saving *s, struct err *err)
 {
 	uint8_t aad[META_AAD_MAX];
 	struct keywrap keywrap;
@@ -227,6 +228,17 @@ static enum pli_status key_wrap(struct saving *s, struct err *err)
 	if (st == PLI_OK)
 		s->wrapped = (struct bytes){ pool_dup(s->pool, item.out, item.out_n), item.out_n };
 	return st;
+}
+
+/* The month's KEK may just have been changed for another. */
+static enum pli_status key_wrap(struct saving *s, struct err *err)
+{
+	enum pli_status st = key_wrap_under(s, err);
+
+	if (st != PLI_ABSENT)
+		return st;
+	directory_keks_forget(s->office->parts.directory);
+	return key_wrap_under(s, err);
 }
 
 static enum pli_status parts_seal(struct saving *s, struct buf *scratch, struct err *err)
@@ -321,8 +333,12 @@ static enum pli_status entry_write(struct db_tx *tx, const struct saving *s, con
 static enum pli_status saving_write(struct db_tx *tx, void *arg, struct err *err)
 {
 	struct saving *s = arg;
-	enum pli_status st = row_write(tx, s, err);
+	enum pli_status st = directory_kek_current(s->office->parts.directory, tx, &s->now.entity, clock_month(s->now_us + DRAFT_KEY_US), s->kid,
+						   err);
 
+	s->retired = st == PLI_BUSY;
+	if (st == PLI_OK)
+		st = row_write(tx, s, err);
 	if (st == PLI_OK && s->objects)
 		st = object_commit_apply(tx, s->objects, err);
 	if (st == PLI_OK)
@@ -352,6 +368,11 @@ static enum pli_status save(struct saving *s, struct err *err)
 		st = all_seal(s, err);
 	if (st == PLI_OK)
 		st = db_write(s->office->parts.db, saving_write, s, err);
+	for (int tries = 0; st == PLI_BUSY && s->retired && tries < 3; tries++) {
+		st = key_wrap(s, err);
+		if (st == PLI_OK)
+			st = db_write(s->office->parts.db, saving_write, s, err);
+	}
 	mem_wipe(s->now.letter_key, sizeof(s->now.letter_key));
 	if (st == PLI_UNCERTAIN)	/* stored; nothing is promised of a draft that a head must cover */
 		st = PLI_OK;

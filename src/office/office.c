@@ -10,6 +10,7 @@
 #include "stamp_desk.h"
 
 #include "key_memory.h"
+#include "key_move.h"
 #include "key_reserve.h"
 #include "office_own.h"
 #include "retention_own.h"
@@ -31,6 +32,8 @@ enum pli_status office_new(const struct office_parts *parts, struct office **off
 	office->stamps = stamp_desk_new(parts->keeper);
 	public_log_init(&office->log);
 	office->key_memory = key_memory_new();
+	office->move = key_move_new();
+	pthread_mutex_init(&office->moving, NULL);
 	journal_use_zone(parts->journal, parts->settings->timezone);
 	pthread_mutex_init(&office->lock, NULL);
 	pthread_mutex_init(&office->alerts.lock, NULL);
@@ -66,6 +69,8 @@ void office_free(struct office *office)
 	if (!office)
 		return;
 	key_memory_free(office->key_memory);
+	key_move_free(office->move);
+	pthread_mutex_destroy(&office->moving);
 	key_reserve_free(office->keys);
 	stamp_desk_free(office->stamps);
 	public_log_fini(&office->log);

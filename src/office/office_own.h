@@ -15,6 +15,7 @@
 #include "retention.h"
 
 struct key_memory;
+struct key_move;
 struct key_reserve;
 struct retention_row;
 struct stamp_desk;
@@ -25,6 +26,8 @@ struct office {
 	struct key_reserve *keys;
 	struct key_memory *key_memory;
 	struct stamp_desk *stamps;
+	pthread_mutex_t moving;		/* who takes letters from KEK to KEK or destroys one; held over blocking calls, taken before all others */
+	struct key_move *move;
 	pthread_mutex_t lock;		/* of what follows; never held over a blocking call */
 	struct office_running *running;
 	pthread_cond_t once_over;	/* one of them ended; on the monotonic clock */

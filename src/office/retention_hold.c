@@ -13,11 +13,13 @@
 
 #include "directory.h"
 
+#include "key_move.h"
 #include "letter_own.h"
 #include "office_own.h"
 #include "retention_own.h"
 
 #define REASON_MAX 255
+#define MOVE_US (INT64_C(5) * SECOND_US)	/* of a round of the housekeeping */
 
 static const char HOLD_ADD[] = "INSERT INTO hold (entity, letter, since, sealed) VALUES ($1, $2, $3, $4)";
 static const char HOLD_END[] = "DELETE FROM hold WHERE entity = $1 AND letter = $2";
@@ -198,6 +200,7 @@ enum pli_status retention_delete(struct office *office, const struct principal *
 
 enum pli_status retention_run(struct office *office, int64_t now_us, struct err *err)
 {
+	struct key_move_state moved;
 	bool unsettled;
 	enum pli_status st = purge_content(office, now_us, err);
 
@@ -205,6 +208,8 @@ enum pli_status retention_run(struct office *office, int64_t now_us, struct err 
 		st = purge_evidence(office, now_us, err);
 	if (st == PLI_OK)
 		st = purge_keys(office, now_us, err);
+	if (st == PLI_OK)		/* broken off, by a restart or by who had asked for it */
+		st = key_move_step(office, now_us, MOVE_US, false, &moved, err);
 	pthread_mutex_lock(&office->lock);
 	unsettled = office->unsettled;
 	pthread_mutex_unlock(&office->lock);

@@ -10,6 +10,7 @@
 #include "retention.h"
 
 struct db_tx;
+struct directory_kek_over;
 struct letter;
 struct letter_keys;
 struct pool;
@@ -29,5 +30,9 @@ MUST enum pli_status purge_letter(struct office *office, const struct journal_ac
 MUST enum pli_status purge_evidence(struct office *office, int64_t now_us, struct err *err);
 /* purge_keys.c: letters that outlive the month of their KEK get another; KEKs that nothing needs any more are destroyed. */
 MUST enum pli_status purge_keys(struct office *office, int64_t now_us, struct err *err);
+/* The first month whose KEKs are none of its business yet. */
+int64_t purge_keys_month(int64_t now_us);
+/* Destroys a KEK that no row names any more; journaled. */
+MUST enum pli_status purge_key(struct office *office, const struct directory_kek_over *kek, int64_t now_us, struct err *err);
 
 #endif

@@ -100,7 +100,8 @@ static const struct args_option options_protect[] = {
 	PASSPHRASE_FILE, { "--new-passphrase-file", "F", "put the keys under this other pass phrase", false, 0 }, JSON, END,
 };
 static const struct args_option options_rotate[] = {
-	{ "--overlap", "DAYS", "how long a log key of before signs beside the new one, 0 to 366 (30)", false, 0 }, JSON, END,
+	{ "--overlap", "DAYS", "how long a log key of before signs beside the new one, 0 to 366 (30)", false, 0 },
+	{ "--letters", NULL, "wrap: all letters get fresh keys of their months, those of before are destroyed", false, 0 }, JSON, END,
 };
 static const struct args_option options_unprotect[] = { PASSPHRASE_FILE, JSON, END };
 static const struct args_option options_send[] = {
@@ -243,11 +244,13 @@ const struct cli_verb cli_verbs[] = {
 	  "current: in use; former: gone, its public part is kept for what it signed.  plain: a file as it is; protected: under the\n"
 	  "pass phrase; token: in the PKCS#11 token.  The SHA-256 is that of the certificate or public key.", options_json, 1, 1,
 	  verb_key_list },
-	{ "key rotate", "key rotate DIR seal|operator|tsa|log|wrap [--overlap DAYS]", "put a new key in the place of one of the keeper's",
+	{ "key rotate", "key rotate DIR seal|operator|tsa|log|wrap [--overlap DAYS] [--letters]", "put a new key in the place of one of the keeper's",
 	  "Old and new key sign the change, the journal says so, and the public part of the old one stays in public/ for what it signed.\n"
 	  "seal, operator, tsa: keys/root.key must be there to certify the new one.  log: the old key signs every head beside the new one for\n"
-	  "30 days more.  wrap: all keys of letters are put under the new one; letters are not touched.  With the server running or stopped;\n"
-	  "what was broken off is finished when it is repeated.  A key whose place is a token (pli.conf) is made there.",
+	  "30 days more.  wrap: the keys of all months are put under the new one; letters are not touched.  With --letters those keys, too,\n"
+	  "are changed for others, letter by letter, and destroyed: a copy of keys/ from before opens nothing in a later copy of the database.\n"
+	  "Make both backups afterwards.  With the server running or stopped; what was broken off is finished when it is repeated.  A key\n"
+	  "whose place is a token (pli.conf) is made there.",
 	  options_rotate, 2, 2, verb_key_rotate },
 	{ "key protect", "key protect DIR [--passphrase-file F] [--new-passphrase-file F]", "put the key files under a pass phrase",
 	  "Argon2id and AES-256-GCM; the root of all keys of letters included.  Before: [keys] passphrase_file in pli.conf says where the\n"

@@ -3,6 +3,7 @@
 
 #include "actor.h"
 #include "buf.h"
+#include "clock.h"
 #include "jsonw.h"
 #include "pool.h"
 #include "text.h"
@@ -17,9 +18,14 @@
 #include "key.h"
 #include "key_change.h"
 
+#include "key_move.h"
+
+#include "ctl_verbs.h"
 #include "front.h"
 
 #include "ctl_keys.h"
+
+#define MOVE_US (SECOND_US / 2)
 
 static const struct journal_actor operator_actor = { .method = "cli", .channel = "cli" };
 
@@ -193,6 +199,46 @@ enum pli_status ctl_key_state(void *arg, struct ctl_call *call, struct err *err)
 	jsonw_str(&w, "fingerprint", state.fingerprint);
 	jsonw_bool(&w, "pending", state.pending);
 	jsonw_bool(&w, "at_work", state.at_work);
+	jsonw_object_end(&w);
+	return PLI_OK;
+}
+
+/* ---- letters away from the month keys of before ---- */
+
+static enum pli_status letters_begin(struct front *front, struct err *err)
+{
+	struct keeper_key_state state;
+	enum pli_status st = keeper_key_state(front->keeper, KEY_WRAP, &state, err);
+
+	return st == PLI_OK ? key_move_begin(front->office, state.fingerprint, clock_now_us(), err) : st;
+}
+
+enum pli_status ctl_key_letters(void *arg, struct ctl_call *call, struct err *err)
+{
+	struct front *front = arg;
+	struct key_move_state state;
+	bool begin = false, look = false;
+	struct jsonw w;
+	enum pli_status st = ctl_need_office(front, err);
+
+	if (st == PLI_OK)
+		st = json_read_bool(call->args, "begin", &begin, err);
+	if (st == PLI_OK)
+		st = json_read_bool(call->args, "look", &look, err);
+	if (st == PLI_OK && begin)
+		st = letters_begin(front, err);
+	if (st == PLI_OK)
+		st = key_move_step(front->office, clock_now_us(), look ? 0 : MOVE_US, !look, &state, err);
+	if (st != PLI_OK)
+		return st;
+	jsonw_init(&w, &call->result, false);
+	jsonw_object(&w, NULL);
+	jsonw_int(&w, "letters", (int64_t)state.letters);
+	jsonw_int(&w, "moved", (int64_t)state.moved);
+	jsonw_int(&w, "stuck", (int64_t)state.stuck);
+	jsonw_int(&w, "keys", state.keys);
+	jsonw_int(&w, "destroyed", state.destroyed);
+	jsonw_bool(&w, "done", state.done);
 	jsonw_object_end(&w);
 	return PLI_OK;
 }

@@ -8,5 +8,8 @@
  * keeper's change, then the new anchors, which must stand in public/ by now.  state: result {fingerprint, pending, at_work}.
  * All may be repeated after whatever broke them off. */
 ctl_verb_fn ctl_key_prepare, ctl_key_commit, ctl_key_state;
+/* Letters away from the month keys of before (key_move.h), for half a second.  args {begin, look}: begin retires them first, look does nothing
+ * but say what is under way.  result {letters, moved, stuck, keys, destroyed, done}. */
+ctl_verb_fn ctl_key_letters;
 
 #endif

@@ -390,6 +390,7 @@ const struct ctl_verb *ctl_verbs(void)
 		{ "archive import", ctl_archive_import },
 		{ "journal verify", verify }, { "journal accept-loss", accept_loss }, { "check", ctl_check },
 		{ "reload", reload }, { "key prepare", ctl_key_prepare }, { "key commit", ctl_key_commit }, { "key state", ctl_key_state },
+		{ "key letters", ctl_key_letters },
 		{ NULL, NULL },
 	};
 

@@ -25,8 +25,8 @@ static void show(const struct progress *p, uint64_t done, int64_t now)
 	for (unsigned i = 0; i < WIDTH; i++)
 		bar[i] = i < filled ? '#' : '.';
 	bar[WIDTH] = '\0';
-	fprintf(stderr, "\r%-24.24s [%s] %3.0f %%  %7.1f MB/s", p->name, bar,
-		p->total ? 100.0 * (double)done / (double)p->total : 100.0, rate / 1e6);
+	fprintf(stderr, "\r%-24.24s [%s] %3.0f %%  %7.*f %s/s", p->name, bar, p->total ? 100.0 * (double)done / (double)p->total : 100.0,
+		p->unit ? 0 : 1, p->unit ? rate : rate / 1e6, p->unit ? p->unit : "MB");
 	if (rate > 0 && done < p->total)
 		fprintf(stderr, "  %5.0f s left ", (double)(p->total - done) / rate);
 	else

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct progress {
-	const char *name;
+	const char *name, *unit;	/* unit NULL: bytes */
 	uint64_t total;
 	uint64_t started_at;		/* bytes that were there before */
 	int64_t started_us, shown_us;	/* monotonic */

@@ -17,6 +17,7 @@
 #include "cli.h"
 #include "ctl_session.h"
 #include "instance.h"
+#include "progress.h"
 #include "sysexit.h"
 
 #include "verb.h"
@@ -31,7 +32,9 @@ struct rotation {
 	struct ctl_session *session;
 	const char *dir, *key;
 	int64_t overlap_days;
-	const char *old, *new, *public;
+	const char *old, *new, *public;		/* new NULL: no other key, the letters of the last change are moved on */
+	bool letters;
+	int64_t total, moved, stuck, keys, destroyed;
 };
 
 static enum pli_status ask(struct rotation *r, const char *verb, struct json_read **result_r, struct err *err)
@@ -99,30 +102,113 @@ static enum pli_status wait_done(struct rotation *r, struct err *err)
 	return st;
 }
 
+/* ---- letters, to month keys made under the new wrapping key ---- */
+
+static enum pli_status letters_ask(struct rotation *r, const char *args_json, bool *done_r, struct err *err)
+{
+	const struct {
+		const char *name;
+		int64_t *to;
+	} figures[] = { { "letters", &r->total }, { "moved", &r->moved }, { "stuck", &r->stuck }, { "keys", &r->keys }, { "destroyed", &r->destroyed } };
+	struct json_read *result = NULL;
+	enum pli_status st = ctl_session_call(r->session, "key letters", args_json, NULL, NULL, &result, err);
+
+	for (size_t i = 0; st == PLI_OK && i < sizeof(figures) / sizeof(figures[0]); i++)
+		st = json_read_int(result, figures[i].name, 0, INT64_MAX, figures[i].to, err);
+	return st == PLI_OK ? json_read_bool(result, "done", done_r, err) : st;
+}
+
+static enum pli_status letters_move(struct rotation *r, bool begin, struct err *err)
+{
+	struct progress progress = { 0 };
+	int64_t before = 0;
+	bool done = false;
+	enum pli_status st = letters_ask(r, begin ? "{\"begin\":true}" : "{}", &done, err);
+
+	if (st == PLI_OK)
+		progress_begin(&progress, "letters", (uint64_t)r->total, (uint64_t)r->moved);
+	progress.unit = "letters";
+	while (st == PLI_OK && !done) {
+		if (r->moved == before)		/* readers of the database are waited for */
+			usleep(100000);
+		before = r->moved;
+		st = letters_ask(r, "{}", &done, err);
+		progress_show(&progress, (uint64_t)r->moved);
+	}
+	progress_end(&progress);
+	if (st != PLI_OK || !r->keys)
+		return st;
+	(void)err_set(err, PLI_CONFLICT, "%lld keys of months stay: the keys of letters under them do not open", (long long)r->keys);
+	return err_hint(err, "The server's log names them; pli scrub reads every letter.");
+}
+
+/* Is a move under way that was broken off?  Then it is gone on with; a change of the wrapping key more would not help it. */
+static enum pli_status letters_under_way(struct rotation *r, bool *under_way_r, struct err *err)
+{
+	bool done = true;
+	enum pli_status st = letters_ask(r, "{\"look\":true}", &done, err);
+
+	*under_way_r = !done;
+	return st;
+}
+
+static enum pli_status change(struct rotation *r, struct err *err)
+{
+	enum pli_status st = prepare(r, err);
+
+	if (st == PLI_OK)
+		st = publish(r, err);
+	if (st == PLI_OK)
+		st = ask(r, "key commit", NULL, err);
+	return st == PLI_OK ? wait_done(r, err) : st;
+}
+
+static enum pli_status rotate(struct rotation *r, struct err *err)
+{
+	bool under_way = false;
+	enum pli_status st = r->letters ? letters_under_way(r, &under_way, err) : PLI_OK;
+
+	if (st == PLI_OK && !under_way)
+		st = change(r, err);
+	return st == PLI_OK && r->letters ? letters_move(r, !under_way, err) : st;
+}
+
+static void say(const struct rotation *r)
+{
+	if (r->call->json) {
+		printf("{\"key\":\"%s\"", r->key);
+		if (r->new)
+			printf(",\"old\":\"%s\",\"new\":\"%s\"", r->old, r->new);
+		if (r->letters)
+			printf(",\"letters\":%lld,\"destroyed\":%lld", (long long)r->moved, (long long)r->destroyed);
+		printf("}\n");
+		return;
+	}
+	if (r->new)
+		printf("%s: %s is in the place of %s\n", r->key, r->new, r->old[0] ? r->old : "the first one");
+	if (r->letters)
+		printf("letters: %lld have other keys of months, %lld of before are destroyed.  Make both backups now: the database of an older\n"
+		       "one can be read with the keys of its own time alone.\n", (long long)r->moved, (long long)r->destroyed);
+}
+
 int verb_key_rotate(struct cli_call *call)
 {
 	struct rotation r = { .call = call, .dir = args_word(call->args, 0), .key = args_word(call->args, 1) };
 	struct err err = { 0 };
 	enum pli_status st;
 
+	r.letters = args_flag(call->args, "--letters");
 	r.overlap_days = str_eq(r.key, "log") ? OVERLAP_DAYS : 0;
 	st = args_number(call->args, "--overlap", 0, 366, &r.overlap_days, &err);
+	if (st == PLI_OK && r.letters && !str_eq(r.key, "wrap"))
+		st = err_set(&err, PLI_INVALID, "--letters goes with the key wrap");
 	if (st == PLI_OK)
 		st = ctl_session_open(call->pool, r.dir, &r.session, &err);
 	if (st == PLI_OK)
-		st = prepare(&r, &err);
-	if (st == PLI_OK)
-		st = publish(&r, &err);
-	if (st == PLI_OK)
-		st = ask(&r, "key commit", NULL, &err);
-	if (st == PLI_OK)
-		st = wait_done(&r, &err);
+		st = rotate(&r, &err);
 	ctl_session_close(r.session);
 	if (st != PLI_OK)
 		return sysexit_say(&err);
-	if (call->json)
-		printf("{\"key\":\"%s\",\"old\":\"%s\",\"new\":\"%s\"}\n", r.key, r.old, r.new);
-	else
-		printf("%s: %s is in the place of %s\n", r.key, r.new, r.old[0] ? r.old : "the first one");
+	say(&r);
 	return EX_OK;
 }

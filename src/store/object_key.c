@@ -36,20 +36,16 @@ static void stage_aad(const struct uuid *entity, const struct uuid *object, uint
 	buf_u32(out, n);
 }
 
-enum pli_status object_stage_wrap(struct object_store *store, const struct uuid *entity, const struct uuid *object,
-				  const uint8_t key[32], struct object_segment *segment, struct err *err)
+enum pli_status object_stage_wrap_under(struct object_store *store, const struct uuid *entity, const struct uuid *object,
+					const uint8_t key[32], struct object_segment *segment, struct err *err)
 {
 	const struct keywrap *kw = &store->keywrap;
-	struct keywrap_item item = { .in = key, .in_n = 32 };
+	struct keywrap_item item = { .kid = segment->kid, .in = key, .in_n = 32 };
 	enum pli_status status;
 	AUTO_BUF aad;
 
 	buf_init(&aad);
-	status = kw->kek(kw->arg, "stage", entity, clock_day(clock_now_us()), segment->kid, err);
-	if (status != PLI_OK)
-		return status;
 	stage_aad(entity, object, segment->n, &aad);
-	item.kid = segment->kid;
 	item.aad = aad.p;
 	item.aad_n = aad.n;
 	status = kw->wrap(kw->arg, &item, 1, err);
@@ -58,6 +54,15 @@ enum pli_status object_stage_wrap(struct object_store *store, const struct uuid 
 	memcpy(segment->wrapped, item.out, item.out_n);
 	segment->wrapped_n = item.out_n;
 	return PLI_OK;
+}
+
+enum pli_status object_stage_wrap(struct object_store *store, const struct uuid *entity, const struct uuid *object,
+				  const uint8_t key[32], struct object_segment *segment, struct err *err)
+{
+	const struct keywrap *kw = &store->keywrap;
+	enum pli_status status = kw->kek(kw->arg, "stage", entity, clock_day(clock_now_us()), segment->kid, err);
+
+	return status == PLI_OK ? object_stage_wrap_under(store, entity, object, key, segment, err) : status;
 }
 
 /* At most BATCH of them. */

@@ -66,6 +66,9 @@ void object_context(const struct uuid *entity, const struct uuid *object, uint32
 /* A staging key by the keeper: fills kid and wrapped of the segment; and back. */
 MUST enum pli_status object_stage_wrap(struct object_store *store, const struct uuid *entity, const struct uuid *object,
 				       const uint8_t key[32], struct object_segment *segment, struct err *err);
+/* The same under the KEK that segment names. */
+MUST enum pli_status object_stage_wrap_under(struct object_store *store, const struct uuid *entity, const struct uuid *object,
+					     const uint8_t key[32], struct object_segment *segment, struct err *err);
 /* keys_r: count keys of 32 bytes. */
 MUST enum pli_status object_stage_unwrap(struct object_store *store, const struct uuid *entity,
 					 const struct uuid *object, const struct object_segment *segments,

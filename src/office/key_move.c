@@ -1,0 +1,360 @@
+/* See key_move.h. */
+#include <pthread.h>
+#include <string.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "log.h"
+#include "pool.h"
+#include "text.h"
+
+#include "db.h"
+#include "object.h"
+
+#include "kek_store.h"
+
+#include "directory.h"
+
+#include "office_own.h"
+#include "retention_own.h"
+#include "rewrap.h"
+
+#include "key_move.h"
+
+#define AT_ONCE REWRAP_LETTERS_MAX
+#define PASSES_MAX 100			/* over an entity whose letters are changed by others all the while */
+
+/* The table kek is the directory's; asked here so that one walk over an entity's letters finds those under any of its retired KEKs. */
+#define UNDER_RETIRED "kid IN (SELECT kid FROM kek WHERE entity = $1 AND purpose = 'letter' AND retired IS NOT NULL AND destroyed IS NULL)"
+static const char LETTERS_GET[] = "SELECT letter, kid FROM letter WHERE entity = $1 AND letter > $2 AND " UNDER_RETIRED
+				  " ORDER BY letter LIMIT $3";
+static const char DRAFTS_GET[] = "SELECT draft, kid FROM draft WHERE entity = $1 AND draft > $2 AND " UNDER_RETIRED
+				 " ORDER BY draft LIMIT $3";
+static const char COUNT_GET[] =
+	"SELECT (SELECT COUNT(*) FROM letter WHERE entity = $1 AND " UNDER_RETIRED ") + "
+	"(SELECT COUNT(*) FROM draft WHERE entity = $1 AND " UNDER_RETIRED ")";
+
+static const struct uuid NIL = { { 0 } };
+
+enum step { WALK_LETTERS, WALK_DRAFTS, UPLOADS, SETTLE, DESTROY };
+
+struct retired {
+	struct directory_kek_over kek;
+	bool kept;			/* something that cannot be moved lies under it */
+};
+/* Under office->moving. */
+struct key_move {
+	bool begun;
+	bool gave_up;			/* something could not be moved: tried again when asked, or after a restart */
+	int64_t month;			/* the first one that was surveyed */
+	struct retired *keks;		/* by entity */
+	unsigned count, at;		/* at: the first of the entity being walked over, then the one being destroyed */
+	enum step step;
+	struct uuid after;		/* the last letter, or draft, that was looked at */
+	unsigned passes;
+	bool raced;			/* in this pass */
+	struct key_move_state state;
+};
+
+struct key_move *key_move_new(void)
+{
+	return mem_alloc(sizeof(struct key_move));
+}
+
+void key_move_free(struct key_move *move)
+{
+	if (!move)
+		return;
+	mem_free(move->keks);
+	mem_free(move);
+}
+
+enum pli_status key_move_begin(struct office *office, const char *root, int64_t now_us, struct err *err)
+{
+	char digits[KEK_ROOT_DIGITS + 1];
+	struct key_move *m = office->move;
+	enum pli_status st;
+
+	if (strlen(root) < KEK_ROOT_DIGITS)
+		return err_set(err, PLI_CONFLICT, "The wrapping key was never changed: there are no older keys.");
+	snprintf(digits, sizeof(digits), "%s", root);
+	pthread_mutex_lock(&office->moving);
+	st = directory_kek_retire(office->parts.directory, digits, purge_keys_month(now_us), now_us, err);
+	m->begun = false;		/* the list is another */
+	memset(&m->state, 0, sizeof(m->state));
+	pthread_mutex_unlock(&office->moving);
+	return st;
+}
+
+/* ---- under office->moving ---- */
+
+static bool same_entity(const struct key_move *m, unsigned a, unsigned b)
+{
+	return uuid_same(&m->keks[a].kek.entity, &m->keks[b].kek.entity);
+}
+
+static unsigned entity_end(const struct key_move *m)
+{
+	unsigned end = m->at;
+
+	while (end < m->count && same_entity(m, m->at, end))
+		end++;
+	return end;
+}
+
+static enum pli_status letters_count(struct office *office, const struct uuid *entity, uint64_t *count_r, struct err *err)
+{
+	struct db_conn *conn = db_reader_take(office->parts.db);
+	struct db_rows rows = { 0 };
+	enum pli_status st = db_query(conn, &rows, err, COUNT_GET, "u", entity);
+
+	if (st == PLI_OK)
+		st = db_next(&rows, err);
+	if (st == PLI_OK)
+		*count_r += (uint64_t)db_int(&rows, 0);
+	db_end(&rows);
+	db_reader_give(office->parts.db, conn);
+	return st;
+}
+
+/* What is to be done, from the database. */
+static enum pli_status survey(struct office *office, struct key_move *m, int64_t now_us, struct err *err)
+{
+	struct directory_kek_over kek;
+	AUTO_BUF list = { 0 };
+	uint64_t letters = 0;
+	enum pli_status st;
+
+	m->month = purge_keys_month(now_us);
+	st = directory_kek_retired(office->parts.directory, m->month, &list, err);
+	if (st != PLI_OK)
+		return st;
+	mem_free(m->keks);
+	m->count = (unsigned)(list.n / sizeof(kek));
+	m->keks = mem_alloc((m->count + 1) * sizeof(*m->keks));
+	for (unsigned i = 0; i < m->count; i++)
+		memcpy(&m->keks[i].kek, list.p + i * sizeof(kek), sizeof(kek));
+	for (m->at = 0; st == PLI_OK && m->at < m->count; m->at = entity_end(m))
+		st = letters_count(office, &m->keks[m->at].kek.entity, &letters, err);
+	if (st != PLI_OK)
+		return st;
+	m->at = 0;
+	m->step = WALK_LETTERS;
+	m->after = NIL;
+	m->passes = 0;
+	m->raced = false;
+	m->state.letters = m->state.moved + letters;
+	m->state.keys = m->count;
+	m->state.stuck = 0;
+	m->begun = m->count != 0;
+	m->state.done = !m->begun;
+	return PLI_OK;
+}
+
+struct found {
+	struct uuid letter;
+	struct retired *from;
+};
+
+static enum pli_status find(struct office *office, struct key_move *m, struct found found_r[AT_ONCE], unsigned *count_r, struct err *err)
+{
+	const struct uuid *entity = &m->keks[m->at].kek.entity;
+	struct db_conn *conn = db_reader_take(office->parts.db);
+	struct db_rows rows = { 0 };
+	unsigned n = 0, end = entity_end(m);
+	enum pli_status st = db_query(conn, &rows, err, m->step == WALK_DRAFTS ? DRAFTS_GET : LETTERS_GET, "uui", entity, &m->after,
+				      (int64_t)AT_ONCE);
+
+	while (st == PLI_OK && n < AT_ONCE && (st = db_next(&rows, err)) == PLI_OK) {
+		found_r[n].from = NULL;
+		for (unsigned i = m->at; i < end; i++)
+			if (str_eq(m->keks[i].kek.kid, db_text(&rows, 1)))
+				found_r[n].from = &m->keks[i];
+		if (db_uuid(&rows, 0, &found_r[n].letter))
+			n++;
+	}
+	db_end(&rows);
+	db_reader_give(office->parts.db, conn);
+	*count_r = n;
+	return st == PLI_ABSENT ? PLI_OK : st;
+}
+
+/* One that could not be moved with nobody in the way. */
+static void keep(struct key_move *m, const struct found *f, const struct err *why)
+{
+	/* Of a KEK that is not there any more nothing can be lost: its row is closed with the others. */
+	f->from->kept = f->from->kept || why->status == PLI_INPUT;
+	m->state.stuck++;
+	log_warn("key.move", "a letter under %s keeps its key: %s", f->from->kek.kid, why->text);
+}
+
+/* All of them together. */
+static enum pli_status together(struct office *office, struct key_move *m, const struct found *found, unsigned count, unsigned *taken_r,
+				bool *raced_r, struct err *err)
+{
+	struct rewrap *group = mem_alloc(sizeof(*group));
+	struct db_conn *conn = db_reader_take(office->parts.db);
+	enum pli_status st = db_snapshot(conn, err);
+	unsigned n = 0;
+
+	rewrap_init(group, office, &m->keks[m->at].kek.entity);
+	for (; st == PLI_OK && n < count && !rewrap_full(group); n++)
+		if (found[n].from)
+			st = rewrap_add(group, conn, &found[n].letter, m->step == WALK_DRAFTS, found[n].from->kek.kid, found[n].from->kek.period,
+					err);
+	db_reader_give(office->parts.db, conn);
+	if (st == PLI_OK)
+		st = rewrap_run(group, err);
+	m->state.moved += st == PLI_OK ? group->count : 0;
+	*raced_r = st == PLI_BUSY && group->raced;
+	*taken_r = n;
+	rewrap_free(group);
+	mem_free(group);
+	return st;
+}
+
+static enum pli_status group_move(struct office *office, struct key_move *m, const struct found *found, unsigned count, unsigned *taken_r,
+				  struct err *err)
+{
+	struct err why = { 0 };
+	unsigned taken;
+	bool raced;
+	enum pli_status st = together(office, m, found, count, taken_r, &raced, &why);
+
+	/* One of them is in the way of the others. */
+	for (unsigned i = 0; *taken_r > 1 && i < *taken_r && (raced || st == PLI_ABSENT || st == PLI_INPUT); i++) {
+		enum pli_status alone = group_move(office, m, &found[i], 1, &taken, err);
+
+		if (alone != PLI_OK)
+			return alone;
+	}
+	if (st == PLI_OK || (*taken_r > 1 && (raced || st == PLI_ABSENT || st == PLI_INPUT)))
+		return PLI_OK;
+	if (raced) {
+		m->raced = true;
+	} else if (*taken_r == 1 && (st == PLI_ABSENT || st == PLI_INPUT)) {
+		keep(m, found, &why);
+	} else {
+		if (err)
+			*err = why;
+		return st;
+	}
+	return PLI_OK;
+}
+
+/* The entity's letters, then its drafts are through: once more if somebody was in the way, else the next entity's. */
+static void walked(struct key_move *m)
+{
+	m->after = NIL;
+	if (m->step == WALK_LETTERS) {
+		m->step = WALK_DRAFTS;
+		return;
+	}
+	m->step = WALK_LETTERS;
+	if (m->raced && ++m->passes < PASSES_MAX) {
+		m->raced = false;
+		return;
+	}
+	for (unsigned end = entity_end(m); m->at < end; m->at++)
+		m->keks[m->at].kept = m->keks[m->at].kept || m->raced;
+	m->raced = false;
+	m->passes = 0;
+	if (m->at == m->count)
+		m->step = UPLOADS;
+}
+
+static enum pli_status walk(struct office *office, struct key_move *m, struct err *err)
+{
+	struct found found[AT_ONCE];
+	unsigned count = 0, taken = 0;
+	enum pli_status st = find(office, m, found, &count, err);
+
+	if (st == PLI_OK && !count)
+		walked(m);
+	if (st != PLI_OK || !count)
+		return st;
+	st = group_move(office, m, found, count, &taken, err);
+	if (st == PLI_OK && taken)
+		m->after = found[taken - 1].letter;
+	return st;
+}
+
+static enum pli_status destroy(struct office *office, struct key_move *m, int64_t now_us, struct err *err)
+{
+	enum pli_status st = PLI_OK;
+
+	if (m->at < m->count && m->keks[m->at].kept)
+		m->gave_up = true;
+	else if (m->at < m->count) {
+		st = purge_key(office, &m->keks[m->at].kek, now_us, err);
+		m->state.destroyed += st == PLI_OK;
+		m->state.keys -= st == PLI_OK;
+	}
+	m->at += st == PLI_OK;
+	if (m->at >= m->count) {
+		m->begun = false;
+		m->state.done = true;
+	}
+	return st;
+}
+
+/* Their old keys are destroyed by the keeper when their day is long over. */
+static enum pli_status uploads(struct office *office, struct key_move *m, struct err *err)
+{
+	unsigned moved;
+	enum pli_status st = object_stage_rekey(office->parts.objects, &moved, err);
+
+	if (st == PLI_OK)
+		m->step = SETTLE;
+	return st;
+}
+
+/* What the letters' keys were wrapped in must stand nowhere in the database's files before their KEK counts as gone: PLI_BUSY while a
+ * reader needs the log. */
+static enum pli_status settle(struct office *office, struct key_move *m, struct err *err)
+{
+	enum pli_status st = db_settle(office->parts.db, err);
+
+	if (st != PLI_OK)
+		return st;
+	m->at = 0;
+	m->step = DESTROY;
+	return PLI_OK;
+}
+
+static enum pli_status step(struct office *office, struct key_move *m, int64_t now_us, struct err *err)
+{
+	switch (m->step) {
+	case WALK_LETTERS:
+	case WALK_DRAFTS:
+		return walk(office, m, err);
+	case UPLOADS:
+		return uploads(office, m, err);
+	case SETTLE:
+		return settle(office, m, err);
+	default:
+		return destroy(office, m, now_us, err);
+	}
+}
+
+enum pli_status key_move_step(struct office *office, int64_t now_us, int64_t budget_us, bool asked, struct key_move_state *state_r,
+			      struct err *err)
+{
+	int64_t until_us = clock_mono_us() + budget_us;
+	struct key_move *m = office->move;
+	enum pli_status st = PLI_OK;
+
+	pthread_mutex_lock(&office->moving);
+	m->gave_up = m->gave_up && !asked;
+	if (!m->gave_up && (!m->begun || m->month != purge_keys_month(now_us)))
+		st = survey(office, m, now_us, err);
+	while (st == PLI_OK && m->begun && clock_mono_us() < until_us)
+		st = step(office, m, now_us, err);
+	if (st == PLI_BUSY && m->step == SETTLE)	/* asked again later */
+		st = PLI_OK;
+	else if (st != PLI_OK)
+		m->begun = false;	/* from the beginning then: what is moved is not found again */
+	*state_r = m->state;
+	pthread_mutex_unlock(&office->moving);
+	return st;
+}
