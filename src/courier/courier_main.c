@@ -266,6 +266,8 @@ bool courier_end(struct courier *c)
 {
 	bool fetched = fetch_end(c->fetch, END_MS);
 
+	if (fetched)
+		c->fetch = NULL;
 	if (!relay_end(c->relay, END_MS) || !fetched)
 		return false;
 	c->relay = NULL;
