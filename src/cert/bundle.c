@@ -122,7 +122,12 @@ static void journal_files(struct work *w)
 static void fill_in(struct buf *out, const char *text, const char *const (*values)[2], size_t count)
 {
 	while (*text) {
-		size_t i = 0;
+		size_t i = 0, n = strcspn(text, "@");
+
+		buf_add(out, text, n);
+		text += n;
+		if (!*text)
+			break;
 
 		while (i < count && !str_starts(text, values[i][0]))
 			i++;

@@ -11,6 +11,8 @@
 #include "pool.h"
 #include "text.h"
 
+#include "pem.h"
+
 #include "checkpoint.h"
 
 #define DASH "\xe2\x80\x94 "		/* em dash and a space begin a signature line */
@@ -292,14 +294,8 @@ const char *checkpoint_line(const char *text, size_t n, const struct checkpoint 
 
 enum pli_status checkpoint_public_key(const char *pem, size_t n, uint8_t public_key_r[32], struct err *err)
 {
-	BIO *bio = BIO_new_mem_buf(pem, n > INT32_MAX ? 0 : (int)n);
-	EVP_PKEY *key = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
-	size_t len = 32;
-	bool ok = key && EVP_PKEY_is_a(key, "ED25519") && EVP_PKEY_get_raw_public_key(key, public_key_r, &len) == 1 && len == 32;
+	AUTO_BUF der = { 0 };
+	bool ok = pem_der(pem, n, PEM_STRING_PUBLIC, &der) && pem_is_ed25519(der.p, der.n, public_key_r);
 
-	EVP_PKEY_free(key);
-	BIO_free(bio);
-	if (!ok)
-		ERR_clear_error();
 	return ok ? PLI_OK : err_set(err, PLI_INPUT, "not a PEM Ed25519 public key");
 }

@@ -35,6 +35,40 @@ static enum pli_status stored_leaves(void *arg, uint64_t first, unsigned count, 
 	return head_store_leaves(arg, first, count, leaves_r, err);
 }
 
+/* A tree_read_fn over what is stored: hashes of unfinished tiles lie in memory, all others in tiles. */
+static enum pli_status stored_hash(void *arg, unsigned level, uint64_t index, uint8_t hash_r[32], struct err *err)
+{
+	struct head_store *s = arg;
+	unsigned tile_level = level / 8, count = 1u << level % 8;
+	uint64_t first = index * count;
+	struct tiles tiles;
+	struct tree t;
+	enum pli_status status;
+
+	if (tile_level < TILE_LEVELS && first / TILE_HASHES == s->tree.size >> 8 * tile_level >> 8) {
+		tree_init(&t);
+		for (unsigned i = 0; i < count; i++)
+			tree_add(&t, s->partial[tile_level][first % TILE_HASHES + i]);
+		tree_root(&t, hash_r);
+		return PLI_OK;
+	}
+	tiles_init(&tiles, s->dir_fd, stored_leaves, s);
+	status = tiles_read(&tiles, level, index, hash_r, err);
+	tiles_fini(&tiles);
+	return status;
+}
+
+enum pli_status head_store_root(struct head_store *s, uint64_t size, uint8_t root_r[32], struct err *err)
+{
+	struct tree t;
+	enum pli_status status = size <= s->tree.size ? tree_load(&t, size, stored_hash, s, err)
+						      : err_set(err, PLI_RANGE, "the tree in journal/ has no head of that size");
+
+	if (status == PLI_OK)
+		tree_root(&t, root_r);
+	return status;
+}
+
 /* All of p at offset, or nothing said about it: a short write is a full disk. */
 static enum pli_status put_at(int fd, const void *p, size_t n, uint64_t offset, const char *what, struct err *err)
 {

@@ -46,6 +46,9 @@ void head_store_close(struct head_store *store);
 /* Leaf number i of what is stored. */
 MUST enum pli_status head_store_leaves(struct head_store *store, uint64_t first, size_t count, uint8_t (*leaves_r)[32], struct err *err);
 
+/* Root of the first `size` leaves.  Costs a few hundred hashes whatever the size: a receipt may name any head.  PLI_RANGE: there are fewer. */
+MUST enum pli_status head_store_root(struct head_store *store, uint64_t size, uint8_t root_r[32], struct err *err);
+
 /* Adds a group: head (its size, root and leaves must follow from the store's tree) durable, then the counter.
  * PLI_FULL: nothing happened.  PLI_IO: the disk is broken; end the process. */
 MUST enum pli_status head_store_append(struct head_store *store, const struct head_record *head, struct err *err);

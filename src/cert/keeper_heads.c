@@ -272,11 +272,6 @@ static void list(struct keeper_heads *h, const struct job *job)
 	keeper_link_send(h->link, job->generation, h->answer.p, h->answer.n);
 }
 
-static enum pli_status stored_leaves(void *arg, uint64_t first, unsigned count, uint8_t (*leaves_r)[32], struct err *err)
-{
-	return head_store_leaves(arg, first, count, leaves_r, err);
-}
-
 /* Each entry that a receipt names is the one at its number. */
 static enum pli_status entries_check(struct keeper_heads *h, const struct certify_text *text, struct err *err)
 {
@@ -295,20 +290,15 @@ static enum pli_status entries_check(struct keeper_heads *h, const struct certif
 static enum pli_status text_check(struct keeper_heads *h, struct pool *pool, const void *p, size_t n, struct certify_text *text, struct err *err)
 {
 	enum pli_status status = certify_parse(pool, p, n, text, err);
-	struct tiles tiles;
-	struct tree t;
 	uint8_t root[32];
 
 	if (status != PLI_OK)
 		return status;
 	if (!text->tree_size || text->tree_size > h->store.tree.size)
 		return err_set(err, PLI_CONFLICT, "the keeper's tree has no head of that size");
-	tiles_init(&tiles, h->store.dir_fd, stored_leaves, &h->store);
-	status = tree_load(&t, text->tree_size, tiles_read, &tiles, err);
-	tiles_fini(&tiles);
+	status = head_store_root(&h->store, text->tree_size, root, err);
 	if (status != PLI_OK)
 		return status;
-	tree_root(&t, root);
 	if (memcmp(root, text->tree_root, 32) != 0)
 		return err_set(err, PLI_CONFLICT, "the checkpoint named is not of the keeper's tree");
 	return entries_check(h, text, err);

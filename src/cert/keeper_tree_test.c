@@ -1,6 +1,7 @@
 /* The keeper's tree: appended to, killed, torn, mended, put back to an older state, on a full disk. */
 #include "keeper_testing.h"
 
+#include "text.h"
 #include "uuid.h"
 #include "checkpoint.h"
 #include "head_record.h"
@@ -251,6 +252,38 @@ static void derived_files_are_mended(void **state)
 		}
 }
 
+static enum pli_status seal_under(struct fixture *f, uint64_t size, const uint8_t root[32], const uint8_t leaf[32])
+{
+	AUTO_BUF text = { 0 }, der = { 0 };
+	char digest[65], entry[65], root_hex[65];
+	struct err err;
+
+	memset(digest, 'd', 64);
+	digest[64] = '\0';
+	buf_fmt(&text, "Pli-Pdf: 1\nDigest: %s\nEntry: %" PRIu64 ", sha256 %s, consigned\n", digest, size, hex_encode(entry, leaf, 32));
+	buf_fmt(&text, "Checkpoint-Size: %" PRIu64 "\nCheckpoint-Root: %s\n", size, hex_encode(root_hex, root, 32));
+	return keeper_seal(f->keeper.client, text.p, text.n, &der, &err);
+}
+
+/* A receipt may be under any head of the tree, whether its edge lies in full tiles, in unfinished ones or in both; and under no other. */
+static void sealed_under(struct fixture *f, struct tree_leaves *l)
+{
+	static const uint64_t sizes[] = { 1, 2, 255, 256, 257, 511, 512, 513, 4096 + 77, 65279, 65280, 65281, 65535, 65536, 65537, 65792, 65999, 66000 };
+	uint8_t root[32], leaf[32];
+	struct tree t;
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		assert_int_equal(tree_load(&t, sizes[i], tree_read_leaves, l, &err), PLI_OK);
+		tree_root(&t, root);
+		leaf_of(sizes[i] - 1, leaf);
+		assert_int_equal(seal_under(f, sizes[i], root, leaf), PLI_OK);
+		root[31] ^= 1;
+		assert_int_equal(seal_under(f, sizes[i], root, leaf), PLI_CONFLICT);
+	}
+	assert_int_equal(seal_under(f, 66002, root, leaf), PLI_CONFLICT);
+}
+
 static void tiles_are_right(void **state)
 {
 	struct fixture *f = *state;
@@ -270,13 +303,16 @@ static void tiles_are_right(void **state)
 	assert_int_equal(tree_read_leaves(&l, 8, 200, root, &err), PLI_OK);
 	assert_memory_equal(hashes[200], root, 32);
 	assert_false(tiles_get(f->dir.journal, 1, 1, hashes));
+	sealed_under(f, &l);
 	tiles_path(path, 1, 1234067);
 	assert_string_equal(path, "tile/1/x001/x234/067");
 	tiles_path(path, 0, 999);
 	assert_string_equal(path, "tile/0/999");
 	restart(f, SIGKILL);
 	status_is(f->keeper.client, 66000, false);
+	sealed_under(f, &l);
 	append_ok(f->keeper.client, 66000, 1);
+	sealed_under(f, &l);
 	free(leaves);
 }
 

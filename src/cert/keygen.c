@@ -17,9 +17,12 @@
 #include "buf.h"
 #include "pool.h"
 
+#include "cipher.h"
+
 #include "counter.h"
 #include "keyfile.h"
 #include "note_key.h"
+#include "pem.h"
 
 #include "keygen.h"
 
@@ -424,26 +427,11 @@ enum pli_status keygen_certificate(const char *root_pem, const char *root_key_pe
 
 enum pli_status keygen_fingerprint(const char *pem, uint8_t digest_r[32], struct err *err)
 {
-	BIO *bio = BIO_new_mem_buf(pem, -1);
-	X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-	EVP_PKEY *key = NULL;
-	uint8_t *der = NULL;
-	int n = 0;
+	AUTO_BUF der = { 0 };
+	size_t n = strlen(pem);
 
-	BIO_free(bio);
-	if (cert) {
-		n = i2d_X509(cert, &der);
-	} else {
-		bio = BIO_new_mem_buf(pem, -1);
-		key = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
-		BIO_free(bio);
-		n = key ? i2d_PUBKEY(key, &der) : 0;
-	}
-	if (n > 0)
-		EVP_Digest(der, (size_t)n, digest_r, NULL, EVP_sha256(), NULL);
-	OPENSSL_free(der);
-	X509_free(cert);
-	EVP_PKEY_free(key);
-	ERR_clear_error();
-	return n > 0 ? PLI_OK : err_set(err, PLI_INPUT, "neither a PEM certificate nor a PEM public key");
+	if (!pem_der(pem, n, PEM_STRING_X509, &der) && !pem_der(pem, n, PEM_STRING_PUBLIC, &der))
+		return err_set(err, PLI_INPUT, "neither a PEM certificate nor a PEM public key");
+	cipher_sha256(der.p, der.n, digest_r);
+	return PLI_OK;
 }

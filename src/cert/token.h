@@ -44,7 +44,8 @@ struct token_info {
 /* Reads without checking the signature.  Anything but SHA-256, DER and one signer is PLI_INPUT. */
 MUST enum pli_status token_parse(const void *der, size_t n, struct token_info *info_r, struct err *err);
 
-/* Does the token name this certificate (PEM) as its signer's?  The signature is not checked. */
+/* Does the token name this certificate (PEM) as its signer's, by its digest (ESSCertIDv2, RFC 5816)?  Nothing else of it is looked at: this
+ * chooses among certificates, token_verify checks. */
 bool token_is_by(const void *der, size_t n, const char *tsa_pem);
 
 /* Root and authority certificates made ready once, for many tokens; tsa_pem may hold several (pem_list.h), a token is by one of them. */
