@@ -4,7 +4,7 @@
 // key must turn this red.  Everything else stands: sheet, proofs of before and of now, statistics, other letters, held letters; and when
 // the evidence's time is over too, its entries lose their words, the journal still verifies, and no other row may go unnoticed.
 'use strict';
-const { execFileSync } = require('child_process');
+const { execFileSync, spawnSync } = require('child_process');
 const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
@@ -44,6 +44,13 @@ async function attack(backup, keys, name, id) {
 	const page = await s.get('/letters/' + id), small = await s.get(`/letters/${id}/files/1`).catch(() => null), big = await s.get(`/letters/${id}/files/2`).catch(() => null);
 	await c.stop();
 	return { words: page.text.includes(WORDS), small: !!small && small.body.includes(FILE), big: !!big && big.body.includes(FILE) };
+}
+
+// The machine's clock is set forward by that: nothing ends before the operator has said that it is right.
+async function serveLater(i, program) {
+	const c = spawnSync(program, ['clock', 'confirm', i.dir], { encoding: 'utf8' });
+	same([c.status, / s from what was known/.test(c.stdout)], [0, true], 'the operator says that the clock is right: ' + c.stdout + c.stderr);
+	await i.serve({ program });
 }
 
 main(async () => {
@@ -110,7 +117,7 @@ main(async () => {
 		check(bytes.length >= 28 && found(i.dir, bytes).length > 0, what + ' stood there before', `${bytes.length} bytes`);
 
 	// Long after.
-	await i.serve({ program: later(DAYS) });
+	await serveLater(i, later(DAYS));
 	await until('the content goes', async () => (await get(gone.id)).retention.purged, 60);
 	await until('the key of its month goes', () => !fs.existsSync(path.join(i.dir, 'keys/kek', kid)), 60);
 	const sheet = await get(gone.id);
@@ -161,7 +168,7 @@ main(async () => {
 
 	// The negative control: the month's key is kept.
 	const keeping = copy(backup, 'keeping');
-	await keeping.serve({ program: later(DAYS, [['src/cert/kek_store.c', 'status = shred(store, name, err);', 'status = PLI_OK;']]) });
+	await serveLater(keeping, later(DAYS, [['src/cert/kek_store.c', 'status = shred(store, name, err);', 'status = PLI_OK;']]));
 	await until('the content goes', async () => (await keeping.request('GET', '/api/v1/letters/' + gone.id, { token })).json.retention.purged, 60);
 	await until('its key is said to be destroyed', () => sql(keeping.dir, `SELECT destroyed FROM kek WHERE kid = '${kid}'`), 60);
 	await keeping.stop();

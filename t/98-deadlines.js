@@ -2,7 +2,8 @@
 // Goal: on a running server whose clocks the test moves, the window of a registered letter ends where the law ends it: at 23:59:59.999 of the fifteenth
 // day after the notice it is accepted and refused, at 00:00 no more, across the change to summer time and the one back; reminders go out
 // at nine in the morning, once each; the proof of non-collection is there on the sixteenth day.  A clock set back reopens nothing and sends nothing twice;
-// one set forward ends nothing, neither windows nor contents, until it has stood so for a day.
+// one set forward ends nothing, neither windows nor contents, until it has stood so for a day.  A server that is started anew remembers all that; one that is
+// started with the machine believes a clock that a month's absence explains, and another only when the operator says so.
 //
 // Processes of the server start with an empty environment and no descriptors but their own, so nothing can be loaded into them: the program is linked
 // with a clock that reads a file mapped before it is confined, and with housekeeping that goes round all the time and counts its rounds there.
@@ -41,6 +42,11 @@ class Clocks {
 	to(wall) { this.set(wall, this.boot + (wall - this.wall)); }
 	// Somebody sets the clock.
 	jump(wall) { this.set(wall, this.boot); }
+	// The machine is started.
+	reboot(wall) {
+		this.put(32, this.boots = (this.boots || 0) + 1);
+		this.set(wall, 10000);
+	}
 	get rounds() {
 		const bytes = Buffer.alloc(8);
 		fs.readSync(this.fd, bytes, 0, 8, 24);
@@ -74,9 +80,10 @@ main(async () => {
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-struct moved { int64_t generation, wall_us, boot_us, rounds; };
+struct moved { int64_t generation, wall_us, boot_us, rounds, boots; };
 static volatile struct moved *moved;
 int64_t clock_test_generation(void);
+int64_t clock_test_boots(void);
 void clock_test_round(void);
 __attribute__((constructor)) static void moved_map(void)
 {
@@ -88,6 +95,7 @@ __attribute__((constructor)) static void moved_map(void)
 		close(fd);
 }
 int64_t clock_test_generation(void) { return moved ? moved->generation : 0; }
+int64_t clock_test_boots(void) { return moved ? moved->boots : -1; }
 void clock_test_round(void) { if (moved) moved->rounds++; }
 `],
 		['src/base/clock.c', 'int64_t clock_now_us(void)\n{\n\tstruct timespec ts;\n', 'int64_t clock_now_us(void)\n{\n\tstruct timespec ts;\n\n\tif (moved)\n\t\treturn moved->wall_us;\n'],
@@ -104,7 +112,8 @@ void clock_test_round(void) { if (moved) moved->rounds++; }
 		} while (generation % 2 || generation != clock_test_generation());
 		now_us = deadline_clock_read(&office->clock, wall_us, boot_us);
 	}`],
-		['src/prog/child_front.c', '#define HOUSEKEEPING_S', 'void clock_test_round(void);\n#define HOUSEKEEPING_S'],
+		['src/prog/child_front.c', '#define HOUSEKEEPING_S', 'void clock_test_round(void);\nint64_t clock_test_boots(void);\n#define HOUSEKEEPING_S'],
+		['src/prog/child_front.c', 'return *text ? pool_str(pool, text) : NULL;', 'return pool_fmt(pool, "boot-%lld", (long long)clock_test_boots());'],
 		['src/prog/child_front.c', 'next.tv_sec += HOUSEKEEPING_S;', 'clock_test_round();\n\t\tnext.tv_nsec += 50000000;\n\t\tif (next.tv_nsec >= 1000000000) {\n\t\t\tnext.tv_sec++;\n\t\t\tnext.tv_nsec -= 1000000000;\n\t\t}'],
 	]);
 	const i = new Instance().make({ conf: '[registered]\nreminders = 3, 9\n' }).unkept();
@@ -202,7 +211,39 @@ void clock_test_round(void) { if (moved) moved->rounds++; }
 	same(await decisions(id), ['accepted', null], 'nor for most of a day');
 	clocks.to(clocks.wall + 2 * HOUR);
 	await until('it is believed', async () => (await decisions(id))[1] === 'unclaimed', 30);
+	await send({ to: ['e@example.org'], class: 'simple' });	// though the journal’s newest entry is a year ahead
 	await until('for contents, too', async () => (await i.request('GET', await i.link('simple@example.org'))).status === 410, 30);
+	// The clock is set while the server is stopped; then the machine is started with a clock of another year, which is left so for two days.
+	clocks.to(before + 401 * DAY);
+	const other = await send({ to: ['d@example.org'], class: 'registered' });
+	await clocks.round();
+	const now = clocks.wall, jumped = jumps();
+	await i.stop();
+	clocks.jump(now + 25 * DAY);
+	await i.serve({ program });
+	await clocks.round();
+	same([await decisions(other), jumps()], [[null], jumped + 1], 'a start does not make a clock believed that was set before it');
+	clocks.jump(now);
+	await clocks.round();
+	await i.stop();
+	clocks.reboot(now + 300 * DAY);
+	await i.serve({ program });
+	await clocks.round();
+	clocks.to(clocks.wall + 2 * DAY);
+	await clocks.round();
+	same(await decisions(other), [null], 'nor does the machine’s, if no absence explains it; patience does not help');
+	await until('the alert is on', () => i.one("SELECT COUNT(*) FROM alert WHERE kind = 'clock' AND ended IS NULL") === 1, 30);
+	const c = spawnSync(program, ['clock', 'confirm', i.dir], { encoding: 'utf8' });
+	same([c.status, c.stdout.includes(`${300 * 86400} s`)], [0, true], 'the operator confirms it: ' + c.stdout + c.stderr);
+	await until('then it ends', async () => (await decisions(other))[0] === 'unclaimed', 30);
+	same(i.one("SELECT COUNT(*) FROM journal WHERE event = 'clock.confirmed'"), 1, 'the journal says so');
+	// A machine that was off over the holidays.
+	const last = await send({ to: ['e@example.org'], class: 'registered' });
+	await clocks.round();
+	await i.stop();
+	clocks.reboot(clocks.wall + 31 * DAY);
+	await i.serve({ program });
+	await until('what ended meanwhile has ended', async () => (await decisions(last))[0] === 'unclaimed', 30);
 	const v = spawnSync(program, ['journal', 'verify', i.dir], { encoding: 'utf8' });
 	same(v.status, 0, 'journal verify: ' + v.stdout + v.stderr);
 	await i.stop();

@@ -49,6 +49,7 @@ static const struct event events[] = {
 	{ "log.opened", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "keeper.signed", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d: sums since the instance began */
 	{ "clock.jumped", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d.by_s: how far the machine's clock was set */
+	{ "clock.confirmed", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d.by: operator, tsa, witness; d.by_s: how far it had been off */
 	{ "witness.away", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d.witness */
 	{ "witness.back", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "alert.raised", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d: kind, subject?, at */

@@ -391,16 +391,15 @@ static void unsigned_look(struct office *office)
 
 static void clock_look(struct office *office)
 {
-	int64_t off_us;
+	bool waits;
+	int64_t off_us = deadline_off_us(office, &waits);
 
-	(void)deadline_now_us(office);
-	pthread_mutex_lock(&office->lock);
-	off_us = office->clock.off_us;
-	pthread_mutex_unlock(&office->lock);
 	if (off_us) {
-		char detail[80];
+		char detail[160];
 
-		snprintf(detail, sizeof(detail), "the machine's clock was set by %" PRId64 " s", off_us / SECOND_US);
+		snprintf(detail, sizeof(detail), waits ? "since the machine was started its clock is %" PRId64 " s from the time that was known; "
+							 "nothing ends by it before it is confirmed" :
+							 "the machine's clock was set by %" PRId64 " s", off_us / SECOND_US);
 		alert_raise(office, ALERT_CLOCK, "", detail);
 	} else {
 		alert_end(office, ALERT_CLOCK, "");

@@ -4,6 +4,7 @@
 
 #include "actor.h"
 #include "buf.h"
+#include "clock.h"
 #include "jsonw.h"
 #include "pool.h"
 
@@ -132,7 +133,11 @@ enum pli_status cosignature_add(struct office *office, const struct note_key *wi
 
 	if (st == PLI_OK)
 		st = line_find(&head, witness, answer, n, &line, &adding.time_s, err);
-	return st == PLI_OK ? db_write(office->parts.db, add_fn, &adding, err) : st;
+	if (st == PLI_OK)
+		st = db_write(office->parts.db, add_fn, &adding, err);
+	if (st == PLI_OK)
+		deadline_confirm(office, "witness", (int64_t)adding.time_s * SECOND_US);
+	return st;
 }
 
 static enum pli_status column_append(struct db_conn *conn, const char *sql, uint64_t size, const char *end, struct buf *out, struct err *err)

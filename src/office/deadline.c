@@ -44,18 +44,28 @@ static bool close_to(int64_t a, int64_t b)
 	return a - b <= SLACK_US && b - a <= SLACK_US;
 }
 
+static bool believed(const struct deadline_clock *c, int64_t off_us)
+{
+	return close_to(off_us, 0) || (c->away && off_us >= -SLACK_US && off_us <= c->limit_us);
+}
+
+bool deadline_clock_waits(const struct deadline_clock *c)
+{
+	return c->away && (c->off_us < -SLACK_US || c->off_us > DEADLINE_AWAY_US);
+}
+
 int64_t deadline_clock_read(struct deadline_clock *c, int64_t wall_us, int64_t boot_us)
 {
-	int64_t steady_us = c->wall_us + (boot_us - c->boot_us);
+	int64_t steady_us = c->wall_us + (boot_us - c->boot_us), off_us = wall_us - steady_us;
 	bool known = c->wall_us != 0;
 
-	if (known && !close_to(wall_us, steady_us)) {
-		if (!c->off_us || !close_to(wall_us - steady_us, c->off_us)) {
-			c->off_us = wall_us - steady_us;
+	if (known && !believed(c, off_us)) {
+		if (!c->off_us || !close_to(off_us, c->off_us)) {
+			c->off_us = off_us;
 			c->off_boot_us = boot_us;
 			c->told = false;
 		}
-		if (boot_us - c->off_boot_us < BELIEVED_US)
+		if (deadline_clock_waits(c) || boot_us - c->off_boot_us < BELIEVED_US)
 			return steady_us;
 	}
 	*c = (struct deadline_clock){ .wall_us = wall_us, .boot_us = boot_us };

@@ -196,17 +196,18 @@ static enum pli_status jump_fn(struct db_tx *tx, void *arg, struct err *err)
 static enum pli_status jump_tell(struct office *office, struct err *err)
 {
 	struct sweep s = { .office = office };
-	bool tell;
+	bool tell, waits;
 	enum pli_status st;
 
 	pthread_mutex_lock(&office->lock);
 	tell = office->clock.off_us && !office->clock.told;
 	s.now_us = office->clock.off_us;
+	waits = deadline_clock_waits(&office->clock);
 	pthread_mutex_unlock(&office->lock);
 	if (!tell)
 		return PLI_OK;
 	log_error("clock.jumped", "the machine's clock was set by %" PRId64 " s: windows of registered letters go by the steady clock until it "
-				  "agrees again, or has stood so for a day", s.now_us / SECOND_US);
+				  "agrees again, %s", s.now_us / SECOND_US, waits ? "or is confirmed (pli clock confirm)" : "or has stood so for a day");
 	st = db_write(office->parts.db, jump_fn, &s, err);
 	pthread_mutex_lock(&office->lock);
 	office->clock.told = office->clock.told || st == PLI_OK || st == PLI_UNCERTAIN;	/* written, if not signed yet */
@@ -221,6 +222,7 @@ enum pli_status deadline_sweep(struct office *office, struct err *err)
 
 	*s = (struct sweep){ .office = office, .now_us = deadline_now_us(office) };
 	st = jump_tell(office, err);
+	deadline_keep(office, false);
 	if (st == PLI_OK)
 		st = rounds(s, ENDED_GET, s->now_us - GRACE_US, ended_fn, err);
 	if (st == PLI_OK)

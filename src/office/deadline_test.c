@@ -128,6 +128,94 @@ static void clock_that_is_moved(void **state)
 	assert_int_equal(c.off_us, 0);
 }
 
+static struct deadline_clock resumed(const struct deadline_clock *c, int64_t kept_boot_us, const char *kept, int64_t boot_us, const char *boot)
+{
+	AUTO_BUF text = { 0 };
+	struct deadline_clock next;
+
+	deadline_clock_write(c, kept_boot_us, kept, &text);
+	assert_true(deadline_clock_resume(&next, text.p, text.n, boot_us, boot));
+	return next;
+}
+
+/* From one process to the next while the machine runs: the steady clock says how long it took. */
+static void clock_over_a_restart(void **state)
+{
+	struct deadline_clock c = { 0 };
+	int64_t wall = at("2026-06-01T12:00:00Z"), boot = 1000 * SECOND_US;
+
+	(void)state;
+	(void)deadline_clock_read(&c, wall, boot);
+	c = resumed(&c, boot + MINUTE_US, "a", boot + HOUR_US, "a");
+	assert_int_equal(deadline_clock_read(&c, wall + 300 * DAY_US + 2 * HOUR_US, boot + 2 * HOUR_US), wall + 2 * HOUR_US);
+	assert_false(deadline_clock_waits(&c));
+	/* A jump keeps its day and its being told. */
+	c.told = true;
+	c = resumed(&c, boot + 3 * HOUR_US, "a", boot + 4 * HOUR_US, "a");
+	assert_true(c.told);
+	assert_int_equal(deadline_clock_read(&c, wall + 300 * DAY_US + 25 * HOUR_US, boot + 25 * HOUR_US), wall + 25 * HOUR_US);
+	assert_int_equal(deadline_clock_read(&c, wall + 300 * DAY_US + 26 * HOUR_US, boot + 26 * HOUR_US), wall + 300 * DAY_US + 26 * HOUR_US);
+}
+
+/* Over a start of the machine: nobody knows how long it was off. */
+static void clock_over_a_boot(void **state)
+{
+	static const char *const NAMES[][2] = { { "a", "b" }, { NULL, NULL }, { "a", NULL } };
+	int64_t wall = at("2026-06-01T12:00:00Z"), boot = 1000 * DAY_US;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct deadline_clock before = { 0 }, c;
+		int64_t t;
+
+		(void)deadline_clock_read(&before, wall, boot);
+		/* Off for a month. */
+		c = resumed(&before, boot, NAMES[i][0], 0, NAMES[i][1]);
+		assert_int_equal(deadline_clock_read(&c, wall + 31 * DAY_US, MINUTE_US), wall + 31 * DAY_US);
+		assert_int_equal(c.off_us, 0);
+		assert_int_equal(deadline_clock_read(&c, wall + 62 * DAY_US, HOUR_US), wall + 31 * DAY_US + HOUR_US - MINUTE_US);
+		/* For longer than anybody is: however long it stands there, and over restarts and boots. */
+		c = resumed(&before, boot, NAMES[i][0], 0, NAMES[i][1]);
+		t = 36 * DAY_US;
+		assert_int_equal(deadline_clock_read(&c, wall + t, MINUTE_US), wall + MINUTE_US);
+		assert_true(deadline_clock_waits(&c));
+		assert_int_equal(deadline_clock_read(&c, wall + t + 9 * DAY_US, 9 * DAY_US), wall + 9 * DAY_US);
+		c = resumed(&c, 9 * DAY_US, "b", 9 * DAY_US + HOUR_US, "b");
+		assert_int_equal(deadline_clock_read(&c, wall + t + 19 * DAY_US, 19 * DAY_US), wall + 19 * DAY_US);
+		c = resumed(&c, 19 * DAY_US, "b", 0, "c");
+		assert_int_equal(deadline_clock_read(&c, wall + t + 22 * DAY_US, 2 * DAY_US), wall + 21 * DAY_US);
+		assert_true(deadline_clock_waits(&c));
+		/* Set right, it is believed at once. */
+		assert_int_equal(deadline_clock_read(&c, wall + 25 * DAY_US, 3 * DAY_US), wall + 25 * DAY_US);
+		assert_int_equal(c.off_us, 0);
+		/* Back, at a year that the battery lost. */
+		c = resumed(&before, boot, NAMES[i][0], 0, NAMES[i][1]);
+		assert_int_equal(deadline_clock_read(&c, SECOND_US, SECOND_US), wall + SECOND_US);
+		assert_int_equal(deadline_clock_read(&c, 2 * DAY_US, 2 * DAY_US), wall + 2 * DAY_US);
+		assert_true(deadline_clock_waits(&c));
+		assert_int_equal(deadline_clock_read(&c, wall + 3 * DAY_US, 2 * DAY_US), wall + 3 * DAY_US);
+		/* A jump of ten days that nobody believed yet is no absence of ten days; a shorter one is; and a day's patience still helps. */
+		before.off_us = 10 * DAY_US;
+		c = resumed(&before, boot, NAMES[i][0], 0, NAMES[i][1]);
+		assert_int_equal(deadline_clock_read(&c, wall + 10 * DAY_US + HOUR_US, HOUR_US), wall + HOUR_US);
+		assert_false(deadline_clock_waits(&c));
+		assert_int_equal(deadline_clock_read(&c, wall + 11 * DAY_US + HOUR_US, DAY_US + HOUR_US), wall + 11 * DAY_US + HOUR_US);
+		c = resumed(&before, boot, NAMES[i][0], 0, NAMES[i][1]);
+		assert_int_equal(deadline_clock_read(&c, wall + 9 * DAY_US, HOUR_US), wall + 9 * DAY_US);
+	}
+}
+
+static void damaged_moments(void **state)
+{
+	static const char *const BAD[] = { "", "1", "2 a 1 2 0 0 0 0 0", "1 a 1 2 0 0 0 0", "1 a 1 2 0 0 0 0 0 0", "1 a 1 0 0 0 0 0 0", "1 a x 2 0 0 0 0 0" };
+	struct deadline_clock c;
+
+	(void)state;
+	assert_true(deadline_clock_resume(&c, "1 a 1 2 0 0 0 0 0", 17, 5, "a"));
+	for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++)
+		assert_false(deadline_clock_resume(&c, BAD[i], strlen(BAD[i]), 5, "a"));
+}
+
 /* ---- letters ---- */
 
 static enum pli_status render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail_out,
@@ -291,6 +379,91 @@ static void moved_clock_ends_nothing(void **state)
 	assert_int_equal(events("lre.unclaimed", &letter), 1);
 }
 
+static int64_t confirmed(void)
+{
+	return instance_count(&in, "SELECT COUNT(*) FROM journal WHERE event = 'clock.confirmed'");
+}
+
+/* The server starts anew, and the machine too when boot is another; in between the wall clock goes on by so much. */
+static void starts_anew(const char *boot, int64_t off_us)
+{
+	struct err err = { 0 };
+	const char *token;
+
+	deadline_keep(in.office, true);
+	instance_stop(&in);
+	set_by(off_us);
+	if (!in.boot || !str_eq(in.boot, boot))
+		boot_off_us = wall_off_us - stands_us + 5 * SECOND_US;
+	in.boot = boot;
+	instance_start(&in);
+	/* The tokens ended long ago. */
+	OK(directory_token_add(in.directory, &INSTANCE_OPERATOR, INSTANCE_PEOPLE[0].email, "test", 30, in.pool, &token, &err));
+	OK(directory_token_principal(in.directory, in.pool, token, &in.editor, &err));
+	sweep();
+}
+
+static void started_with_a_wrong_clock(void **state)
+{
+	AUTO_POOL pool = pool_new();
+	struct err err = { 0 };
+	struct uuid letter, other;
+	int64_t jumps, count = confirmed(), off_us;
+	bool waits;
+
+	(void)state;
+	starts_anew("a", 0);
+	jumps = jumps_told();
+	(void)sent_at(pool, "2029-02-01T10:00:00Z", &letter);
+	sweep();
+	/* Set forward between a stop and a start: the machine's steady clock knows better; and still does at the next start. */
+	starts_anew("a", 30 * DAY_US);
+	assert_string_equal(state_of(pool, &letter), "sent sent");
+	assert_int_equal(jumps_told(), jumps + 1);
+	passes_to(stands_us + HOUR_US);
+	starts_anew("a", 0);
+	assert_string_equal(state_of(pool, &letter), "sent sent");
+	assert_int_equal(jumps_told(), jumps + 1);
+	set_by(-30 * DAY_US);
+	sweep();
+	/* The machine is started with a clock that is a year ahead, and left so for a week. */
+	starts_anew("b", 365 * DAY_US);
+	passes_to(stands_us + 7 * DAY_US);
+	sweep();
+	assert_string_equal(state_of(pool, &letter), "sent sent");
+	assert_int_equal(jumps_told(), jumps + 2);
+	assert_int_equal(deadline_off_us(in.office, &waits), 365 * DAY_US);
+	assert_true(waits);
+	/* Somebody outside who has another time confirms nothing; one who has the same does. */
+	deadline_confirm(in.office, "tsa", stands_us - 365 * DAY_US);
+	deadline_confirm(in.office, "tsa", stands_us + 6 * MINUTE_US);
+	sweep();
+	assert_string_equal(state_of(pool, &letter), "sent sent");
+	assert_int_equal(confirmed(), count);
+	deadline_confirm(in.office, "tsa", stands_us + 4 * MINUTE_US);
+	assert_int_equal(deadline_off_us(in.office, &waits), 0);
+	assert_false(waits);
+	sweep();
+	assert_string_equal(state_of(pool, &letter), "not_received not_received");
+	deadline_confirm(in.office, "tsa", stands_us);
+	assert_int_equal(confirmed(), count + 1);
+	/* A machine that was off for a month: it is believed, and the window is over. */
+	(void)sent_at(pool, "2031-02-01T10:00:00Z", &letter);
+	starts_anew("c", 0);
+	jumps = jumps_told();
+	starts_anew("d", 31 * DAY_US);
+	assert_string_equal(state_of(pool, &letter), "not_received not_received");
+	assert_int_equal(jumps_told(), jumps);
+	/* The operator confirms. */
+	(void)sent_at(pool, "2032-02-01T10:00:00Z", &other);
+	starts_anew("e", 50 * DAY_US);
+	assert_string_equal(state_of(pool, &other), "sent sent");
+	OK(deadline_confirm_own(in.office, &INSTANCE_OPERATOR, &off_us, &err));
+	assert_int_equal(off_us, 50 * DAY_US);
+	sweep();
+	assert_string_equal(state_of(pool, &other), "not_received not_received");
+}
+
 static void two_acts_at_once(void **state)
 {
 	AUTO_POOL pool = pool_new();
@@ -328,6 +501,8 @@ int main(void)
 		cmocka_unit_test(ends_are_dates),	    cmocka_unit_test(reminders_are_mornings),
 		cmocka_unit_test(clock_that_is_moved),	    cmocka_unit_test(last_moment_accepts),
 		cmocka_unit_test(moved_clock_ends_nothing), cmocka_unit_test(two_acts_at_once),
+		cmocka_unit_test(clock_over_a_restart),	    cmocka_unit_test(clock_over_a_boot),
+		cmocka_unit_test(damaged_moments),	    cmocka_unit_test(started_with_a_wrong_clock),
 	};
 
 	return cmocka_run_group_tests_name("deadline", tests, setup, teardown);

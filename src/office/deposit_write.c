@@ -51,11 +51,13 @@ static enum pli_status letter_insert(struct db_tx *tx, struct deposit_work *w, s
 static enum pli_status notices_insert(struct db_tx *tx, struct deposit_work *w, int64_t t_us, struct err *err)
 {
 	const struct letter *l = &w->letter;
+	/* The journal's time never goes back: after a clock that was ahead it may be next year's, and nobody waits for that. */
+	int64_t now_us = clock_now_us(), due_us = t_us < now_us ? t_us : now_us;
 	enum pli_status st = PLI_OK;
 
 	for (unsigned i = 0; st == PLI_OK && i < l->recipient_count; i++)
 		st = db_run(tx->conn, NULL, err, NOTICE_ADD, "uuuiii", &l->entity, &w->recipients[i].notice, &l->letter,
-			    (int64_t)l->recipients[i].n, t_us, (int64_t)l->number);
+			    (int64_t)l->recipients[i].n, due_us, (int64_t)l->number);
 	return st;
 }
 

@@ -165,6 +165,8 @@ enum pli_status external_add(struct office *office, uint64_t size, uint64_t nonc
 		cipher_sha256(a.chain.p, a.chain.n, a.digest);
 		st = db_write(office->parts.db, add_fn, &a, err);
 	}
+	if (st == PLI_OK)
+		deadline_confirm(office, "tsa", a.time_us);
 	buf_free(&a.token);
 	buf_free(&a.chain);
 	return st;

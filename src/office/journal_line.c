@@ -185,7 +185,7 @@ static void message_write(struct journal_lines *l, struct line *line)
 		snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(d, "failures")));
 		args[0] = line->user;
 		args[1] = number;
-	} else if (str_eq(line->row->event, "clock.jumped")) {
+	} else if (str_starts(line->row->event, "clock.")) {
 		snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(d, "by_s")));
 		args[0] = number;
 	} else if (str_eq(line->row->event, "log.restored")) {

@@ -254,8 +254,10 @@ static int64_t again_us(const struct settle *settle, const struct notice_result 
 	int64_t now = clock_now_us(), until = s->created_us + (int64_t)settings->mail_retry_hours * 3600 * SECOND_US;
 	int64_t due = result->outcome == NOTICE_AWAY ? result->retry_us : now + backoff_us(settings, s->tries);
 
-	if (now >= until)
+	/* Not by a clock that jumped. */
+	if (now >= until && deadline_now_us(settle->office) >= until)
 		return 0;
+	until = until > now ? until : now + backoff_us(settings, s->tries);
 	if (result->outcome == NOTICE_DOUBT && s->doubts > 0 && due < now + DOUBT_US)
 		due = now + DOUBT_US;
 	return due < until ? due : until;

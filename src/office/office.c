@@ -41,7 +41,9 @@ enum pli_status office_new(const struct office_parts *parts, struct office **off
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&office->once_over, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	st = retention_load(office, err);
+	st = deadline_load(office, err);
+	if (st == PLI_OK)
+		st = retention_load(office, err);
 	if (st == PLI_OK)
 		st = alert_load(office, err);
 	if (st == PLI_OK)

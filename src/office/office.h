@@ -23,6 +23,7 @@ struct office_parts {
 	struct object_store *objects;
 	const struct settings *settings;
 	const char *base_url;		/* "https://HOST[:PORT]", no slash at the end */
+	const char *boot;		/* name of this start of the machine; NULL: unknown */
 	const char *root_pem, *seal_pem, *operator_pem, *tsa_pem, *log_pub;	/* trust anchors, texts */
 };
 /* Everything in parts is borrowed for the office's life. */

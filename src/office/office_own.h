@@ -38,6 +38,7 @@ struct office {
 	void (*due_fn)(void *arg);	/* notices may have become due */
 	void *due_arg;
 	struct deadline_clock clock;
+	int64_t clock_kept_us, clock_kept_off_us;	/* steady clock when it was kept last, and what it was off by; 0: not by this process */
 	struct alerts alerts;
 	bool has_self;			/* with lock, like self */
 	struct uuid self[2];		/* entity and account that send themselves the nightly letter */

@@ -64,6 +64,7 @@ struct instance {
 	struct directory *directory;
 	struct office *office;
 	struct settings settings;
+	const char *boot;			/* as office_parts has it */
 	struct pool *pool;
 	struct uuid mairie, agence;		/* entities */
 	/* The last is an editor of the agence.  Read anew by each start, from the tokens. */
@@ -155,7 +156,7 @@ static inline void instance_start(struct instance *i)
 	OK(directory_open(i->db, i->keeper, i->journal, &i->directory, &err));
 	parts = (struct office_parts){
 		.db = i->db, .keeper = i->keeper, .directory = i->directory, .journal = i->journal, .objects = i->objects,
-		.settings = &i->settings, .base_url = "https://pli.example", .root_pem = instance_public(i, "root.pem"),
+		.settings = &i->settings, .base_url = "https://pli.example", .boot = i->boot, .root_pem = instance_public(i, "root.pem"),
 		.seal_pem = instance_public(i, "seal.pem"),
 		.operator_pem = instance_public(i, "operator.pem"), .tsa_pem = instance_public(i, "tsa.pem"),
 		.log_pub = instance_public(i, "log.pub"),

@@ -1,5 +1,6 @@
 /* pli-front: HTTPS, API, the database; accepts but never dials, and cannot sign. */
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <sodium.h>
@@ -86,6 +87,19 @@ struct child_front {
 };
 
 /* ------------------------------------------------------------------ before anything comes from outside */
+
+/* Which start of the machine this is; unknown where the kernel does not say. */
+static const char *boot_name(struct pool *pool)
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	char text[37] = "";
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? strcspn(text, " \n") : 0] = '\0';
+	return *text ? pool_str(pool, text) : NULL;
+}
 
 static enum pli_status start_libraries(const struct child *child, struct err *err)
 {
@@ -518,6 +532,7 @@ int child_front(int argc, char **argv)
 	f->front.anchors_arg = f;
 	f->reload = (struct child_reload){ .live = &f->child.settings, .prepare = reload_prepare, .commit = reload_commit,
 					   .drop = reload_drop, .arg = f };
+	f->front.boot = boot_name(pool);
 	f->errands = errands_new();
 	reload_ask_init(&f->reload_ask);
 	backup_ask_init(&f->backup_ask);

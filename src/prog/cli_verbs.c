@@ -235,6 +235,11 @@ const struct cli_verb cli_verbs[] = {
 	  "Such a server takes no letter and says so.  First look for a newer backup: what came after this copy was proved to people, and they\n"
 	  "keep the proofs.  With this the journal goes on from where it ends, its entry `log.restored` tells the loss, and that witness will\n"
 	  "not sign for it again.", options_json, 1, 1, verb_journal_accept_loss },
+	{ "clock confirm", "clock confirm DIR", "say that the machine's clock is right, though it is far from where it was",
+	  "After a start of the machine a clock that is more than 35 days ahead of what was known, or behind it, ends nothing: windows of\n"
+	  "registered letters, contents and their retention wait until an authority or a witness outside has the same time, or somebody\n"
+	  "says this.  It is entered in the journal.  Look at the clock first: what it ends is over for good.", options_json, 1, 1,
+	  verb_clock_confirm },
 	{ "selfproof", "selfproof DIR [--backup FILE]", "have the instance prove itself now, as it does every night",
 	  "Pli sends itself a letter, opens it and verifies its proofs as a stranger would; does the same with the newest letters and some\n"
 	  "drawn by lot, whose content it reads again; verifies the whole journal; and restores the backup to scratch, to show that\n"

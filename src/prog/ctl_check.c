@@ -18,6 +18,7 @@
 #include "security_admin.h"
 
 #include "alert.h"
+#include "deadline.h"
 #include "external_time.h"
 #include "notice.h"
 #include "office.h"
@@ -283,9 +284,17 @@ static void check_time(struct front *front, struct ctl_call *call)
 {
 	struct err err = { 0 };
 	struct external_state s;
-	int64_t now_us = clock_now_us();
+	int64_t now_us = clock_now_us(), off_us;
+	bool waits = false;
 
-	if (front->verify_only || !front->settings->tsa_url)
+	if (front->verify_only)
+		return;
+	off_us = deadline_off_us(front->office, &waits);
+	if (off_us)
+		finding(call, "wrong", waits ? "Set the clock right.  If it is right: pli clock confirm DIR." :
+					       "Set the clock right.  If it is right, it is believed after a day, or at once: pli clock confirm DIR.",
+			"the machine's clock is %" PRId64 " s from the time that is known; nothing ends by it", off_us / SECOND_US);
+	if (!front->settings->tsa_url)
 		return;
 	if (external_state(front->office, &s, &err) != PLI_OK)
 		finding(call, "wrong", err.hint, "%s", err.text);

@@ -20,6 +20,7 @@
 #include "principal.h"
 
 #include "alert.h"
+#include "deadline.h"
 #include "letter.h"
 #include "office.h"
 
@@ -367,6 +368,23 @@ static enum pli_status accept_loss(void *arg, struct ctl_call *call, struct err 
 	return PLI_OK;
 }
 
+static enum pli_status clock_confirm(void *arg, struct ctl_call *call, struct err *err)
+{
+	struct front *front = arg;
+	int64_t off_us = 0;
+	struct jsonw w;
+	enum pli_status st = ctl_need_office(front, err);
+
+	if (st == PLI_OK)
+		st = deadline_confirm_own(front->office, &ctl_operator, &off_us, err);
+	if (st != PLI_OK)
+		return st;
+	jsonw_init(&w, &call->result, false);
+	jsonw_object(&w, NULL);
+	jsonw_int(&w, "by_s", off_us / SECOND_US);
+	jsonw_object_end(&w);
+	return PLI_OK;
+}
 
 static enum pli_status reload(void *arg, struct ctl_call *call, struct err *err)
 {
@@ -390,7 +408,7 @@ const struct ctl_verb *ctl_verbs(void)
 		{ "archive import", ctl_archive_import },
 		{ "journal verify", verify }, { "journal accept-loss", accept_loss }, { "check", ctl_check },
 		{ "reload", reload }, { "key prepare", ctl_key_prepare }, { "key commit", ctl_key_commit }, { "key state", ctl_key_state },
-		{ "key letters", ctl_key_letters },
+		{ "key letters", ctl_key_letters }, { "clock confirm", clock_confirm },
 		{ NULL, NULL },
 	};
 

@@ -23,6 +23,7 @@
 #include "directory.h"
 
 #include "alert.h"
+#include "deadline.h"
 #include "notice.h"
 #include "office.h"
 
@@ -233,6 +234,7 @@ static enum pli_status open_rooms(struct front *front, struct err *err)
 {
 	struct office_parts parts = {
 		.db = front->db, .keeper = front->keeper, .settings = front->settings, .base_url = front->base_url,
+		.boot = front->boot,
 		.root_pem = front->root_pem, .seal_pem = front->seal_pem, .operator_pem = front->operator_pem, .tsa_pem = front->tsa_pem,
 		.log_pub = front->log_pub,
 	};
@@ -314,6 +316,7 @@ enum pli_status front_backup_time(const struct front *front, int64_t *t_us_r, st
 void front_close(struct front *front)
 {
 	if (front->office) {
+		deadline_keep(front->office, true);
 		alert_flush(front->office);
 		office_free(front->office);
 	}

@@ -30,6 +30,7 @@ struct front {
 	struct pool *pool;
 	const struct settings *settings;
 	const char *origin, *base_url;
+	const char *boot;			/* this start of the machine; NULL: unknown */
 	const char *tsa_roots;			/* of the authority outside; NULL: there is none */
 	const char *root_pem, *seal_pem, *operator_pem, *tsa_pem, *log_pub;
 	struct front_tls tls;			/* when serving; the key is wiped once the TLS engine has it */

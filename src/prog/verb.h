@@ -22,6 +22,7 @@ int verb_letter_unlock(struct cli_call *call);
 int verb_journal_verify(struct cli_call *call);
 int verb_journal_verify_dir(struct cli_call *call);	/* without --url and --mail */
 int verb_journal_accept_loss(struct cli_call *call);
+int verb_clock_confirm(struct cli_call *call);
 int verb_key_list(struct cli_call *call);
 int verb_key_protect(struct cli_call *call);
 int verb_key_unprotect(struct cli_call *call);

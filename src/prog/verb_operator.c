@@ -202,3 +202,23 @@ int verb_journal_accept_loss(struct cli_call *call)
 		       (long long)verb_member_int(result, "lost"));
 	return EX_OK;
 }
+
+int verb_clock_confirm(struct cli_call *call)
+{
+	struct json_read *result = NULL;
+	struct verb_request r;
+	struct err err = { 0 };
+	long long by_s;
+
+	verb_request_begin(&r);
+	if (verb_request_send(call, "clock confirm", &r, NULL, NULL, &result, &err) != PLI_OK)
+		return sysexit_say(&err);
+	by_s = (long long)verb_member_int(result, "by_s");
+	if (call->json)
+		printf("{\"by_s\":%lld}\n", by_s);
+	else if (by_s)
+		printf("the clock is believed, %lld s from what was known; what it ends has ended\n", by_s);
+	else
+		printf("there is nothing to confirm: the clock is believed\n");
+	return EX_OK;
+}
