@@ -110,6 +110,8 @@ main(async () => {
 		'another kind of recipient': [() => sql(`UPDATE recipient SET kind = 'to' WHERE kind = 'cc' AND letter = x'${rows[k].letter}'`), null],
 		'another sheet': [() => sql(`UPDATE recipient SET sheet = (SELECT sheet FROM recipient WHERE letter <> x'${rows[k].letter}' LIMIT 1) WHERE letter = x'${rows[k].letter}' AND recipient = x'${rows[k].recipient}'`), k + 1],
 		'another digest of a file': [() => sql(`UPDATE part SET sha256 = zeroblob(32) WHERE letter = x'${rows[k].letter}'`), null],
+		'a letter whose rows are gone': [() => sql(...['notice', 'part', 'recipient', 'letter'].map((table) => `DELETE FROM ${table} WHERE letter = x'${rows[k].letter}'`)), null],
+		'a recipient whose row is gone': [() => sql(`DELETE FROM recipient WHERE letter = x'${rows[k].letter}' AND recipient = x'${rows[k].recipient}'`), k + 1],
 		'a cut tail': [() => sql(`DELETE FROM journal WHERE seq >= ${size - 4}`), size - 3, true],
 		'a tail cut by one': [() => sql(`DELETE FROM journal WHERE seq >= ${size - 1}`), size, true],
 		'an older database': [older(['data']), oldSize + 1, true],

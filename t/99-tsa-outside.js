@@ -190,16 +190,50 @@ every_s = 1\naway = block\n`);
 	same(raised('alert.raised'), 1, 'told once');
 	check(Date.now() * 1000 - wait().since > 3600e6, 'the wait is an hour');
 
+	// The settings name no authority any more: nobody is away.  Named again, it still is, since then.
+	const conf = path.join(i.dir, 'pli.conf'), named = fs.readFileSync(conf, 'utf8');
+	check(/^url = .*\n/m.test(named), 'the settings name it');
+	await i.stop();
+	fs.writeFileSync(conf, named.replace(/^url = .*\n/m, ''));
+	await i.serve();
+	await until('the alert ends', () => raised('alert.ended') === 1, 60);
+	same([raised('alert.raised'), i.one("SELECT COUNT(*) FROM alert WHERE kind = 'tsa' AND ended IS NULL")], [1, 0], 'and is on no more');
+	await i.stop();
+	fs.writeFileSync(conf, named);
+	await i.serve();
+	await until('it begins again', () => raised('alert.raised') === 2, 120);
+
 	// Back: one token for everything.
 	const last = covered(), waited = wait().size;
 	behaviour = 'good';
 	await allCovered();
 	check(i.one(`SELECT MIN(size) FROM external_token WHERE size > ${last}`) >= waited, 'the first token covers all that waited');
-	await until('the end is told', () => raised('alert.ended') === 1, 120);
-	same(raised('alert.raised'), 1, 'once');
+	await until('the end is told', () => raised('alert.ended') === 2, 120);
+	same(raised('alert.raised'), 2, 'once');
 	same((await letter({ class: 'registered' })).status, 201, 'registered letters are taken again');
 	await allCovered();
 	await i.stop();
-	same(i.verify().status, 0, 'the journal verifies');
+	const whole = i.verify(), count = i.one('SELECT COUNT(*) FROM external_token');
+	same([whole.status, whole.stdout.includes(`verified ${count} tokens of the authority outside; the newest covers the first ${covered()} entries`), whole.stdout.includes('ca_file')],
+		[0, true, false], 'the journal verifies, and every token from outside: ' + whole.stdout + whole.stderr);
+	same(JSON.parse(i.run(['journal', 'verify', i.dir, '--json']).stdout).external, { tokens: count, covered: covered(), rootless: 0 }, 'as JSON, too');
+
+	// Whoever changes one in the database is named.
+	const [first, second] = i.sql('SELECT size, hex(token) AS token, hex(chain) AS chain FROM external_token ORDER BY size LIMIT 2');
+	const pem = i.sql('SELECT hex(digest) AS digest, hex(pem) AS pem FROM external_chain')[0];
+	for (const [what, act, undo, words] of [
+		['another time', `UPDATE external_token SET gen_time = gen_time + 1000 WHERE size = ${second.size}`, `UPDATE external_token SET gen_time = gen_time - 1000 WHERE size = ${second.size}`, /says another time than its row/],
+		['the token of another head', `UPDATE external_token SET token = x'${first.token}' WHERE size = ${second.size}`, `UPDATE external_token SET token = x'${second.token}' WHERE size = ${second.size}`, /does not hold/],
+		['other certificates', `UPDATE external_chain SET pem = CAST('${fs.readFileSync(file('b-root.pem'), 'latin1')}' AS BLOB)`, `UPDATE external_chain SET pem = x'${pem.pem}'`, /others stand in their place/],
+		['no certificates', 'DELETE FROM external_chain', `INSERT INTO external_chain (digest, pem) VALUES (x'${pem.digest}', x'${pem.pem}')`, /lacks its authority/],
+	]) {
+		i.sqlWrite(act);
+		const v = i.verify(), number = /chain/.test(act) ? first.size : second.size;
+		same([v.status, words.test(v.stderr), v.stdout.includes(`from number ${number} on`)], [65, true, true], `${what}: ${v.stdout}${v.stderr}`);
+		i.sqlWrite(undo);
+	}
+	fs.writeFileSync(conf, named.replace(/^ca_file = .*$/m, `ca_file = ${file('b-root.pem')}`));
+	const moved = i.verify();
+	same([moved.status, moved.stdout.includes(`of these, ${count} lead to a root that is not in [tsa] ca_file`)], [0, true], 'an authority of before is spoken of: ' + moved.stdout + moved.stderr);
 	server.close();
 });

@@ -52,6 +52,13 @@ void pem_list_put_first(struct pool *pool, const char *object, const char *list,
 			buf_str(out, other);
 }
 
+bool pem_list_same(const char *a, const char *b)
+{
+	uint8_t da[32], db[32];
+
+	return keygen_fingerprint(a, da, NULL) == PLI_OK && keygen_fingerprint(b, db, NULL) == PLI_OK && memcmp(da, db, 32) == 0;
+}
+
 const char *pem_list_of_token(struct pool *pool, const char *list, const void *token, size_t n)
 {
 	const char *object;

@@ -3,6 +3,7 @@
 #ifndef PLI_PEM_LIST_H
 #define PLI_PEM_LIST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,9 @@ const char *pem_list_get(struct pool *pool, const char *list, unsigned i);
 const char *pem_list_find(struct pool *pool, const char *list, const char *fingerprint_hex);
 /* Appends the object, then those of the list that are others; a list with it twice has it once. */
 void pem_list_put_first(struct pool *pool, const char *object, const char *list, struct buf *out);
+
+/* Are these the same object, however their text is broken into lines? */
+bool pem_list_same(const char *a, const char *b);
 
 /* The certificate that a token names as its signer's; NULL: none of them. */
 const char *pem_list_of_token(struct pool *pool, const char *list, const void *token, size_t n);

@@ -112,8 +112,8 @@ MUST enum pli_status letter_resend(struct office *office, const struct principal
 MUST enum pli_status letter_unlock(struct office *office, const struct journal_actor *actor, const char *id, const char *address, struct err *err);
 
 /* For journal_verify: the recipient's deposit entry binds `sheet_digest`; PLI_CONFLICT when the sheet kept with the recipient is another
- * one, or no longer says what the letter's and the recipient's rows say.  A recipient whose rows were purged passes.  conn: a reader,
- * borrowed. */
+ * one, or no longer says what the letter's and the recipient's rows say.  Rows that are gone are other ones: when their time is
+ * over, the entry's text goes with them in one transaction, and nobody asks.  conn: a reader, borrowed. */
 struct db_conn;
 MUST enum pli_status letter_sheet_check(struct office *office, struct db_conn *conn, const struct uuid *entity, const struct uuid *letter,
 					const struct uuid *recipient, const uint8_t sheet_digest[32], struct err *err);

@@ -320,17 +320,20 @@ static enum pli_status unlock(void *arg, struct ctl_call *call, struct err *err)
 	return st == PLI_OK ? letter_unlock(front->office, &ctl_operator, id, recipient, err) : st;
 }
 
-static void verify_result(struct ctl_call *call, enum pli_status st, uint64_t size, const uint8_t root[32], uint64_t bad)
+static void verify_result(struct ctl_call *call, enum pli_status st, const struct front_verified *sum)
 {
 	struct jsonw w;
 
 	jsonw_init(&w, &call->result, false);
 	jsonw_object(&w, NULL);
 	if (st == PLI_OK) {
-		jsonw_int(&w, "size", (int64_t)size);
-		jsonw_hex(&w, "root", root, 32);
+		jsonw_int(&w, "size", (int64_t)sum->size);
+		jsonw_hex(&w, "root", sum->root, 32);
+		jsonw_int(&w, "tokens", (int64_t)sum->external.tokens);
+		jsonw_int(&w, "covered", (int64_t)sum->external.covered);
+		jsonw_int(&w, "rootless", (int64_t)sum->external.rootless);
 	} else if (st == PLI_CONFLICT) {
-		jsonw_int(&w, "bad_number", (int64_t)bad);
+		jsonw_int(&w, "bad_number", (int64_t)sum->bad);
 	}
 	jsonw_object_end(&w);
 }
@@ -338,11 +341,10 @@ static void verify_result(struct ctl_call *call, enum pli_status st, uint64_t si
 static enum pli_status verify(void *arg, struct ctl_call *call, struct err *err)
 {
 	struct front *front = arg;
-	uint64_t size = 0, bad = 0;
-	uint8_t root[32] = { 0 };
-	enum pli_status st = front_verify(front, &size, root, &bad, err);
+	struct front_verified sum;
+	enum pli_status st = front_verify(front, &sum, err);
 
-	verify_result(call, st, size, root, bad);
+	verify_result(call, st, &sum);
 	if (front->office && st == PLI_CONFLICT)
 		alert_raise(front->office, ALERT_PROOF, "journal", err->text);
 	if (front->office && st == PLI_OK)

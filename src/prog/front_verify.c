@@ -9,6 +9,7 @@
 
 #include "directory.h"
 
+#include "external_verify.h"
 #include "letter.h"
 
 #include "child.h"
@@ -46,8 +47,7 @@ static enum pli_status check_sheet(void *arg, const struct uuid *entity, const s
 }
 
 /* The keeper's size first, then the snapshot, then the heads over it: so nothing under way looks like a fault. */
-static enum pli_status verify_snapshot(struct front *front, struct db_conn *conn, uint64_t *size_r, uint8_t root_r[32], uint64_t *bad_r,
-				       struct err *err)
+static enum pli_status verify_snapshot(struct front *front, struct db_conn *conn, struct front_verified *sum_r, struct err *err)
 {
 	struct verifying v = { front, conn };
 	struct keeper_status keeper;
@@ -70,13 +70,17 @@ static enum pli_status verify_snapshot(struct front *front, struct db_conn *conn
 		.check_recipient_sheet = front->office ? check_sheet : NULL, .arg = &v,
 	};
 	memcpy(options.keeper_root, keeper.counter_root, sizeof(options.keeper_root));
-	return journal_verify(&options, size_r, root_r, bad_r, err);
+	st = journal_verify(&options, &sum_r->size, sum_r->root, &sum_r->bad, err);
+	return st == PLI_OK ? external_verify(conn, front->tsa_roots, &sum_r->external, &sum_r->bad, err) : st;
 }
 
-enum pli_status front_verify(struct front *front, uint64_t *size_r, uint8_t root_r[32], uint64_t *bad_r, struct err *err)
+enum pli_status front_verify(struct front *front, struct front_verified *sum_r, struct err *err)
 {
 	struct db_conn *conn = db_reader_take(front->db);
-	enum pli_status st = verify_snapshot(front, conn, size_r, root_r, bad_r, err);
+	enum pli_status st;
+
+	*sum_r = (struct front_verified){ 0 };
+	st = verify_snapshot(front, conn, sum_r, err);
 
 	db_reader_give(front->db, conn);
 	return st;

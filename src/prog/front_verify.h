@@ -4,11 +4,18 @@
 
 #include <stdint.h>
 
+#include "external_verify.h"
 #include "status.h"
 
 struct front;
 
-/* As journal_verify; also while letters come and go.  Blocks for as long as it takes to read every entry. */
-MUST enum pli_status front_verify(struct front *front, uint64_t *size_r, uint8_t root_r[32], uint64_t *bad_r, struct err *err);
+struct front_verified {
+	uint64_t size;			/* entries, and their root */
+	uint8_t root[32];
+	uint64_t bad;			/* PLI_CONFLICT: the first number that does not hold */
+	struct external_sum external;	/* tokens of the authority outside */
+};
+/* As journal_verify, then every token of an authority outside; also while letters come and go.  Blocks for as long as it takes to read every entry. */
+MUST enum pli_status front_verify(struct front *front, struct front_verified *sum_r, struct err *err);
 
 #endif

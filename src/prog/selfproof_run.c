@@ -27,13 +27,16 @@ struct work {
 
 static void journal_prove(const struct work *w)
 {
-	uint64_t size = 0, bad = 0;
-	uint8_t root[32];
+	struct front_verified sum;
 	struct err err = { 0 };
-	enum pli_status st = front_verify(w->front, &size, root, &bad, &err);
+	enum pli_status st = front_verify(w->front, &sum, &err);
 
-	w->run->size = st == PLI_OK ? (int64_t)size : 0;
-	selfproof_note(w->run, "journal", st, &err, "all %" PRIu64 " entries verify", size);
+	w->run->size = st == PLI_OK ? (int64_t)sum.size : 0;
+	if (sum.external.tokens)
+		selfproof_note(w->run, "journal", st, &err, "all %" PRIu64 " entries verify, and %" PRIu64 " tokens of the authority outside", sum.size,
+			       sum.external.tokens);
+	else
+		selfproof_note(w->run, "journal", st, &err, "all %" PRIu64 " entries verify", sum.size);
 }
 
 /* The one given, or the newest where pli.conf says that they lie; without either there is nothing to prove. */

@@ -163,6 +163,27 @@ int verb_letter_unlock(struct cli_call *call)
 	return verb_request_done(call, "letter unlock", &r, "letter", "unlocked");
 }
 
+/* Tokens of the authority outside are spoken of where there are any. */
+static void verified_print(const struct cli_call *call, const struct json_read *result)
+{
+	long long size = (long long)verb_member_int(result, "size"), tokens = (long long)verb_member_int(result, "tokens");
+	long long covered = (long long)verb_member_int(result, "covered"), rootless = (long long)verb_member_int(result, "rootless");
+
+	if (call->json) {
+		printf("{\"verified\":true,\"size\":%lld,\"root\":\"%s\"", size, verb_member(result, "root"));
+		if (tokens)
+			printf(",\"external\":{\"tokens\":%lld,\"covered\":%lld,\"rootless\":%lld}", tokens, covered, rootless);
+		printf("}\n");
+		return;
+	}
+	printf("verified %lld entries, root %s\n", size, verb_member(result, "root"));
+	if (tokens)
+		printf("verified %lld tokens of the authority outside; the newest covers the first %lld entries%s\n", tokens, covered,
+		       covered < size ? ", the others have none yet" : "");
+	if (rootless)
+		printf("of these, %lld lead to a root that is not in [tsa] ca_file\n", rootless);
+}
+
 int verb_journal_verify_dir(struct cli_call *call)
 {
 	struct json_read *result = NULL;
@@ -174,11 +195,8 @@ int verb_journal_verify_dir(struct cli_call *call)
 	verb_request_begin(&r);
 	st = verb_request_send(call, "journal verify", &r, NULL, NULL, &result, &err);
 	bad = verb_member_int(result, "bad_number");
-	if (st == PLI_OK && call->json)
-		printf("{\"verified\":true,\"size\":%lld,\"root\":\"%s\"}\n", (long long)verb_member_int(result, "size"),
-		       verb_member(result, "root"));
-	else if (st == PLI_OK)
-		printf("verified %lld entries, root %s\n", (long long)verb_member_int(result, "size"), verb_member(result, "root"));
+	if (st == PLI_OK)
+		verified_print(call, result);
 	else if (bad > 0 && call->json)
 		printf("{\"verified\":false,\"bad_number\":%lld}\n", (long long)bad);
 	else if (bad > 0)
