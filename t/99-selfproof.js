@@ -70,6 +70,19 @@ main(async () => {
 	same(fs.readdirSync(path.join(i.dir, 'data')).filter((n) => /selfproof/.test(n)), [], 'nothing stays of the restored copy');
 	same(i.one('SELECT COUNT(*) FROM account WHERE instance_admin = 0'), 2, 'one sender for all nights');
 
+	// A crash while its sender was being made, after the entity, after the account: whatever was made is taken up again, as often as that happens.
+	const [entities, self] = [i.one('SELECT COUNT(*) FROM entity'), i.one("SELECT hex(v) FROM instance WHERE k = 'selfproof_sender'")];
+	for (let k = 0; k < 2; k++) {
+		await i.stop();
+		i.sqlWrite("DELETE FROM instance WHERE k = 'selfproof_sender'");
+		if (k)
+			i.sqlWrite(`DELETE FROM login WHERE hex(account) = '${self.slice(32)}'; DELETE FROM account WHERE hex(account) = '${self.slice(32)}'`);
+		await i.serve();
+		p = prove(0, '--backup', backup);
+		same([outcomes(p)[0], i.one('SELECT COUNT(*) FROM entity'), i.one('SELECT COUNT(*) FROM account WHERE instance_admin = 0')], ['letter holds', entities, 2], 'no second one');
+		same(i.one("SELECT hex(v) FROM instance WHERE k = 'selfproof_sender'").slice(0, 32), self.slice(0, 32), 'the same entity');
+	}
+
 	// Backups to which one could not go back.
 	const about = (words) => i.mails('admin@example.org').filter((m) => m.headers.some((h) => h.name === 'subject' && words.test(h.value)));
 	const told = (begun, over) => until(`mails: ${begun} begun, ${over} over`, () => about(/Un contrôle/).length === begun + over && about(/terminé/).length === over, 30);

@@ -9,6 +9,8 @@
 
 #include "db.h"
 
+#include "entry.h"
+
 #include "directory.h"
 
 #include "office_own.h"
@@ -18,6 +20,8 @@
 
 static const char SENDER_GET[] = "SELECT v FROM instance WHERE k = 'selfproof_sender'";
 static const char SENDER_SET[] = "INSERT INTO instance (k, v) VALUES ('selfproof_sender', $1) ON CONFLICT (k) DO UPDATE SET v = excluded.v";
+
+static const char ENTITIES_MADE[] = "SELECT entity, entry FROM journal WHERE event = 'entity.created' ORDER BY seq";
 
 static const struct journal_actor SYSTEM = { .method = "system", .channel = "system" };
 
@@ -81,23 +85,72 @@ static enum pli_status ids_fn(struct db_tx *tx, void *arg, struct err *err)
 	return db_run(tx->conn, NULL, err, SENDER_SET, "b", arg, 2 * sizeof(struct uuid));
 }
 
-/* Its names may be taken: then others. */
-static enum pli_status sender_make(struct office *office, struct pool *pool, struct err *err)
+/* The entity of an attempt that ended half-way (a crash between the steps of sender_make): no other is ever made by the system itself, which the
+ * journal knows.  PLI_ABSENT. */
+static enum pli_status entity_begun(struct office *office, struct uuid *entity_r, struct err *err)
 {
-	const struct locale *l = locale_get(office->parts.settings->lang);
-	const char *name = locale_text(l, "selfproof.name");
-	struct directory *d = office->parts.directory;
-	struct uuid ids[2];
-	enum pli_status st = PLI_CONFLICT;
+	struct db_conn *conn = db_reader_take(office->parts.db);
+	struct db_rows rows = { 0 };
+	enum pli_status st = db_query(conn, &rows, err, ENTITIES_MADE, "");
 
-	for (unsigned i = 0; st == PLI_CONFLICT && i < TRIES; i++)
-		st = directory_entity_add(d, &SYSTEM, i ? pool_fmt(pool, "%s (%u)", name, i + 1) : name, NULL, &ids[0], err);
-	if (st != PLI_OK)
+	while (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK) {
+		AUTO_POOL pool = pool_new();
+		struct entry_view v;
+		size_t n;
+		const void *entry = db_blob(&rows, 1, &n);
+
+		if (db_uuid(&rows, 0, entity_r) && entry && entry_parse(pool, entry, n, &v, NULL) == PLI_OK && str_eq(v.e.method, SYSTEM.method))
+			break;
+	}
+	db_end(&rows);
+	db_reader_give(office->parts.db, conn);
+	return st;
+}
+
+/* Its name may be taken: then another. */
+static enum pli_status entity_make(struct office *office, struct pool *pool, const char *name, struct uuid *entity_r, struct err *err)
+{
+	enum pli_status st = entity_begun(office, entity_r, err);
+
+	if (st != PLI_ABSENT)
 		return st;
 	st = PLI_CONFLICT;
 	for (unsigned i = 0; st == PLI_CONFLICT && i < TRIES; i++)
-		st = directory_account_add(d, &SYSTEM, &ids[0], i ? pool_fmt(pool, "nightly-proof-%u@pli.invalid", i + 1) : "nightly-proof@pli.invalid",
-					   name, ROLE_EDITOR, false, NULL, &ids[1], err);
+		st = directory_entity_add(office->parts.directory, &SYSTEM, i ? pool_fmt(pool, "%s (%u)", name, i + 1) : name, NULL, entity_r, err);
+	return st;
+}
+
+/* Likewise its address; the one that an attempt took for this entity is the account. */
+static enum pli_status account_make(struct office *office, struct pool *pool, const char *name, const struct uuid *entity, struct uuid *account_r,
+				    struct err *err)
+{
+	struct directory *d = office->parts.directory;
+	enum pli_status st = PLI_CONFLICT;
+
+	for (unsigned i = 0; st == PLI_CONFLICT && i < TRIES; i++) {
+		const char *email = i ? pool_fmt(pool, "nightly-proof-%u@pli.invalid", i + 1) : "nightly-proof@pli.invalid";
+		struct directory_account taken;
+
+		st = directory_account_find(d, pool, email, &taken, err);
+		if (st == PLI_ABSENT)
+			st = directory_account_add(d, &SYSTEM, entity, email, name, ROLE_EDITOR, false, NULL, account_r, err);
+		else if (st == PLI_OK && uuid_same(&taken.entity, entity))
+			*account_r = taken.account;
+		else if (st == PLI_OK)
+			st = err_set(err, PLI_CONFLICT, "The addresses of the nightly proof are taken.");
+	}
+	return st;
+}
+
+/* Three commits, any of which may be the last: the next night goes on from there. */
+static enum pli_status sender_make(struct office *office, struct pool *pool, struct err *err)
+{
+	const char *name = locale_text(locale_get(office->parts.settings->lang), "selfproof.name");
+	struct uuid ids[2];
+	enum pli_status st = entity_make(office, pool, name, &ids[0], err);
+
+	if (st == PLI_OK)
+		st = account_make(office, pool, name, &ids[0], &ids[1], err);
 	if (st == PLI_OK)
 		st = db_write(office->parts.db, ids_fn, ids, err);
 	if (st == PLI_OK)
