@@ -34,7 +34,7 @@ static enum pli_status unknown(struct err *err)
 static enum pli_status link_get(struct db_conn *conn, struct delivery_place *place, struct err *err)
 {
 	AUTO_ROWS rows = { 0 };
-	enum pli_status st = db_query(conn, &rows, err, LINK_GET, "b", place->token_hash, (size_t)32);
+	enum pli_status st = db_query(conn, &rows, err, LINK_GET, "b", place->link_key, (size_t)32);
 
 	if (st == PLI_OK)
 		st = db_next(&rows, err);
@@ -79,9 +79,13 @@ enum pli_status delivery_place(struct office *office, struct db_conn *conn, stru
 	*place_r = (struct delivery_place){ 0 };
 	if (!link_parse(token, bytes))
 		return unknown(err);
-	link_hash(bytes, place_r->token_hash);
-	mem_wipe(bytes, sizeof bytes);
+	link_key(bytes, place_r->link_key);
 	st = link_get(conn, place_r, err);
+	if (st == PLI_ABSENT) {		/* one from before links had a place */
+		link_hash(bytes, place_r->link_key);
+		st = link_get(conn, place_r, err);
+	}
+	mem_wipe(bytes, sizeof bytes);
 	if (st == PLI_OK)
 		st = recipient_get(conn, pool, place_r, err);
 	if (st == PLI_OK)

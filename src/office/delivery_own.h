@@ -27,7 +27,7 @@ struct delivery_place {
 	bool locked;
 	unsigned renewals;
 	int64_t renewal_day;
-	uint8_t token_hash[32];
+	uint8_t link_key[32];
 };
 /* Himself, among the letter's recipients. */
 const struct letter_recipient *delivery_place_who(const struct delivery_place *place);

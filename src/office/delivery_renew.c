@@ -36,7 +36,7 @@ struct renewal {
 	const struct delivery_place *place;
 	const struct journal_actor *actor;
 	struct keywrap_item item;
-	uint8_t hash[32];
+	uint8_t link_key[32];
 	struct uuid notice;
 	bool too_many;
 	bool moved;			/* the letter lies under another KEK by now: nothing is written */
@@ -91,9 +91,9 @@ static enum pli_status renew_fn(struct db_tx *tx, void *arg, struct err *err)
 	if (st != PLI_OK || r->too_many)
 		return st;
 	st = db_run(tx->conn, NULL, err, LINK_RETIRE, "iuuib", now_us, &p->entity, &p->letter_id, (int64_t)p->n,
-		    p->token_hash, (size_t)32);
+		    p->link_key, (size_t)32);
 	if (st == PLI_OK)
-		st = db_run(tx->conn, NULL, err, LINK_ADD, "buui", r->hash, (size_t)32, &p->entity, &p->letter_id, (int64_t)p->n);
+		st = db_run(tx->conn, NULL, err, LINK_ADD, "buui", r->link_key, (size_t)32, &p->entity, &p->letter_id, (int64_t)p->n);
 	if (st == PLI_OK)
 		st = db_run(tx->conn, NULL, err, SESSIONS_END, "uui", &p->entity, &p->letter_id, (int64_t)p->n);
 	if (st == PLI_OK)
@@ -126,8 +126,8 @@ static enum pli_status renew(struct office *office, struct pool *pool, const cha
 	st = office_room(office, OFFICE_RESERVE_READ, err);
 	if (st != PLI_OK)
 		return st;
-	mem_random(fresh, sizeof fresh);
-	link_hash(fresh, r.hash);
+	link_make(link_place(clock_now_us()), fresh);
+	link_key(fresh, r.link_key);
 	r.item = (struct keywrap_item){ .kid = place.keys.kid, .aad = aad, .in = fresh, .in_n = sizeof fresh };
 	r.item.aad_n = meta_aad(aad, LINK_PLACE(&place.entity, &place.letter_id, place.n));
 	keeper_keywrap(office->parts.keeper, &keywrap);

@@ -8,6 +8,7 @@
 #include "notice.h"
 
 #include "letter_own.h"
+#include "link.h"
 
 static struct instance in;
 
@@ -85,6 +86,33 @@ static void lost_try_still_has_a_way_out(void **state)
 	REFUSED(delivery_view(in.office, pool, fresh, other, &view, &err), PLI_UNAUTH, NULL);
 	OK(delivery_open(in.office, pool, fresh, "right", &READER, cookie, &err));
 	OK(delivery_view(in.office, pool, fresh, cookie, &view, &err));
+}
+
+/* Its row is found by the token's digest alone. */
+static void link_from_before_they_had_a_place(void **state)
+{
+	AUTO_POOL pool = pool_new();
+	uint8_t token[LINK_BYTES], key[32], hash[32];
+	char key_hex[65], hash_hex[65], cookie[64];
+	struct err err = { 0 };
+	const char *link;
+
+	(void)state;
+	deposited("right");
+	assert_int_equal(mails_go_out(pool, &link), 1);
+	assert_true(link_parse(link, token));
+	link_key(token, key);
+	link_hash(token, hash);
+	hex_encode(key_hex, key, 32);
+	assert_int_equal(instance_count(&in, pool_fmt(pool, "SELECT COUNT(*) FROM link WHERE token_hash = x'%s'", key_hex)), 1);
+	instance_run(&in, pool_fmt(pool, "UPDATE link SET token_hash = x'%s' WHERE token_hash = x'%s'", hex_encode(hash_hex, hash, 32), key_hex));
+	OK(delivery_open(in.office, pool, link, "right", &READER, cookie, &err));
+	instance_run(&in, "UPDATE recipient SET tries = 10, locked = NULL");
+	REFUSED(delivery_open(in.office, pool, link, "right", &READER, cookie, &err), PLI_LOCKED, "link-locked");
+	OK(delivery_renew(in.office, pool, link, &READER, &err));
+	REFUSED(delivery_open(in.office, pool, link, "right", &READER, cookie, &err), PLI_GONE, "link-replaced");
+	assert_int_equal(mails_go_out(pool, &link), 1);
+	OK(delivery_open(in.office, pool, link, "right", &READER, cookie, &err));
 }
 
 static void tenth_try_may_be_the_right_one(void **state)
@@ -294,6 +322,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lost_try_still_has_a_way_out),
+		cmocka_unit_test(link_from_before_they_had_a_place),
 		cmocka_unit_test(tenth_try_may_be_the_right_one),
 		cmocka_unit_test(proof_of_a_letter_that_is_being_read),
 		cmocka_unit_test(unlocking_keeps_the_reserve),

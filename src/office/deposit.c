@@ -176,7 +176,7 @@ static enum pli_status keys_make(struct deposit_work *w, struct err *err)
 	for (unsigned i = 0; i < count; i++) {
 		struct deposit_recipient *d = &w->recipients[i];
 		mem_random(d->sheet.salt, sizeof(d->sheet.salt));
-		link_hash(keys->tokens[i].token, d->token_hash);
+		link_key(keys->tokens[i].token, d->link_key);
 		mem_wipe(keys->tokens[i].token, sizeof(keys->tokens[i].token));
 		d->wrapped_token = (struct deposit_bytes){ keys->tokens[i].wrapped, sizeof(keys->tokens[i].wrapped) };
 		uuid_make(&d->notice);

@@ -26,7 +26,7 @@ struct deposit_bytes {
 };
 /* What a recipient needs beside his struct letter_recipient, ready to be inserted. */
 struct deposit_recipient {
-	uint8_t token_hash[32];
+	uint8_t link_key[32];
 	struct letter_sheet sheet;
 	struct deposit_bytes wrapped_token, sealed, sealed_sheet;
 	struct uuid notice;

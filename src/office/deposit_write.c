@@ -99,7 +99,7 @@ static enum pli_status recipients_insert(struct db_tx *tx, struct deposit_work *
 			    r->kind, d->wrapped_token.p, d->wrapped_token.n, d->sealed.p, d->sealed.n, d->sealed_sheet.p,
 			    d->sealed_sheet.n);
 		if (st == PLI_OK)
-			st = db_run(tx->conn, NULL, err, LINK_ADD, "buui", d->token_hash, (size_t)32, &l->entity, &l->letter,
+			st = db_run(tx->conn, NULL, err, LINK_ADD, "buui", d->link_key, (size_t)32, &l->entity, &l->letter,
 				    (int64_t)r->n);
 	}
 	return st;

@@ -1,5 +1,6 @@
 /* See key_reserve.h. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -48,6 +49,7 @@ struct key_reserve {
 	pthread_mutex_t lock;
 	pthread_cond_t answered;
 	struct slot slots[SLOTS];
+	_Atomic uint64_t place;		/* of the last token */
 };
 
 struct key_reserve *key_reserve_new(struct keeper *keeper)
@@ -84,6 +86,17 @@ void key_reserve_free(struct key_reserve *reserve)
 	pthread_cond_destroy(&reserve->answered);
 	pthread_mutex_destroy(&reserve->lock);
 	mem_free(reserve);
+}
+
+/* Tokens follow each other in their places, ahead of the clock while many are made. */
+static void token_make(struct key_reserve *s, uint8_t token_r[LINK_BYTES])
+{
+	uint64_t last = atomic_load_explicit(&s->place, memory_order_relaxed), now = link_place(clock_now_us()), next;
+
+	do {
+		next = last < now || last == LINK_PLACE_MAX ? now : last + 1;
+	} while (!atomic_compare_exchange_weak_explicit(&s->place, &last, next, memory_order_relaxed, memory_order_relaxed));
+	link_make(next, token_r);
 }
 
 /* ---- asking the keeper ---- */
@@ -144,7 +157,7 @@ static enum pli_status sets_make(struct key_reserve *s, const struct uuid *entit
 		for (set->count = 0; set->count < tokens; ) {
 			struct reserved_token *t = &set->tokens[set->count++];
 
-			mem_random(t->token, sizeof(t->token));
+			token_make(s, t->token);
 			ask(&q, entity, &set->letter, set->count, kid, t->token);
 		}
 	}
@@ -173,7 +186,7 @@ static enum pli_status rest_make(struct key_reserve *s, const struct uuid *entit
 		q.count = 0;
 		for (unsigned i = from; i < from + n; i++) {
 			if (i)
-				mem_random(keys->tokens[i - 1].token, LINK_BYTES);
+				token_make(s, keys->tokens[i - 1].token);
 			ask(&q, entity, &keys->letter, i, kid, i ? keys->tokens[i - 1].token : keys->key);
 		}
 		status = answer(s, &q, err);

@@ -50,6 +50,18 @@ static void all_open(const struct reserved_keys *keys, const char *kid, unsigned
 		opens(LINK_PLACE(&in.mairie, &keys->letter, i + 1), kid, keys->tokens[i].wrapped, keys->tokens[i].token);
 }
 
+/* Their rows follow each other. */
+static void in_order(const struct reserved_keys *keys, unsigned recipients)
+{
+	uint8_t last[32] = { 0 }, key[32];
+
+	for (unsigned i = 0; i < recipients; i++) {
+		link_key(keys->tokens[i].token, key);
+		assert_true(memcmp(key, last, sizeof(key)) > 0);
+		memcpy(last, key, sizeof(key));
+	}
+}
+
 static int by_id(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct uuid));
@@ -104,6 +116,7 @@ static void many_recipients(void **state)
 	OK(directory_kek(in.directory, "letter", &in.mairie, 2030 * 12, kid, &err));
 	OK(key_reserve_take(reserve, &in.mairie, kid, 600, pool, &keys, &err));
 	all_open(&keys, kid, 600);
+	in_order(&keys, 600);
 	/* And one that has its id and key. */
 	uuid_make(&keys.letter);
 	mem_random(keys.key, sizeof(keys.key));
