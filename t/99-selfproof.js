@@ -48,7 +48,7 @@ main(async () => {
 	const vkey = tlog.vkey('localhost/j/1', 1, tlog.rawOf(fs.readFileSync(path.join(i.dir, 'public/log.pub'))));
 	const other = new Instance('other').make();
 	same(other.run(['backup', other.dir, foreign]).status, 0, 'a backup of another instance');
-	fs.appendFileSync(path.join(i.dir, 'pli.conf'), `\n[selfproof]\nbackup = ${TMP}/night-*.backup\n`);
+	fs.appendFileSync(path.join(i.dir, 'pli.conf'), `\n[alerts]\nagain_s = 0\n[selfproof]\nbackup = ${TMP}/night-*.backup\n`);
 	await i.serve();
 	const token = i.user('sender@example.org');
 	const big = crypto.randomBytes(60000);

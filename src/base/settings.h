@@ -73,6 +73,7 @@ struct settings {
 	/* [evidence] */
 	bool evidence_qualified;	/* the operator declares his service a qualified one */
 	/* [alerts] */
+	unsigned alerts_again_s;	/* of one that comes and goes: how long after a mail about it there is no other */
 	unsigned alerts_unsigned_s;	/* how long entries may be without a signed head before it is an alert */
 	/* [selfproof] */
 	const char *selfproof_at;	/* "HH:MM" | off */

@@ -471,6 +471,9 @@ const struct settings_row settings_rows[] = {
 	{ "evidence", "qualified", FLAG, FIELD(evidence_qualified), "no", .flags = RESTART,
 	  .help = "The operator declares this service a qualified electronic registered delivery service (Regulation (EU) 910/2014): "
 		  "pages and mails then say so. Refused unless the certificates of seal and timestamps are qualified ones." },
+	{ "alerts", "again_s", NUMBER, FIELD(alerts_again_s), "3600", 0, 604800,
+	  .help = "Seconds after a mail about an alert in which there is no other about the same one, should it end and come back; if it is "
+		  "still on then, there is. Journal, banner and metrics leave nothing out. 0: a mail each time." },
 	{ "alerts", "unsigned_s", NUMBER, FIELD(alerts_unsigned_s), "60", 1, 86400,
 	  .help = "Seconds that entries of the journal may wait for a signed head before administrators are told." },
 	{ "selfproof", "at", TEXT, FIELD(selfproof_at), "03:10", .check = hour_is_sane, .wanted = "a time of day such as 03:10, or off",

@@ -44,8 +44,9 @@ static void alert_put(struct door_call *c, struct view *item, const struct alert
 	answer_date(c, item, "since", "since_iso", a->since_us);
 	if (a->ended_us)
 		answer_date(c, item, "ended", "ended_iso", a->ended_us);
-	if (a->told >= 0)
+	if (a->told > 0)
 		view_int(item, "told", a->told);
+	view_bool(item, "told_none", a->told == 0);
 	view_bool(item, "entered", a->entry == 0);
 	if (a->entry > 0)
 		view_int(item, "entry", a->entry);

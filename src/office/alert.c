@@ -24,7 +24,7 @@
 #include "alert_own.h"
 #include "office_own.h"
 
-#define UNSAID_AT_ONCE 32
+#define UNSAID_AT_ONCE 64	/* more than can be on: what is held keeps nobody else waiting */
 
 static const char ROW_OPEN[] =
 	"INSERT INTO alert (alert, kind, subject, detail, since, seen, entry, entry_end) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -34,6 +34,7 @@ static const char ROWS_ON[] = "SELECT alert, kind, subject, detail, since, seen 
 static const char ROWS_UNSAID[] =
 	"SELECT alert, kind, subject, since, ended, told, told_end, entry, entry_end FROM alert "
 	"WHERE told IS NULL OR entry IS NULL OR (ended IS NOT NULL AND (told_end IS NULL OR entry_end IS NULL)) ORDER BY since LIMIT $1";
+static const char TOLD_BEFORE[] = "SELECT MAX(since) FROM alert WHERE kind = $1 AND subject = $2 AND told > 0 AND alert <> $3";
 static const char TOLD_SET[] = "UPDATE alert SET told = $1 WHERE alert = $2 AND told IS NULL";
 static const char TOLD_END_SET[] = "UPDATE alert SET told_end = $1 WHERE alert = $2 AND told_end IS NULL";
 static const char ENTRY_SET[] = "UPDATE alert SET entry = $1 WHERE alert = $2 AND entry IS NULL";
@@ -189,6 +190,7 @@ struct unsaid {
 	char subject[ALERT_SUBJECT_MAX + 1];
 	int64_t since_us, ended_us;		/* ended: 0 while it is on */
 	bool told, told_end, entry, entry_end;
+	bool quiet;				/* nobody was told of its beginning */
 };
 
 static enum pli_status unsaid_read(struct office *office, struct unsaid *list, unsigned *count_r, struct err *err)
@@ -202,7 +204,7 @@ static enum pli_status unsaid_read(struct office *office, struct unsaid *list, u
 
 		*u = (struct unsaid){ .since_us = db_int(&rows, 3), .ended_us = db_is_null(&rows, 4) ? 0 : db_int(&rows, 4),
 				      .told = !db_is_null(&rows, 5), .told_end = !db_is_null(&rows, 6), .entry = !db_is_null(&rows, 7),
-				      .entry_end = !db_is_null(&rows, 8) };
+				      .entry_end = !db_is_null(&rows, 8), .quiet = !db_is_null(&rows, 5) && db_int(&rows, 5) == 0 };
 		if (!db_uuid(&rows, 0, &u->row) || !kind_find(db_text(&rows, 1), &u->kind))
 			continue;
 		snprintf(u->subject, sizeof(u->subject), "%s", db_text(&rows, 2));
@@ -221,6 +223,25 @@ struct telling {
 	struct account_mail *mails;
 	unsigned count;
 };
+
+/* One that comes and goes was told not long ago: until when there is no other mail about it; 0: there may be.  What the clock has not seen
+ * yet holds nothing. */
+static enum pli_status held_until(struct office *office, const struct unsaid *u, int64_t *until_us_r, struct err *err)
+{
+	int64_t now_us = clock_now_us(), hold_us = (int64_t)office->parts.settings->alerts_again_s * SECOND_US, before_us = 0;
+	struct db_conn *conn = db_reader_take(office->parts.db);
+	struct db_rows rows = { 0 };
+	enum pli_status st = db_query(conn, &rows, err, TOLD_BEFORE, "ttu", KINDS[u->kind].name, u->subject, &u->row);
+
+	if (st == PLI_OK)
+		st = db_next(&rows, err);
+	if (st == PLI_OK)
+		before_us = db_is_null(&rows, 0) ? 0 : db_int(&rows, 0);
+	db_end(&rows);
+	db_reader_give(office->parts.db, conn);
+	*until_us_r = before_us && before_us <= now_us && now_us < before_us + hold_us ? before_us + hold_us : 0;
+	return st;
+}
 
 static enum pli_status mail_one(void *arg, const struct directory_account *account, struct err *err)
 {
@@ -246,15 +267,15 @@ static enum pli_status tell_fn(struct db_tx *tx, void *arg, struct err *err)
 	return st;
 }
 
-/* One mail to each, in the transaction that notes it. */
-static enum pli_status tell(struct office *office, const struct unsaid *u, bool end, struct err *err)
+/* One mail to each, in the transaction that notes it; quiet: to nobody. */
+static enum pli_status tell(struct office *office, const struct unsaid *u, bool end, bool quiet, struct err *err)
 {
 	AUTO_POOL pool = pool_new_secret();
 	struct telling t = { .office = office, .pool = pool, .what = u, .end = end,
 			     .mails = POOL_ARRAY(pool, struct account_mail, ALERT_MAILS_MAX) };
-	enum pli_status st = security_admin_each(office->parts.directory, mail_one, &t, err);
+	enum pli_status st = quiet ? PLI_OK : security_admin_each(office->parts.directory, mail_one, &t, err);
 
-	if (st == PLI_OK && !t.count)
+	if (st == PLI_OK && !quiet && !t.count)
 		log_error("alert.nobody", "no administrator gets mails about alerts; somebody should say yes under Settings");
 	if (st == PLI_OK)
 		st = db_write(office->parts.db, tell_fn, &t, err);
@@ -310,20 +331,33 @@ static enum pli_status enter(struct office *office, const struct unsaid *u, bool
 	return st == PLI_UNCERTAIN ? PLI_OK : st;
 }
 
+/* The mails about one.  While they are held nothing is said of its beginning; if it ends meanwhile, nothing of either, for the newest mail says
+ * that it is over.  held_us: until when the first is held, 0: none is. */
+static enum pli_status mails_say(struct office *office, const struct unsaid *u, int64_t *held_us, struct err *err)
+{
+	int64_t until_us = 0;
+	enum pli_status st = u->told ? PLI_OK : held_until(office, u, &until_us, err);
+
+	if (st == PLI_OK && until_us && !u->ended_us) {
+		*held_us = *held_us && *held_us < until_us ? *held_us : until_us;
+		return PLI_OK;
+	}
+	if (st == PLI_OK && !u->told)
+		st = tell(office, u, false, until_us, err);
+	if (st == PLI_OK && u->ended_us && !u->told_end)
+		st = tell(office, u, true, until_us || u->quiet, err);
+	return st;
+}
+
 /* Mails before entries: they wait for nobody. */
-static bool unsaid_say(struct office *office, const struct unsaid *list, unsigned count)
+static bool unsaid_say(struct office *office, const struct unsaid *list, unsigned count, int64_t *held_us)
 {
 	struct err err = { 0 };
 	bool all = true;
 
-	for (unsigned i = 0; i < count; i++) {
-		const struct unsaid *u = &list[i];
-
-		if (!u->told && tell(office, u, false, &err) != PLI_OK)
+	for (unsigned i = 0; i < count; i++)
+		if (mails_say(office, &list[i], held_us, &err) != PLI_OK)
 			all = false;
-		else if (u->ended_us && !u->told_end && tell(office, u, true, &err) != PLI_OK)
-			all = false;
-	}
 	for (unsigned i = 0; i < count; i++) {
 		const struct unsaid *u = &list[i];
 
@@ -342,16 +376,18 @@ static void rows_say(struct office *office)
 	struct alerts *a = &office->alerts;
 	struct unsaid list[UNSAID_AT_ONCE];
 	unsigned count = 0;
+	int64_t held_us = 0;
 	struct err err;
 	bool due, all;
 
 	pthread_mutex_lock(&a->lock);
-	due = a->unsaid;
+	due = a->unsaid || (a->held_us && clock_now_us() >= a->held_us);
 	a->unsaid = false;
 	pthread_mutex_unlock(&a->lock);
 	if (!due)
 		return;
-	all = unsaid_read(office, list, &count, &err) == PLI_OK && unsaid_say(office, list, count) && count < UNSAID_AT_ONCE;
+	all = unsaid_read(office, list, &count, &err) == PLI_OK && unsaid_say(office, list, count, &held_us) && count < UNSAID_AT_ONCE;
+	a->held_us = held_us;
 	pthread_mutex_lock(&a->lock);
 	a->unsaid = a->unsaid || !all;
 	pthread_mutex_unlock(&a->lock);

@@ -22,6 +22,7 @@ struct alerts {
 	bool unsaid;			/* rows may want a mail or an entry */
 	atomic_bool mails;		/* mails about alerts may lie in the queue */
 	/* alert_round's own: since when (monotonic; 0: it is not so) no head came after that size. */
+	int64_t held_us;		/* wall clock: when the first mail that is held may go; 0: none is */
 	int64_t stuck_us;
 	uint64_t stuck_at;
 };

@@ -47,6 +47,61 @@ static void said_once(void **state)
 	alert_round(in.office);
 }
 
+/* One that comes and goes is mailed once within the time, and once more if it is on when that is over; rows, entries and what is on are exact. */
+static void one_that_flaps(void **state)
+{
+	static const char BEGUN[] = "SELECT COUNT(*) FROM account_mail WHERE kind = 'alert'", OVER[] = "SELECT COUNT(*) FROM account_mail WHERE kind = 'alert_over'";
+	static const char ROWS[] = "SELECT COUNT(*) FROM alert WHERE subject = 'flaps'";
+	static const char ENTRIES[] = "SELECT COUNT(*) FROM journal WHERE event LIKE 'alert.%'";
+	int64_t begun, over, entries;
+	struct err err = { 0 };
+
+	(void)state;
+	OK(security_admin_choose(in.directory, &in.admin, true, &err));
+	begun = count(BEGUN);
+	over = count(OVER);
+	entries = count(ENTRIES);
+	for (int i = 0; i < 4; i++) {
+		alert_raise(in.office, ALERT_PROOF, "flaps", "x");
+		alert_round(in.office);
+		assert_int_equal(alert_count(in.office, ALERT_PROOF), 1);
+		alert_end(in.office, ALERT_PROOF, "flaps");
+		alert_round(in.office);
+		assert_int_equal(alert_count(in.office, ALERT_PROOF), 0);
+	}
+	assert_int_equal(count(BEGUN), begun + 1);
+	assert_int_equal(count(OVER), over + 1);
+	assert_int_equal(count(ROWS), 4);
+	assert_int_equal(count(ENTRIES), entries + 8);
+	assert_int_equal(count("SELECT COUNT(*) FROM alert WHERE subject = 'flaps' AND told = 0 AND told_end = 0 AND entry_end > entry"), 3);
+	/* Another subject is another alert. */
+	alert_raise(in.office, ALERT_PROOF, "other", "x");
+	alert_round(in.office);
+	assert_int_equal(count(BEGUN), begun + 2);
+	alert_end(in.office, ALERT_PROOF, "other");
+	/* It comes back and stays, over a start too; when the time is over that is told, once, and its end. */
+	alert_raise(in.office, ALERT_PROOF, "flaps", "x");
+	alert_round(in.office);
+	instance_restart(&in);
+	alert_round(in.office);
+	alert_round(in.office);
+	assert_int_equal(count(BEGUN), begun + 2);
+	assert_true(in.office->alerts.held_us > clock_now_us());
+	in.settings.alerts_again_s = 0;
+	alert_round(in.office);
+	assert_int_equal(count(BEGUN), begun + 2);	/* not before its time is there */
+	in.office->alerts.held_us = 1;
+	alert_round(in.office);
+	alert_round(in.office);
+	assert_int_equal(count(BEGUN), begun + 3);
+	over = count(OVER);
+	alert_end(in.office, ALERT_PROOF, "flaps");
+	alert_round(in.office);
+	assert_int_equal(count(OVER), over + 1);
+	assert_int_equal(count(ENTRIES), entries + 12);
+	in.settings.alerts_again_s = 3600;
+}
+
 /* The entry of a witness is written by who noticed it. */
 static void entries_of_others(void **state)
 {
@@ -141,7 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(said_once),		cmocka_unit_test(entries_of_others),
 		cmocka_unit_test(who_is_told),		cmocka_unit_test(a_clock_that_was_set),
-		cmocka_unit_test(from_before_a_start),
+		cmocka_unit_test(from_before_a_start),	cmocka_unit_test(one_that_flaps),
 	};
 
 	return cmocka_run_group_tests_name("alert", tests, begin, end);
