@@ -101,6 +101,11 @@ main(async () => {
 	check(before.sent === 4 && before.bytes > 4 * BIG.length, 'statistics count them', before);
 	await i.stop();
 
+	// Somebody has had the keys.  The letters move to others: the same months, the same end.
+	const leaked = copy(i, 'leaked'), months = () => sql(i.dir, 'SELECT hex(letter), substr(kid, 1, 46) FROM letter ORDER BY letter'), were = months();
+	i.verb('key', 'rotate', i.dir, 'wrap', '--letters');
+	same(months(), were, 'each letter lies under a key of its month');
+
 	// The backup of that day, and what the letter was sealed with.
 	const backup = copy(i, 'backup');
 	const id = gone.id.replace(/-/g, ''), kid = sql(i.dir, `SELECT kid FROM letter WHERE hex(letter) = upper('${id}')`);
@@ -165,6 +170,8 @@ main(async () => {
 	same(await attack(backup, backup, 'attack-old-keys', gone.id), { words: true, small: true, big: true }, 'with the keys of before the backup can be read');
 	same(await attack(backup, i, 'attack', gone.id), { words: false, small: false, big: false }, 'with the keys of today it cannot');
 	same(await attack(backup, i, 'attack-kept', kept.id), { words: true, small: true, big: true }, 'a letter that is kept can');
+
+	same(await attack(backup, leaked, 'attack-leaked', kept.id), { words: false, small: false, big: false }, 'with the keys of before they were changed nobody reads the backup made after');
 
 	// The negative control: the month's key is kept.
 	const keeping = copy(backup, 'keeping');

@@ -20,6 +20,7 @@ static const char KEK_GET[] = "SELECT kid FROM kek WHERE entity = $1 AND purpose
 			      "AND retired IS NULL AND destroyed IS NULL";
 static const char KEK_ADD[] = "INSERT INTO kek (entity, purpose, period, kid, created) VALUES ($1, $2, $3, $4, $5) "
 			      "ON CONFLICT (entity, purpose, period, kid) DO UPDATE SET destroyed = NULL";
+static const char KEK_LOST[] = "UPDATE kek SET destroyed = $1 WHERE entity = $2 AND purpose = $3 AND period = $4 AND kid = $5";
 
 static const struct uuid NIL = { { 0 } };
 
@@ -229,16 +230,42 @@ static enum pli_status kek_read(struct directory *d, const char *purpose, const 
 	return st;
 }
 
+static enum pli_status kek_lost(struct db_tx *tx, void *arg, struct err *err)
+{
+	const struct kek_row *k = arg;
+
+	return db_run(tx->conn, NULL, err, KEK_LOST, "iutit", clock_now_us(), k->entity, k->purpose, k->period, k->kid);
+}
+
+/* Whether the keeper has the letter KEK that the table names: not if the database is an older one than the keys, which were changed between.
+ * Asked once before it is remembered.  PLI_ABSENT: it has not, and the table says so now. */
+static enum pli_status kek_probe(struct directory *d, const struct kek_row *row, struct err *err)
+{
+	static const uint8_t nothing[32];
+	struct keywrap_item item = { .kid = row->kid, .aad = "", .in = nothing, .in_n = sizeof(nothing) };
+	enum pli_status st, written;
+
+	if (strcmp(row->purpose, "letter") != 0)
+		return PLI_OK;
+	st = d->keywrap.wrap(d->keywrap.arg, &item, 1, err);
+	if (st != PLI_ABSENT)
+		return st;
+	written = db_write(d->db, kek_lost, (void *)(uintptr_t)row, err);
+	return written == PLI_OK ? PLI_ABSENT : written;
+}
+
 enum pli_status directory_kek(struct directory *directory, const char *purpose, const struct uuid *entity, int64_t period,
 			      char kid_r[64], struct err *err)
 {
+	struct kek_row row = { purpose, entity, period, kid_r };
 	enum pli_status st;
 
 	if (kek_cached(directory, purpose, entity, period, kid_r))
 		return PLI_OK;
 	st = kek_read(directory, purpose, entity, period, kid_r, err);
+	if (st == PLI_OK)
+		st = kek_probe(directory, &row, err);
 	if (st == PLI_ABSENT) {
-		struct kek_row row = { purpose, entity, period, kid_r };
 		memset(kid_r, 0, 64);
 		st = directory->keywrap.kek(directory->keywrap.arg, purpose, entity, period, kid_r, err);
 		if (st == PLI_OK)
