@@ -1,0 +1,240 @@
+/* Letters moved to other month keys, against a real database and a real keeper: nothing is lost whatever comes between, and what cannot be
+ * moved keeps its key. */
+#include "office_testing.h"
+
+#include "draft.h"
+#include "draft_own.h"
+#include "key_move.h"
+#include "letter_own.h"
+#include "retention_own.h"
+
+static struct instance in;
+
+/* As if the wrapping key had been changed: what the keeper makes from now on has another name. */
+static void another_root(char digit, char id_r[66])
+{
+	struct err err = { 0 };
+
+	memset(id_r, digit, 64);
+	id_r[64] = '\n';
+	id_r[65] = 0;
+	OK(keyfile_replace(in.keys, "root.id", 0600, id_r, 65, &err));
+	instance_restart(&in);
+}
+
+static struct uuid sent(const char *first, const char *second)
+{
+	const char *to[] = { first, second, NULL };
+	struct deposit d = { .to = to, .subject = "Moved", .message = "Words that stay" };
+	AUTO_BUF body = { 0 };
+	struct uuid letter;
+	struct err err = { 0 };
+
+	OK(instance_deposit(&in, &in.editor, &d, &letter, &body, &err));
+	return letter;
+}
+
+static void reads(const struct uuid *letter)
+{
+	AUTO_POOL pool = pool_new_secret();
+	struct db_conn *conn = db_reader_take(in.db);
+	struct letter_keys keys;
+	struct letter *l;
+	uint8_t key[32];
+	struct err err = { 0 };
+
+	OK(letter_load(in.office, conn, pool, &in.mairie, letter, &l, &keys, &err));
+	db_reader_give(in.db, conn);
+	OK(letter_key_unwrap(in.office, l, &keys, key, &err));
+}
+
+/* So many uploads that wait for their letter. */
+static void staged(unsigned count)
+{
+	struct object_stage_options options = { .entity = &in.mairie, .account = &in.editor.account, .limit_bytes = 1 << 20, .resumable = true,
+						.expires_us = clock_now_us() + DAY_US };
+	struct err err = { 0 };
+
+	for (unsigned i = 0; i < count; i++) {
+		struct ostream *os;
+		struct uuid object;
+
+		OK(object_stage(in.objects, &options, &os, &object, &err));
+		OK(ostream_write(os, "abc", 3, &err));
+		OK(ostream_finish(os, &err));
+		ostream_close(os);
+	}
+}
+
+static struct key_move_state moved_all(void)
+{
+	struct key_move_state state = { 0 };
+	struct err err = { 0 };
+
+	for (int i = 0; i < 1000 && !state.done; i++)
+		OK(key_move_step(in.office, clock_now_us(), 1, true, &state, &err));
+	assert_true(state.done);
+	return state;
+}
+
+static void verified(void)
+{
+	struct err err = { 0 };
+
+	if (instance_verify(&in, &err) != 0)
+		fail_msg("%s", err.text);
+}
+
+static void nothing_to_move(void **state)
+{
+	struct key_move_state s;
+	struct err err = { 0 };
+
+	(void)state;
+	(void)sent("a@example.org", NULL);
+	REFUSED(key_move_begin(in.office, "", clock_now_us(), &err), PLI_CONFLICT, NULL);
+	OK(key_move_step(in.office, clock_now_us(), SECOND_US, true, &s, &err));
+	assert_true(s.done);
+	assert_int_equal(s.letters, 0);
+}
+
+/* Groups of one microsecond each, so that each ends a call. */
+static void all_moved(void **state)
+{
+	AUTO_POOL pool = pool_new_secret();
+	struct draft_change change = { .subject = "Begun", .message = "Not sent" };
+	struct journal_actor actor = instance_actor(&in.editor);
+	struct uuid letters[70], draft;
+	struct key_move_state s;
+	struct err err = { 0 };
+	struct draft *d;
+	char id[66], name[37];
+	bool replayed;
+
+	(void)state;
+	for (unsigned i = 0; i < 70; i++)
+		letters[i] = sent("a@example.org", "b@example.org");
+	OK(draft_create(in.office, &in.editor, &actor, pool, &change, &draft, &replayed, &err));
+	staged(130);
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM segment WHERE kid IS NOT NULL"), 130);
+	/* As an archived letter, it has no links. */
+	instance_run(&in, "UPDATE recipient SET token = zeroblob(0) WHERE letter = (SELECT MAX(letter) FROM letter)");
+	another_root('a', id);
+	OK(key_move_begin(in.office, id, clock_now_us(), &err));
+	s = moved_all();
+	assert_int_equal(s.letters, instance_count(&in, "SELECT (SELECT COUNT(*) FROM letter) + (SELECT COUNT(*) FROM draft)"));
+	assert_int_equal(s.moved, s.letters);
+	assert_int_equal(s.keys, 0);
+	assert_in_range(s.destroyed, 1, 2);	/* the draft's month may be the letters' */
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM letter WHERE kid NOT LIKE '%-aaaaaaaa'"), 0);
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM draft WHERE kid NOT LIKE '%-aaaaaaaa'"), 0);
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM segment WHERE kid LIKE 'stage-%-aaaaaaaa'"), 130);
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM journal WHERE event = 'key.destroyed'"), s.destroyed);
+	for (unsigned i = 0; i < 70; i++)
+		reads(&letters[i]);
+	uuid_format(name, &draft);
+	OK(draft_get(in.office, &in.editor, pool, name, &d, &err));
+	assert_string_equal(d->message, "Not sent");
+	verified();
+}
+
+/* The KEK is retired when keys lie under it already, and no row yet. */
+static void retired_in_between(void **state)
+{
+	AUTO_POOL pool = pool_new_secret();
+	struct journal_actor actor = instance_actor(&in.editor);
+	struct draft_change change = { .subject = "Begun", .message = "Not sent" };
+	struct uuid first, letter, draft;
+	struct key_move_state s;
+	struct err err = { 0 };
+	struct draft *d;
+	char id[66], name[37];
+	bool replayed;
+
+	(void)state;
+	another_root('b', id);
+	first = sent("a@example.org", NULL);		/* the office knows the KEK of before */
+	OK(draft_create(in.office, &in.editor, &actor, pool, &change, &draft, &replayed, &err));
+	instance_run(&in, "UPDATE kek SET retired = 1 WHERE purpose = 'letter' AND destroyed IS NULL AND kid NOT LIKE '%-bbbbbbbb'");
+	letter = sent("b@example.org", "c@example.org");
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM letter WHERE kid LIKE '%-bbbbbbbb'"), 1);
+	/* And the draft's, which the office has forgotten with the other: once more as it knows it. */
+	instance_run(&in, "UPDATE kek SET retired = NULL WHERE retired = 1");
+	instance_run(&in, "UPDATE kek SET retired = 2 WHERE purpose = 'letter' AND kid LIKE '%-bbbbbbbb'");
+	directory_keks_forget(in.directory);
+	change.message = "Changed";
+	uuid_format(name, &draft);
+	OK(draft_change(in.office, &in.editor, &actor, pool, name, &change, &err));
+	instance_run(&in, "UPDATE kek SET retired = CASE WHEN retired = 2 THEN NULL ELSE 1 END WHERE purpose = 'letter' AND destroyed IS NULL");
+	change.message = "Changed again";
+	OK(draft_change(in.office, &in.editor, &actor, pool, name, &change, &err));
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM draft WHERE kid LIKE '%-bbbbbbbb' AND version = 3"), 1);
+	s = moved_all();
+	assert_int_equal(s.stuck, 0);
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM letter WHERE kid NOT LIKE '%-bbbbbbbb'"), 0);
+	reads(&first);
+	reads(&letter);
+	OK(draft_get(in.office, &in.editor, pool, name, &d, &err));
+	assert_string_equal(d->message, "Changed again");
+	verified();
+}
+
+/* One that does not open keeps its KEK, and only it; its neighbours move.  Nobody tries for ever. */
+static void damaged_stays(void **state)
+{
+	struct uuid good, bad;
+	struct key_move_state s;
+	struct err err = { 0 };
+	char id[66];
+
+	(void)state;
+	good = sent("a@example.org", NULL);
+	bad = sent("b@example.org", NULL);
+	instance_run(&in, "UPDATE letter SET letter_key = (SELECT letter_key FROM letter ORDER BY letter LIMIT 1) WHERE letter = (SELECT MAX(letter) FROM letter)");
+	(void)bad;
+	another_root('c', id);
+	OK(key_move_begin(in.office, id, clock_now_us(), &err));
+	s = moved_all();
+	assert_int_equal(s.stuck, 1);
+	assert_int_equal(s.keys, 1);
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM letter WHERE kid NOT LIKE '%-cccccccc'"), 1);
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM kek WHERE retired IS NOT NULL AND destroyed IS NULL"), 1);
+	reads(&good);
+	OK(key_move_step(in.office, clock_now_us(), SECOND_US, false, &s, &err));
+	assert_true(s.done);
+	assert_int_equal(s.stuck, 1);
+	s = moved_all();		/* who asks is told again */
+	assert_int_equal(s.keys, 1);
+	(void)sent("d@example.org", NULL);
+	/* What names a KEK that is not there any more is lost already, and keeps nothing. */
+	instance_run(&in, "UPDATE letter SET kid = 'letter-00000000000000000000000000000000-202601' WHERE kid NOT LIKE '%-cccccccc'");
+	s = moved_all();
+	assert_int_equal(s.keys, 0);
+	verified();
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	instance_make(&in);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	instance_drop(&in);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_to_move),
+		cmocka_unit_test(all_moved),
+		cmocka_unit_test(retired_in_between),
+		cmocka_unit_test(damaged_stays),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
