@@ -167,7 +167,7 @@ main(async () => {
 	verifies('a restart: a proof', await proof(token, before.id, 'restarted'));
 	await i.stop();
 	for (const name of ['seal', 'wrap', 'tsa'])
-		rotate(name);
+		rotate(name, ...(name === 'wrap' ? ['--letters'] : []));
 	rotate('log', '--overlap', '0');
 	await i.serve();
 	const later = await post('c@example.org', 'later');
