@@ -179,6 +179,7 @@ static void reap(struct host *host)
 		if (w->pid > 0 && waitpid(w->pid, &status, WNOHANG) == w->pid)
 			worker_ended(host, (enum child_kind)i, status);
 	}
+	host_backup_reap(host);
 }
 
 /* ------------------------------------------------------------------ the loop */
@@ -224,21 +225,23 @@ static int wait_ms(const struct host *host, int timeout_ms)
 		if (timeout_ms < 0 || left_ms < timeout_ms)
 			timeout_ms = (int)left_ms;
 	}
-	return host_reload_wait_ms(host, timeout_ms);
+	return host_backup_wait_ms(host, host_reload_wait_ms(host, timeout_ms));
 }
 
 /* One turn: signals, words, ends; restarts when `restart`. */
 static void turn(struct host *host, int timeout_ms, bool restart)
 {
-	struct pollfd fds[1 + CHILD_COUNT] = { { host->signal_fd, POLLIN, 0 } };
+	struct pollfd fds[2 + CHILD_COUNT] = { { host->signal_fd, POLLIN, 0 } };
 
 	for (int i = 0; i < CHILD_COUNT; i++)
 		fds[1 + i] = (struct pollfd){ host->workers[i].control, POLLIN, 0 };
-	if (poll(fds, 1 + CHILD_COUNT, restart ? wait_ms(host, timeout_ms) : timeout_ms) < 0 && errno != EINTR)
+	fds[1 + CHILD_COUNT] = (struct pollfd){ host->backup.line, POLLIN, 0 };
+	if (poll(fds, 2 + CHILD_COUNT, restart ? wait_ms(host, timeout_ms) : timeout_ms) < 0 && errno != EINTR)
 		log_error("host.poll", "%s", strerror(errno));
 	for (int i = 0; i < CHILD_COUNT; i++)
 		if (fds[1 + i].revents)
 			hear_worker(host, (enum child_kind)i);
+	host_backup_tend(host);
 	take_signals(host);
 	if (restart && !host->stop_asked) {
 		start_due(host);
@@ -406,6 +409,7 @@ enum pli_status host_start(struct instance *instance, const struct host_options 
 	host->serve = options->serve;
 	host->ctl_fd = host->settings_fd = host->signal_fd = host->submission_fd = host->lmtp_fd = -1;
 	host->reload.settings_fd = host->metrics_fd = -1;
+	host_backup_init(host);
 	for (int i = 0; i < CHILD_COUNT; i++) {
 		host->workers[i].control = -1;
 		host->workers[i].failure_hint = host->workers[i].failure;
@@ -481,6 +485,7 @@ void host_stop(struct host *host)
 		close_control(&host->workers[i]);
 	wait_gone(host, CHILD_FRONT, (enum child_kind)(CHILD_COUNT - 1), STOP_OTHERS_MS);
 	kill_rest(host);
+	host_backup_fini(host);
 	host_reload_fini(host);
 	for (int i = 0; i < host->listen_count; i++)
 		close(host->listen_fds[i]);

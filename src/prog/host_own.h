@@ -11,6 +11,7 @@
 
 #include "child.h"
 #include "control.h"
+#include "host_backup.h"
 
 struct instance;
 struct pool;
@@ -55,6 +56,7 @@ struct host {
 	bool stop_asked;
 	char limited[CONTROL_TEXT_MAX + 1];	/* what front said with READY */
 	struct host_reload reload;
+	struct host_backup backup;
 	struct pool *settings_pool;	/* of the instance's settings once they were reloaded */
 };
 
