@@ -65,43 +65,42 @@ bool deadline_clock_resume(struct deadline_clock *clock_r, const char *text, siz
 
 /* ---- kept ---- */
 
-static enum pli_status kept_get(struct office *office, char text[KEPT_MAX], size_t *n_r, int64_t *entry_us_r, struct err *err)
+/* False: there is none that can be read. */
+static bool kept_get(struct db_conn *conn, const char *boot, struct deadline_clock *clock_r)
 {
-	struct db_conn *conn = db_reader_take(office->parts.db);
-	struct db_rows rows = { 0 };
-	enum pli_status st = db_query(conn, &rows, err, KEPT_GET, "");
+	AUTO_ROWS rows = { 0 };
+	const void *p;
+	size_t n;
 
-	if (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK) {
-		const void *p = db_blob(&rows, 0, n_r);
+	if (db_query(conn, &rows, NULL, KEPT_GET, "") != PLI_OK || db_next(&rows, NULL) != PLI_OK)
+		return false;
+	p = db_blob(&rows, 0, &n);
+	if (deadline_clock_resume(clock_r, p, p ? n : 0, clock_boot_us(), boot))
+		return true;
+	log_error("clock.kept", "the row of the time that was believed last is damaged; the newest entry's is taken");
+	return false;
+}
 
-		*n_r = *n_r < KEPT_MAX ? *n_r : KEPT_MAX;
-		memcpy(text, p, *n_r);
-	}
-	db_end(&rows);
-	rows = (struct db_rows){ 0 };
-	if (st == PLI_ABSENT)
-		st = db_query(conn, &rows, err, ENTRY_NEWEST, "");
-	if (st == PLI_OK && !*n_r && (st = db_next(&rows, err)) == PLI_OK)
-		*entry_us_r = db_int(&rows, 0);
-	db_end(&rows);
-	db_reader_give(office->parts.db, conn);
+static enum pli_status entry_get(struct db_conn *conn, struct deadline_clock *clock_r, struct err *err)
+{
+	AUTO_ROWS rows = { 0 };
+	enum pli_status st = db_query(conn, &rows, err, ENTRY_NEWEST, "");
+
+	if (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK)
+		*clock_r = (struct deadline_clock){ .wall_us = db_int(&rows, 0), .boot_us = clock_boot_us(), .away = true,
+						    .limit_us = DEADLINE_AWAY_US };
 	return st == PLI_ABSENT ? PLI_OK : st;
 }
 
 enum pli_status deadline_load(struct office *office, struct err *err)
 {
-	char text[KEPT_MAX];
-	size_t n = 0;
-	int64_t entry_us = 0, boot_us = clock_boot_us();
+	struct db_conn *conn = db_reader_take(office->parts.db);
 	struct deadline_clock c = { 0 };
-	enum pli_status st = kept_get(office, text, &n, &entry_us, err);
+	enum pli_status st = kept_get(conn, office->parts.boot, &c) ? PLI_OK : entry_get(conn, &c, err);
 
+	db_reader_give(office->parts.db, conn);
 	if (st != PLI_OK)
 		return st;
-	if (n && !deadline_clock_resume(&c, text, n, boot_us, office->parts.boot))
-		return err_set(err, PLI_IO, "the row of the time that was believed last is damaged");
-	if (!n && entry_us)
-		c = (struct deadline_clock){ .wall_us = entry_us, .boot_us = boot_us, .away = true, .limit_us = DEADLINE_AWAY_US };
 	pthread_mutex_lock(&office->lock);
 	office->clock = c;
 	pthread_mutex_unlock(&office->lock);

@@ -464,6 +464,36 @@ static void started_with_a_wrong_clock(void **state)
 	assert_string_equal(state_of(pool, &other), "not_received not_received");
 }
 
+static enum pli_status spoil_fn(struct db_tx *tx, void *arg, struct err *err)
+{
+	(void)arg;
+	return db_run(tx->conn, NULL, err, "UPDATE instance SET v = x'3120' WHERE k = 'clock'", "");
+}
+
+/* A damaged row keeps nobody from serving: the newest entry's moment is as good. */
+static void kept_moment_is_damaged(void **state)
+{
+	struct err err = { 0 };
+	int64_t entry_us, jumps = jumps_told();
+	bool waits;
+
+	(void)state;
+	deadline_keep(in.office, true);
+	OK(db_write(in.db, spoil_fn, NULL, &err));
+	entry_us = instance_count(&in, "SELECT t FROM journal ORDER BY seq DESC LIMIT 1");
+	instance_stop(&in);
+	stands_us = entry_us + 60 * DAY_US;
+	instance_start(&in);
+	assert_int_equal(deadline_now_us(in.office), entry_us);
+	assert_int_equal(deadline_off_us(in.office, &waits), 60 * DAY_US);
+	assert_true(waits);
+	set_by(-40 * DAY_US);
+	assert_int_equal(deadline_now_us(in.office), entry_us + 20 * DAY_US);
+	assert_int_equal(jumps_told(), jumps);
+	deadline_keep(in.office, true);
+	assert_int_equal(instance_count(&in, "SELECT LENGTH(v) > 10 FROM instance WHERE k = 'clock'"), 1);
+}
+
 static void two_acts_at_once(void **state)
 {
 	AUTO_POOL pool = pool_new();
@@ -503,6 +533,7 @@ int main(void)
 		cmocka_unit_test(moved_clock_ends_nothing), cmocka_unit_test(two_acts_at_once),
 		cmocka_unit_test(clock_over_a_restart),	    cmocka_unit_test(clock_over_a_boot),
 		cmocka_unit_test(damaged_moments),	    cmocka_unit_test(started_with_a_wrong_clock),
+		cmocka_unit_test(kept_moment_is_damaged),
 	};
 
 	return cmocka_run_group_tests_name("deadline", tests, setup, teardown);
