@@ -111,6 +111,9 @@ main(async () => {
 	const wrappers = i.sql("SELECT kid AS k, hex(letter_key) AS w FROM letter UNION ALL SELECT kid, hex(letter_key) FROM draft UNION ALL SELECT '', hex(token) FROM recipient");
 	const were = content();
 	check(old.length >= 2, 'keys of several months', old);
+	const backup = path.join(TMP, 'of-before.tar'), keysBefore = path.join(TMP, 'keys-before.tar'), keysAfter = path.join(TMP, 'keys-after.tar');
+	i.verb('backup', i.dir, backup);
+	i.verb('backup', '--keys', i.dir, keysBefore);
 	let deposits = 0, going = true;
 	const depositing = [1, 2, 3].map(async (n) => { while (going) { const d = await i.json('POST', '/api/v1/letters', token, { to: [`d${n}@example.org`], subject: 'During', message: 'While it goes on' }); same(d.status, 201, 'a deposit meanwhile: ' + d.brief); deposits++; } });
 	const verb = spawn(process.env.PLI, ['key', 'rotate', i.dir, 'wrap', '--letters', '--json'], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -146,6 +149,9 @@ main(async () => {
 	check(part.body.equals(Buffer.alloc(40000, 'u')), 'with the upload', part.brief);
 	verifies('the letters moved: a proof of before', bundle);
 	verifies('the letters moved: a proof', await proof(token, long.id, 'moved'));
+	i.verb('backup', '--keys', i.dir, keysAfter);
+	const restored = (keys) => JSON.parse(i.verb('restore', backup, path.join(TMP, path.basename(keys) + '.d'), '--keys', keys, '--json')).unreadable;
+	same([restored(keysBefore), restored(keysAfter)], [0, were.length], 'a backup of before is read with the keys of its time, and a restore says so');
 	const s1 = i.run(['scrub', i.dir]);
 	same(s1.status, 0, 'every letter opens: ' + s1.stdout + s1.stderr);
 

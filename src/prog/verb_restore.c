@@ -37,6 +37,7 @@
 #define PIECE (256u * 1024)
 #define PEM_MAX_BYTES 65536
 
+static const char KIDS_GET[] = "SELECT kid, COUNT(*) FROM letter WHERE kid <> '' GROUP BY kid";
 static const char RESTORED_SET[] = "INSERT INTO instance (k, v) VALUES ('restored', $1) ON CONFLICT (k) DO UPDATE SET v = excluded.v";
 
 struct restore {
@@ -46,6 +47,7 @@ struct restore {
 	uint64_t size, counter_size;	/* of the signed heads, of the counter */
 	uint8_t root[32];
 	uint64_t members;
+	uint64_t unreadable;		/* letters whose month key is not among the keys */
 };
 
 /* ------------------------------------------------------------------ files */
@@ -228,8 +230,33 @@ static enum pli_status journal_check(struct restore *r, struct db *db, struct er
 	return st;
 }
 
+static bool key_there(const struct restore *r, const char *kid)
+{
+	char file[96];
+
+	if (!kid || kid[strspn(kid, "abcdefghijklmnopqrstuvwxyz0123456789-")] || strlen(kid) > 63)
+		return false;
+	snprintf(file, sizeof(file), "kek/%s", kid);
+	return faccessat(r->instance.folder_fd[FOLDER_KEYS], file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Keys of another time than the backup's: letters were purged between, or moved to other month keys. */
+static enum pli_status keys_check(struct restore *r, struct db *db, struct err *err)
+{
+	struct db_conn *conn = db_reader_take(db);
+	struct db_rows rows = { 0 };
+	enum pli_status st = db_query(conn, &rows, err, KIDS_GET, "");
+
+	while (st == PLI_OK && (st = db_next(&rows, err)) == PLI_OK)
+		if (!key_there(r, db_text(&rows, 0)))
+			r->unreadable += (uint64_t)db_int(&rows, 1);
+	db_end(&rows);
+	db_reader_give(db, conn);
+	return st == PLI_ABSENT ? PLI_OK : st;
+}
+
 /* The engine takes bare names: the working directory is the database's. */
-static enum pli_status database_check(struct restore *r, struct err *err)
+static enum pli_status database_check(struct restore *r, bool keys, struct err *err)
 {
 	struct db *db = NULL;
 	enum pli_status st = fchdir(r->instance.folder_fd[FOLDER_DATA]) == 0 ? PLI_OK : err_errno(err, "data/");
@@ -240,6 +267,8 @@ static enum pli_status database_check(struct restore *r, struct err *err)
 		st = db_quick_check(db, err);
 	if (st == PLI_OK && args_flag(r->call->args, "--verify"))
 		st = journal_check(r, db, err);
+	if (st == PLI_OK && keys)
+		st = keys_check(r, db, err);
 	if (st == PLI_OK)
 		st = db_write(db, restored_fn, r, err);
 	if (st == PLI_OK)
@@ -273,7 +302,7 @@ static enum pli_status fill(struct restore *r, const char *file, const char *key
 		st = heads_read(r, err);
 	if (st == PLI_OK && keys)
 		st = counter_set(r, err);
-	return st == PLI_OK ? database_check(r, err) : st;
+	return st == PLI_OK ? database_check(r, keys != NULL, err) : st;
 }
 
 /* What a restore that was broken off left under the name that only restores give; not what another is filling now. */
@@ -342,8 +371,8 @@ static void say(const struct restore *r, bool keys)
 	bool lost = r->counter_size > r->size, accepted = args_flag(r->call->args, "--accept-loss");
 
 	if (r->call->json) {
-		printf("{\"size\":%" PRIu64 ",\"signed\":%" PRIu64 ",\"members\":%" PRIu64 ",\"serves\":%s}\n", r->size,
-		       lost ? r->counter_size : r->size, r->members, keys && (!lost || accepted) ? "true" : "false");
+		printf("{\"size\":%" PRIu64 ",\"signed\":%" PRIu64 ",\"members\":%" PRIu64 ",\"unreadable\":%" PRIu64 ",\"serves\":%s}\n", r->size,
+		       lost ? r->counter_size : r->size, r->members, r->unreadable, keys && (!lost || accepted) ? "true" : "false");
 		return;
 	}
 	printf("restored into %s: the journal up to number %" PRIu64 "%s\n", r->dir, r->size,
@@ -356,6 +385,9 @@ static void say(const struct restore *r, bool keys)
 		       r->counter_size, r->size);
 	else if (lost)
 		printf("numbers %" PRIu64 " to %" PRIu64 " are lost; the journal goes on from there and says so\n", r->size + 1, r->counter_size);
+	if (r->unreadable)
+		printf("the content of %" PRIu64 " letters cannot be read with these keys: it was purged since, or moved to other month keys\n"
+		       "(pli key rotate wrap --letters); then a copy of the keys from the backup's own time opens it.\n", r->unreadable);
 }
 
 int verb_restore(struct cli_call *call)
