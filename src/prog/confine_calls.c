@@ -25,7 +25,8 @@
 
 #define END (-1000000)
 
-/* Threads, memory, time, files reached through Landlock, the links. */
+/* Threads, memory, time, files reached through Landlock, the links.  No flock: whoever has it could let go the lock of the instance, which
+ * all hold together, and a second keeper would begin on the same keys. */
 static const int calls_common[] = {
 	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64), SCMP_SYS(pwrite64),
 	SCMP_SYS(preadv), SCMP_SYS(pwritev), SCMP_SYS(preadv2), SCMP_SYS(pwritev2), SCMP_SYS(lseek),
@@ -35,7 +36,7 @@ static const int calls_common[] = {
 	SCMP_SYS(readlinkat), SCMP_SYS(getdents64), SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(sync_file_range),
 	SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(fadvise64), SCMP_SYS(rename), SCMP_SYS(renameat),
 	SCMP_SYS(renameat2), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(mkdir), SCMP_SYS(mkdirat), SCMP_SYS(rmdir),
-	SCMP_SYS(fchmod), SCMP_SYS(fcntl), SCMP_SYS(flock), SCMP_SYS(dup), SCMP_SYS(dup2), SCMP_SYS(dup3),
+	SCMP_SYS(fchmod), SCMP_SYS(fcntl), SCMP_SYS(dup), SCMP_SYS(dup2), SCMP_SYS(dup3),
 	SCMP_SYS(pipe2), SCMP_SYS(eventfd2), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait),
 	SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select),
 	SCMP_SYS(pselect6), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime), SCMP_SYS(timerfd_gettime),
@@ -56,6 +57,8 @@ static const int calls_front[] = {
 	SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(setsockopt),
 	SCMP_SYS(sendfile), SCMP_SYS(setpriority), END,
 };
+/* A PKCS#11 module may lock files of its own. */
+static const int calls_keeper[] = { SCMP_SYS(flock), END };
 static const int calls_courier[] = {
 	SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
 	SCMP_SYS(setsockopt), SCMP_SYS(sendto), SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg), SCMP_SYS(socketpair), END,
@@ -148,6 +151,8 @@ static int add_profile(scmp_filter_ctx ctx, enum confine_profile profile)
 		return add_list(ctx, SCMP_ACT_ALLOW, calls_courier);
 	if (r == 0 && profile == CONFINE_FRONT)
 		r = add_list(ctx, SCMP_ACT_ALLOW, calls_front);
+	if (r == 0 && profile == CONFINE_KEEPER)
+		r = add_list(ctx, SCMP_ACT_ALLOW, calls_keeper);
 	if (r == 0)
 		r = add_send(ctx);
 	if (r == 0)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -29,6 +30,7 @@
 #define KILLED 1000	/* + signal */
 
 static char own_dir[] = "/tmp/pli-confine-XXXXXX";
+static int lock_fd;
 
 /* ------------------------------------------------------------------ what is tried: 0 or errno */
 
@@ -151,6 +153,12 @@ static int try_dumpable(void)
 	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0 ? 2 : WORKS;
 }
 
+/* Of a lock that it was started with. */
+static int try_unlock(void)
+{
+	return outcome(flock(lock_fd, LOCK_UN) == 0);
+}
+
 static int try_abort(void)
 {
 	abort();
@@ -206,6 +214,7 @@ static const struct {
 	{ "own file", try_own_file, { WORKS, WORKS, WORKS, EPERM } },
 	{ "limit", try_raise_limit, { EPERM, EPERM, EPERM, EPERM } },
 	{ "dumpable", try_dumpable, { WORKS, WORKS, WORKS, 1 } },
+	{ "unlock", try_unlock, { EPERM, WORKS, EPERM, EPERM } },
 	{ "abort", try_abort, { KILLED + SIGABRT, KILLED + SIGABRT, KILLED + SIGABRT, KILLED + SIGABRT } },
 };
 
@@ -250,6 +259,9 @@ int main(void)
 	int r;
 
 	if (!mkdtemp(own_dir))
+		return 1;
+	lock_fd = open(own_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (lock_fd < 0 || flock(lock_fd, LOCK_EX) != 0)
 		return 1;
 	r = cmocka_run_group_tests(tests, NULL, NULL);
 	rmdir(own_dir);
