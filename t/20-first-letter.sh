@@ -151,7 +151,9 @@ for name in sender a b c b-by-sender; do
 	mkdir -p "$TMP/$name.d"
 	check "$name: unzips" unzip -q -o "$TMP/$name.asice" -d "$TMP/$name.d"
 	for shell in dash 'busybox sh'; do
-		(cd "$TMP/$name.d" && env -i PATH="$PATH" $shell ./verify.sh --root "$TMP/root.pem" --log-key "$TMP/log.pub") >"$TMP/verify.out" 2>&1
+		# also where a killed one of the same number left its folder
+		(cd "$TMP/$name.d" && env -i PATH="$PATH" TMPDIR="$TMP" $shell -c 'mkdir "$TMPDIR/pli-verify.$$" && exec '"$shell"' ./verify.sh "$@"' - \
+			--root "$TMP/root.pem" --log-key "$TMP/log.pub") >"$TMP/verify.out" 2>&1
 		same "$name: verify.sh under $shell: $(tail -n 2 "$TMP/verify.out")" 0 $?
 		same "$name: verify.sh under $shell says" VERIFIED "$(tail -n 1 "$TMP/verify.out" | cut -c1-8)"
 	done

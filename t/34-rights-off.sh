@@ -6,6 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.." || exit 1
 bad=0
 [ -r "$B/libpli.a" ] && [ -r "$B/obj/prog/main.o" ] || { echo 'this build has no library to link with'; exit 1; }
+[ -z "$(find "$B/obj" -name '*.o' ! -name main.o -newer "$B/libpli.a")" ] || { echo 'the library is older than the program: make build/libpli.a'; exit 1; }
 
 # name, sed script for a source file, file, what the log must name
 try() {

@@ -25,7 +25,8 @@ function script(files, ...more) {
 		fs.mkdirSync(path.dirname(path.join(dir, f.name)), { recursive: true });
 		fs.writeFileSync(path.join(dir, f.name), f.data);
 	}
-	const r = spawnSync('sh', [path.join(dir, 'verify.sh'), dir, ...more], { encoding: 'utf8', cwd: TMP, env: { PATH: process.env.PATH, TMPDIR: TMP } });
+	// also where a killed one of the same number left its folder
+	const r = spawnSync('sh', ['-c', 'mkdir "$TMPDIR/pli-certificate.$$" && exec sh "$@"', '-', path.join(dir, 'verify.sh'), dir, ...more], { encoding: 'utf8', cwd: TMP, env: { PATH: process.env.PATH, TMPDIR: TMP } });
 	return { status: r.status, out: r.stdout + r.stderr };
 }
 

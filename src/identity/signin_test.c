@@ -175,9 +175,17 @@ static void sessions(void **state)
 
 /* ---- second factor ---- */
 
-static const char *code_of(struct pool *pool, const uint8_t secret[20], int64_t away)
+/* The present step of 30 s; one that is about to end is waited out. */
+static int64_t step_now(void)
 {
-	return pool_fmt(pool, "%06u", totp_code(secret, 20, (uint64_t)(clock_now_us() / 30000000 + away)));
+	while (clock_now_us() % 30000000 > 25000000)
+		usleep(100000);
+	return clock_now_us() / 30000000;
+}
+
+static const char *code_of(struct pool *pool, const uint8_t secret[20], int64_t step)
+{
+	return pool_fmt(pool, "%06u", totp_code(secret, 20, (uint64_t)step));
 }
 
 static void secret_read(const char *text, uint8_t out[20])
@@ -199,6 +207,7 @@ static void factors(void **state)
 	struct factor_offer offer, again;
 	struct factor_state st;
 	uint8_t secret[20];
+	int64_t step;
 	struct err err = { 0 };
 
 	(void)state;
@@ -206,24 +215,25 @@ static void factors(void **state)
 	session_of(&b, value, &foreign, pool);
 	OK(factor_offer(in.directory, pool, &s, "pli.example", &offer, &err));
 	secret_read(offer.secret, secret);
+	step = step_now();
 	assert_non_null(strstr(offer.uri, "otpauth://totp/pli.example:factor%40pli.example?secret="));
 	OK(factor_offered(in.directory, pool, &s, "pli.example", offer.sealed, &again, &err));
 	assert_string_equal(again.secret, offer.secret);
 	/* It is of this session alone. */
 	assert_int_equal(factor_offered(in.directory, pool, &foreign, "pli.example", offer.sealed, &again, &err), PLI_INPUT);
-	assert_int_equal(factor_add(in.directory, pool, &foreign, &WEB, offer.sealed, code_of(pool, secret, 0), codes, &err), PLI_INPUT);
+	assert_int_equal(factor_add(in.directory, pool, &foreign, &WEB, offer.sealed, code_of(pool, secret, step), codes, &err), PLI_INPUT);
 	REFUSED(factor_add(in.directory, pool, &s, &WEB, offer.sealed, "12345", codes, &err), PLI_DENIED, "wrong-code");
-	REFUSED(factor_add(in.directory, pool, &s, &WEB, offer.sealed, code_of(pool, secret, 9), codes, &err), PLI_DENIED, "wrong-code");
-	OK(factor_add(in.directory, pool, &s, &WEB, offer.sealed, code_of(pool, secret, -1), codes, &err));
+	REFUSED(factor_add(in.directory, pool, &s, &WEB, offer.sealed, code_of(pool, secret, step + 9), codes, &err), PLI_DENIED, "wrong-code");
+	OK(factor_add(in.directory, pool, &s, &WEB, offer.sealed, code_of(pool, secret, step - 1), codes, &err));
 	OK(factor_state(in.directory, &a.entity, &a.account, &st, &err));
 	assert_true(st.there);
 	assert_int_equal(st.recovery_left, 10);
 	/* Each step once, and none before it. */
-	REFUSED(factor_check(in.directory, &a.entity, &a.account, code_of(pool, secret, -1), &err), PLI_DENIED, "wrong-code");
-	OK(factor_check(in.directory, &a.entity, &a.account, code_of(pool, secret, 0), &err));
-	REFUSED(factor_check(in.directory, &a.entity, &a.account, code_of(pool, secret, 0), &err), PLI_DENIED, "wrong-code");
-	OK(factor_check(in.directory, &a.entity, &a.account, code_of(pool, secret, 1), &err));
-	REFUSED(factor_check(in.directory, &a.entity, &a.account, code_of(pool, secret, 0), &err), PLI_DENIED, "wrong-code");
+	REFUSED(factor_check(in.directory, &a.entity, &a.account, code_of(pool, secret, step - 1), &err), PLI_DENIED, "wrong-code");
+	OK(factor_check(in.directory, &a.entity, &a.account, code_of(pool, secret, step), &err));
+	REFUSED(factor_check(in.directory, &a.entity, &a.account, code_of(pool, secret, step), &err), PLI_DENIED, "wrong-code");
+	OK(factor_check(in.directory, &a.entity, &a.account, code_of(pool, secret, step + 1), &err));
+	REFUSED(factor_check(in.directory, &a.entity, &a.account, code_of(pool, secret, step), &err), PLI_DENIED, "wrong-code");
 	/* Recovery codes: once, of this account alone. */
 	REFUSED(factor_check(in.directory, &b.entity, &b.account, codes[0], &err), PLI_DENIED, "wrong-code");
 	OK(factor_check(in.directory, &a.entity, &a.account, codes[0], &err));
@@ -247,7 +257,7 @@ static void factors(void **state)
 	OK(factor_remove(in.directory, &a.entity, &a.account, &WEB, &err));
 	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM recovery_code"), 0);
 	assert_int_equal(factor_remove(in.directory, &a.entity, &a.account, &WEB, &err), PLI_ABSENT);
-	REFUSED(factor_check(in.directory, &a.entity, &a.account, code_of(pool, secret, 1), &err), PLI_DENIED, "wrong-code");
+	REFUSED(factor_check(in.directory, &a.entity, &a.account, code_of(pool, secret, step + 1), &err), PLI_DENIED, "wrong-code");
 	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM journal WHERE event IN ('factor.added', 'factor.removed')"), 2);
 }
 

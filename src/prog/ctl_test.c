@@ -173,7 +173,7 @@ static void a_long_verb_is_abandoned(void **state)
 	gate_wait(&g, &g.entered);
 	begun_us = clock_mono_us();
 	assert_false(ctl_server_stop(abandoned, 200));
-	assert_true(clock_mono_us() - begun_us < 5 * SECOND_US);
+	assert_true(clock_mono_us() - begun_us < 30 * SECOND_US);
 	pthread_mutex_lock(&g.lock);
 	g.open = true;
 	pthread_cond_broadcast(&g.cond);

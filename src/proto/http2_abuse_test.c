@@ -273,7 +273,7 @@ static void slow_bodies_and_readers(void **state)
 	nghttp2_data_provider give = { .read_callback = h2_give };
 
 	(void)state;
-	limits.body_rate_s = limits.stall_s = 1;
+	limits.body_rate_s = limits.stall_s = 2;
 	server_up(&f, &limits);
 	h2_open(&f, &h, 65535);
 	sink = h2_ask(&h, "POST", "/sink", 500000, NULL);
@@ -306,7 +306,7 @@ static void slow_heads_and_idlers(void **state)
 	AUTO_BUF out = { 0 };
 
 	(void)state;
-	limits.head_s = limits.idle_s = 1;
+	limits.head_s = limits.idle_s = 2;
 	server_up(&f, &limits);
 	h2_connect(&f, &silent);	/* not even a greeting */
 	raw_open(&f, &head);		/* half a frame */

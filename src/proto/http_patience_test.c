@@ -15,8 +15,8 @@ static void slow_clients_are_told(void **state)
 	struct reply r;
 
 	(void)state;
-	limits.head_s = 1;
-	limits.body_rate_s = 1;
+	limits.head_s = 2;
+	limits.body_rate_s = 2;
 	limits.body_rate_bytes = 1024;
 	server_up(&f, &limits);
 	for (int i = 0; i < 3; i++) {
@@ -64,9 +64,9 @@ static void idle_peers_are_let_go(void **state)
 	char ch;
 
 	(void)state;
-	limits.handshake_s = 1;
-	limits.idle_s = 1;
-	limits.stall_s = 1;
+	limits.handshake_s = 3;
+	limits.idle_s = 3;
+	limits.stall_s = 3;
 	server_up(&f, &limits);
 	raw = tcp_open(&f);
 	client_open(&f, &deaf);

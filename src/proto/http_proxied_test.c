@@ -104,7 +104,7 @@ static void server_up_behind(struct fixture *f, const char *fronts, unsigned per
 	config.cert_pem = f->cert_pem;
 	config.key_pem = f->key_pem;
 	config.limits.connections_per_net = per_net;
-	config.limits.handshake_s = 1;
+	config.limits.handshake_s = 3;
 	config.proxy_from = nets;
 	config.proxy_count = (size_t)cidr_list(fronts, nets, 4);
 	if (http_server_start(&config, &test_app, &f->server, &err) != PLI_OK)

@@ -44,7 +44,7 @@
 #define SANITIZED 0
 #endif
 #define BIG_BYTES (SANITIZED ? UINT64_C(20) << 20 : UINT64_C(200) << 20)
-#define WAIT_S 20
+#define WAIT_S 60
 
 /* ---- what the app saw ---- */
 

@@ -405,7 +405,7 @@ static int run(struct env *env, enum fault kind, int at, bool stays)
 		fault_stays = stays;
 		fault_struck = &env->told->struck;
 		fault_calls = &env->told->calls;
-		alarm(60);
+		alarm(300);
 		scenario(env);
 	}
 	assert_int_equal(waitpid(pid, &code, 0), pid);

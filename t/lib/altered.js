@@ -15,6 +15,10 @@ function altered(name, changes) {
 		console.log('not for this kind of build: no library to link with');
 		process.exit(77);
 	}
+	// `make` alone makes the program, not the library: an old one would be another program.
+	const newer = execFileSync('find', [path.join(B, 'obj'), '-name', '*.o', '!', '-name', 'main.o', '-newer', path.join(B, 'libpli.a'), '-print', '-quit'], { encoding: 'utf8' });
+	if (newer)
+		throw new Error(`${name}: ${newer.trim()} is newer than libpli.a: make ${path.relative(TOP, path.join(B, 'libpli.a'))}`);
 	fs.mkdirSync(dir, { recursive: true });
 	for (const [file, from, to] of changes) {
 		const text = texts.get(file) || fs.readFileSync(path.join(TOP, file), 'utf8');

@@ -34,10 +34,11 @@ for n in "$@"; do	# the options, absolute, take the places of the arguments
 done
 [ -z "${option:-}" ] || usage
 [ -n "$folder" ] || folder=$here
-for tool in openssl unzip awk sed grep find sort cmp cp cat tail; do
+for tool in openssl unzip awk sed grep find sort cmp cp cat tail date; do
 	command -v $tool >/dev/null || { echo "FAIL tools: $tool is not here"; exit 69; }
 done
 T=$(absolute "${TMPDIR:-/tmp}")/pli-certificate.$$
+[ ! -e "$T" ] || T=$T.$(date +%s)	# left there by one that was killed
 mkdir "$T" || { echo "FAIL tools: $T cannot be made"; exit 69; }
 trap 'rm -rf "$T"' 0
 trap 'exit 1' 1 2 15

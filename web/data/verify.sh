@@ -42,6 +42,7 @@ for tool in openssl awk sed grep find sort cmp od tr dd tail wc cat xargs date; 
 	command -v $tool >/dev/null || { echo "FAIL tools: $tool is not here"; exit 69; }
 done
 T=$(absolute "${TMPDIR:-/tmp}")/pli-verify.$$
+[ ! -e "$T" ] || T=$T.$(date +%s)	# left there by one that was killed
 mkdir "$T" || { echo "FAIL tools: $T cannot be made"; exit 69; }
 trap 'rm -rf "$T"' 0
 trap 'exit 1' 1 2 15
