@@ -179,11 +179,16 @@ static enum pli_status find(struct office *office, struct key_move *m, struct fo
 	return st == PLI_ABSENT ? PLI_OK : st;
 }
 
-/* One that could not be moved with nobody in the way. */
+/* Says something of one letter's keys, or of the KEK under which they lie or are to lie: the others can be moved. */
+static bool of_one(enum pli_status st)
+{
+	return st == PLI_ABSENT || st == PLI_INPUT || st == PLI_CONFLICT;
+}
+
+/* One that could not be moved with nobody in the way.  If its KEK is not there any more, its month's end closes it. */
 static void keep(struct key_move *m, const struct found *f, const struct err *why)
 {
-	/* Of a KEK that is not there any more nothing can be lost: its row is closed with the others. */
-	f->from->kept = f->from->kept || why->status == PLI_INPUT;
+	f->from->kept = true;
 	m->state.stuck++;
 	log_warn("key.move", "a letter under %s keeps its key: %s", f->from->kek.kid, why->text);
 }
@@ -222,17 +227,17 @@ static enum pli_status group_move(struct office *office, struct key_move *m, con
 	enum pli_status st = together(office, m, found, count, taken_r, &raced, &why);
 
 	/* One of them is in the way of the others. */
-	for (unsigned i = 0; *taken_r > 1 && i < *taken_r && (raced || st == PLI_ABSENT || st == PLI_INPUT); i++) {
+	for (unsigned i = 0; *taken_r > 1 && i < *taken_r && (raced || of_one(st)); i++) {
 		enum pli_status alone = group_move(office, m, &found[i], 1, &taken, err);
 
 		if (alone != PLI_OK)
 			return alone;
 	}
-	if (st == PLI_OK || (*taken_r > 1 && (raced || st == PLI_ABSENT || st == PLI_INPUT)))
+	if (st == PLI_OK || (*taken_r > 1 && (raced || of_one(st))))
 		return PLI_OK;
 	if (raced) {
 		m->raced = true;
-	} else if (*taken_r == 1 && (st == PLI_ABSENT || st == PLI_INPUT)) {
+	} else if (*taken_r == 1 && of_one(st)) {
 		keep(m, found, &why);
 	} else {
 		if (err)
@@ -281,14 +286,18 @@ static enum pli_status walk(struct office *office, struct key_move *m, struct er
 
 static enum pli_status destroy(struct office *office, struct key_move *m, int64_t now_us, struct err *err)
 {
+	struct retired *r = m->at < m->count ? &m->keks[m->at] : NULL;
 	enum pli_status st = PLI_OK;
 
-	if (m->at < m->count && m->keks[m->at].kept)
-		m->gave_up = true;
-	else if (m->at < m->count) {
-		st = purge_key(office, &m->keks[m->at].kek, now_us, err);
+	if (r && !r->kept) {
+		st = purge_key(office, &r->kek, now_us, err);
+		r->kept = st == PLI_CONFLICT || st == PLI_DENIED;
 		m->state.destroyed += st == PLI_OK;
 		m->state.keys -= st == PLI_OK;
+	}
+	if (r && r->kept) {
+		m->gave_up = true;
+		st = PLI_OK;
 	}
 	m->at += st == PLI_OK;
 	if (m->at >= m->count) {

@@ -26,7 +26,7 @@ MUST enum pli_status key_move_begin(struct office *office, const char *root, int
 
 struct key_move_state {
 	uint64_t letters, moved;	/* to be moved, drafts among them, and moved, since the server has known of it */
-	uint64_t stuck;			/* whose keys do not open: they stay as they are, and so does their KEK */
+	uint64_t stuck;			/* whose keys do not open, or cannot be wrapped: they stay as they are, and so does their KEK */
 	unsigned keys;			/* KEKs that are left */
 	unsigned destroyed;
 	bool done;			/* nothing is left that could be moved */

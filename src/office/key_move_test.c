@@ -213,6 +213,89 @@ static void damaged_stays(void **state)
 	verified();
 }
 
+static void kid_of(const struct uuid *letter, char kid_r[64])
+{
+	struct db_conn *conn = db_reader_take(in.db);
+	struct db_rows rows = { 0 };
+	struct err err = { 0 };
+
+	OK(db_query(conn, &rows, &err, "SELECT kid FROM letter WHERE letter = $1", "u", letter));
+	OK(db_next(&rows, &err));
+	snprintf(kid_r, 64, "%s", db_text(&rows, 0));
+	db_end(&rows);
+	db_reader_give(in.db, conn);
+}
+
+/* A key whose file is damaged (missing) when the letters move: its letter stays and it is not destroyed, all others move, the housekeeping goes on.
+ * With the file in its place again the letter moves as well. */
+static void without_its_file(bool missing)
+{
+	const char *to[] = { "x@example.org", NULL };
+	struct deposit d = { .to = to, .subject = "Of others", .message = "Words" };
+	AUTO_BUF body = { 0 }, file = { 0 };
+	struct uuid bad, good;
+	struct key_move_state s;
+	struct err err = { 0 };
+	char id[66], kid[64], path[80];
+
+	instance_drop(&in);
+	instance_make(&in);
+	bad = sent("a@example.org", NULL);
+	OK(instance_deposit(&in, &in.stranger, &d, &good, &body, &err));
+	kid_of(&bad, kid);
+	snprintf(path, sizeof(path), "kek/%s", kid);
+	OK(keyfile_read(in.keys, path, &file, &err));
+	if (missing)
+		assert_int_equal(unlinkat(in.keys, path, 0), 0);
+	else
+		OK(keyfile_replace(in.keys, path, 0600, "no key", 6, &err));
+	another_root('d', id);
+	OK(key_move_begin(in.office, id, clock_now_us(), &err));
+	s = moved_all();
+	assert_int_equal(s.stuck, 1);
+	assert_int_equal(s.keys, 1);
+	kid_of(&good, kid);
+	assert_string_equal(kid + strlen(kid) - 9, "-dddddddd");
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM letter l JOIN kek k ON k.kid = l.kid WHERE k.destroyed IS NOT NULL"), 0);
+	OK(retention_run(in.office, clock_now_us(), &err));
+	OK(keyfile_replace(in.keys, path, 0600, file.p, file.n, &err));
+	instance_restart(&in);
+	s = moved_all();
+	assert_int_equal(s.stuck, 0);
+	assert_int_equal(s.keys, 0);
+	reads(&bad);
+	verified();
+}
+
+static void key_is_damaged(void **state)
+{
+	(void)state;
+	without_its_file(false);
+}
+
+static void key_is_missing(void **state)
+{
+	(void)state;
+	without_its_file(true);
+}
+
+/* Whoever asks for it: no key goes while something lies under it. */
+static void nothing_goes_in_use(void **state)
+{
+	struct directory_kek_over kek = { .entity = in.mairie };
+	struct uuid letter = sent("a@example.org", NULL);
+	struct err err = { 0 };
+	char id[66];
+
+	(void)state;
+	kid_of(&letter, kek.kid);
+	another_root('f', id);		/* so that the keeper would do it */
+	REFUSED(purge_key(in.office, &kek, clock_now_us(), &err), PLI_CONFLICT, NULL);
+	reads(&letter);
+	instance_run(&in, "DELETE FROM letter");
+	OK(purge_key(in.office, &kek, clock_now_us(), &err));
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -234,6 +317,9 @@ int main(void)
 		cmocka_unit_test(all_moved),
 		cmocka_unit_test(retired_in_between),
 		cmocka_unit_test(damaged_stays),
+		cmocka_unit_test(key_is_damaged),
+		cmocka_unit_test(key_is_missing),
+		cmocka_unit_test(nothing_goes_in_use),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

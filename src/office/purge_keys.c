@@ -114,11 +114,40 @@ static enum pli_status ended_fn(struct db_tx *tx, void *arg, struct err *err)
 			   &(struct journal_event){ .ev = "key.destroyed", .actor = &SYSTEM, .entity = &e->kek->entity, .d_json = d }, err);
 }
 
+static enum pli_status row_under(struct office *office, const char *sql, const struct directory_kek_over *kek, bool *some_r, struct err *err)
+{
+	struct db_conn *conn = db_reader_take(office->parts.db);
+	struct db_rows rows = { 0 };
+	enum pli_status st = db_query(conn, &rows, err, sql, "uti", &kek->entity, kek->kid, (int64_t)1);
+
+	if (st == PLI_OK)
+		st = db_next(&rows, err);
+	*some_r |= st == PLI_OK;
+	db_end(&rows);
+	db_reader_give(office->parts.db, conn);
+	return st == PLI_ABSENT ? PLI_OK : st;
+}
+
+/* Whatever its caller believes: what is destroyed comes never back. */
+static enum pli_status nothing_under(struct office *office, const struct directory_kek_over *kek, struct err *err)
+{
+	bool some = false;
+	enum pli_status st = row_under(office, LETTERS_UNDER, kek, &some, err);
+
+	if (st == PLI_OK)
+		st = row_under(office, DRAFTS_UNDER, kek, &some, err);
+	if (st == PLI_OK && some)
+		st = err_set(err, PLI_CONFLICT, "Something still lies under the key %s.", kek->kid);
+	return st;
+}
+
 enum pli_status purge_key(struct office *office, const struct directory_kek_over *kek, int64_t now_us, struct err *err)
 {
 	struct kek_end e = { .office = office, .now_us = now_us, .kek = kek };
-	enum pli_status st = keeper_kek_destroy(office->parts.keeper, kek->kid, err);
+	enum pli_status st = nothing_under(office, kek, err);
 
+	if (st == PLI_OK)
+		st = keeper_kek_destroy(office->parts.keeper, kek->kid, err);
 	if (st == PLI_OK)
 		st = db_write(office->parts.db, ended_fn, &e, err);
 	if (st == PLI_OK)
@@ -141,7 +170,13 @@ static enum pli_status kek_end(void *arg, const struct directory_kek_over *kek, 
 			st = drafts_move(&e, &drafts, err);
 	} while (st == PLI_OK && (moved || drafts) && ++rounds < ROUNDS_MAX);
 	needed |= drafts;
-	return st == PLI_OK && !needed ? purge_key(e.office, kek, e.now_us, err) : st;
+	if (st == PLI_OK && !needed)
+		st = purge_key(e.office, kek, e.now_us, err);
+	if (st != PLI_ABSENT && st != PLI_INPUT && st != PLI_CONFLICT)
+		return st;
+	/* Its own trouble; the others end. */
+	log_warn("retention.key", "the key %s stays: %s", kek->kid, err ? err->text : pli_status_name(st));
+	return PLI_OK;
 }
 
 int64_t purge_keys_month(int64_t now_us)

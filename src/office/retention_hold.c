@@ -4,6 +4,7 @@
 #include "actor.h"
 #include "buf.h"
 #include "clock.h"
+#include "log.h"
 #include "pool.h"
 #include "text.h"
 
@@ -201,6 +202,7 @@ enum pli_status retention_delete(struct office *office, const struct principal *
 enum pli_status retention_run(struct office *office, int64_t now_us, struct err *err)
 {
 	struct key_move_state moved;
+	struct err why = { 0 };
 	bool unsettled;
 	enum pli_status st = purge_content(office, now_us, err);
 
@@ -208,8 +210,9 @@ enum pli_status retention_run(struct office *office, int64_t now_us, struct err 
 		st = purge_evidence(office, now_us, err);
 	if (st == PLI_OK)
 		st = purge_keys(office, now_us, err);
-	if (st == PLI_OK)		/* broken off, by a restart or by who had asked for it */
-		st = key_move_step(office, now_us, MOVE_US, false, &moved, err);
+	/* Broken off, by a restart or by who had asked for it.  Nothing else waits for what is in its way. */
+	if (st == PLI_OK && key_move_step(office, now_us, MOVE_US, false, &moved, &why) != PLI_OK)
+		log_warn("key.move", "letters do not move to other month keys: %s", why.text);
 	pthread_mutex_lock(&office->lock);
 	unsettled = office->unsettled;
 	pthread_mutex_unlock(&office->lock);
