@@ -327,7 +327,7 @@ class Instance {
 				s.once('free', () => { s.lastAnswer = Date.now(); });
 			});
 			req.on('timeout', () => req.destroy(new Error(`no answer in ${timeout} ms: ${method} ${target}`)));
-			req.on('error', (e) => fail(Object.assign(e, { idle: req.reusedSocket && !req.res && e.code === 'ECONNRESET' ? idle : 0 })));
+			req.on('error', (e) => fail(Object.assign(e, { idle: req.reusedSocket && !req.res && ['ECONNRESET', 'EPIPE'].includes(e.code) ? idle : 0 })));
 			req.end(body);
 		});
 		const way = agent === undefined ? this.agent : agent;
