@@ -17,11 +17,13 @@ const half = () => fs.readdirSync(file('keys')).filter((n) => /^(next-|new-|form
 const args = (name) => name === 'letters' ? ['key', 'rotate', i.dir, 'wrap', '--letters'] : ['key', 'rotate', i.dir, name];
 const under = () => i.one('SELECT COUNT(*) FROM kek WHERE retired IS NOT NULL AND destroyed IS NULL');
 
-function underKeysThatAreThere(what) {
-	const there = fs.readdirSync(file('keys/kek'));
-	const lost = i.sql('SELECT kid FROM letter UNION SELECT kid FROM draft').map((r) => r.kid).filter((k) => k && !there.includes(k));
-	same(lost, [], what + ': every letter lies under a key that is there');
+function lost() {
+	const kids = i.sql('SELECT kid FROM letter UNION SELECT kid FROM draft').map((r) => r.kid), there = fs.readdirSync(file('keys/kek'));
+	return kids.filter((k) => k && !there.includes(k));
 }
+
+// They may be moving while we look; what is lost stays lost.
+const underKeysThatAreThere = (what) => until('every letter lies under a key that is there: ' + what, () => lost().length === 0, 20);
 
 let made = 0;
 async function holds(what, token, id) {
@@ -75,14 +77,14 @@ main(async () => {
 		if (victim === 'all')
 			await i.serve();
 		await until('it is ready again: ' + what, () => i.isReady(), 60);
-		underKeysThatAreThere(what);
+		await underKeysThatAreThere(what);
 		if (name === 'letters' && victim === 'all')
 			await until('the server goes on by itself: ' + what, () => !under(), 90);
 		await holds(what, token, letter.id);
 		// Until the server is level again, it may ask to be asked once more.
 		await until('repeating finishes: ' + what, () => i.run(args(name)).status === 0, 60);
 		same(half(), [], what + ': nothing is left half done');
-		underKeysThatAreThere(what + ', repeated');
+		await underKeysThatAreThere(what + ', repeated');
 		if (name === 'letters')
 			same(under(), 0, what + ': no key of before is left');
 		await holds(what + ', repeated', token, letter.id);

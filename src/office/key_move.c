@@ -357,7 +357,8 @@ enum pli_status key_move_step(struct office *office, int64_t now_us, int64_t bud
 	m->gave_up = m->gave_up && !asked;
 	if (!m->gave_up && (!m->begun || m->month != purge_keys_month(now_us)))
 		st = survey(office, m, now_us, err);
-	while (st == PLI_OK && m->begun && clock_mono_us() < until_us)
+	/* At least one, however slow the machine. */
+	for (bool first = budget_us > 0; st == PLI_OK && m->begun && (first || clock_mono_us() < until_us); first = false)
 		st = step(office, m, now_us, err);
 	if (st == PLI_BUSY && m->step == SETTLE)	/* asked again later */
 		st = PLI_OK;

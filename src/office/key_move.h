@@ -31,8 +31,8 @@ struct key_move_state {
 	unsigned destroyed;
 	bool done;			/* nothing is left that could be moved */
 };
-/* Goes on for about budget_us; one caller at a time works, others wait for him.  What others change meanwhile is moved in a later round.
- * asked: by a person, so that what could not be moved is tried again. */
+/* Goes on for about budget_us (0: only looks what is to be done); one caller at a time works, others wait for him.  What others change
+ * meanwhile is moved in a later round.  asked: by a person, so that what could not be moved is tried again. */
 MUST enum pli_status key_move_step(struct office *office, int64_t now_us, int64_t budget_us, bool asked, struct key_move_state *state_r,
 				   struct err *err);
 

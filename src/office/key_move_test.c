@@ -2,6 +2,8 @@
  * moved keeps its key. */
 #include "office_testing.h"
 
+#include <semaphore.h>
+
 #include "draft.h"
 #include "draft_own.h"
 #include "key_move.h"
@@ -31,6 +33,33 @@ static struct uuid sent(const char *first, const char *second)
 	struct err err = { 0 };
 
 	OK(instance_deposit(&in, &in.editor, &d, &letter, &body, &err));
+	return letter;
+}
+
+/* The same by a door that does not wait for the commit. */
+static void then(void *arg)
+{
+	sem_post(arg);
+}
+
+static struct uuid sent_later(void)
+{
+	AUTO_POOL pool = pool_new();
+	struct journal_actor actor = instance_actor(&in.editor);
+	const char *to[] = { "e@example.org", NULL };
+	struct deposit d = { .to = to, .subject = "Later", .message = "Words that stay" };
+	struct deposit_work *work = NULL;
+	AUTO_BUF body = { 0 };
+	struct uuid letter;
+	struct err err = { 0 };
+	sem_t answered;
+
+	sem_init(&answered, 0, 0);
+	assert_int_equal(deposit_begin(in.office, &in.editor, &actor, pool, &d, then, &answered, &work, &letter, &body, &err), PLI_AGAIN);
+	while (sem_wait(&answered) != 0)
+		assert_int_equal(errno, EINTR);
+	OK(deposit_end(work, &letter, &body, &err));
+	sem_destroy(&answered);
 	return letter;
 }
 
@@ -144,7 +173,7 @@ static void retired_in_between(void **state)
 	AUTO_POOL pool = pool_new_secret();
 	struct journal_actor actor = instance_actor(&in.editor);
 	struct draft_change change = { .subject = "Begun", .message = "Not sent" };
-	struct uuid first, letter, draft;
+	struct uuid first, letter, later, draft;
 	struct key_move_state s;
 	struct err err = { 0 };
 	struct draft *d;
@@ -158,9 +187,11 @@ static void retired_in_between(void **state)
 	instance_run(&in, "UPDATE kek SET retired = 1 WHERE purpose = 'letter' AND destroyed IS NULL AND kid NOT LIKE '%-bbbbbbbb'");
 	letter = sent("b@example.org", "c@example.org");
 	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM letter WHERE kid LIKE '%-bbbbbbbb'"), 1);
+	/* The other way round, as the office knows that one now. */
+	instance_run(&in, "UPDATE kek SET retired = CASE WHEN retired = 1 THEN NULL ELSE 2 END WHERE purpose = 'letter' AND destroyed IS NULL");
+	later = sent_later();
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM letter WHERE kid LIKE '%-bbbbbbbb'"), 1);
 	/* And the draft's, which the office has forgotten with the other: once more as it knows it. */
-	instance_run(&in, "UPDATE kek SET retired = NULL WHERE retired = 1");
-	instance_run(&in, "UPDATE kek SET retired = 2 WHERE purpose = 'letter' AND kid LIKE '%-bbbbbbbb'");
 	directory_keks_forget(in.directory);
 	change.message = "Changed";
 	uuid_format(name, &draft);
@@ -174,6 +205,7 @@ static void retired_in_between(void **state)
 	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM letter WHERE kid NOT LIKE '%-bbbbbbbb'"), 0);
 	reads(&first);
 	reads(&letter);
+	reads(&later);
 	OK(draft_get(in.office, &in.editor, pool, name, &d, &err));
 	assert_string_equal(d->message, "Changed again");
 	verified();

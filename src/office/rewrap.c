@@ -138,7 +138,7 @@ static enum pli_status key_add(struct rewrap *group, unsigned n, struct db_rows 
 	const void *p = db_blob(rows, column, &w.old_n);
 
 	if (!p || w.old_n > sizeof(w.old))
-		return err_set(err, PLI_IO, "A wrapped key's row is damaged.");
+		return err_set(err, PLI_INPUT, "A wrapped key's row is damaged.");
 	memcpy(w.old, p, w.old_n);
 	if (!w.old_n)			/* an archived letter has no links */
 		return PLI_OK;

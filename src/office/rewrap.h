@@ -39,7 +39,7 @@ void rewrap_init(struct rewrap *group, struct office *office, const struct uuid 
 void rewrap_free(struct rewrap *group);		/* wipes */
 bool rewrap_full(const struct rewrap *group);
 /* Reads the letter's keys (a draft has one), which lie under `from`, for taking them to the KEK in use of `period`.  One that is not there
- * under `from` any more is left out. */
+ * under `from` any more is left out.  PLI_INPUT: what its rows hold is no wrapped key. */
 MUST enum pli_status rewrap_add(struct rewrap *group, struct db_conn *conn, const struct uuid *letter, bool draft, const char *from,
 				int64_t period, struct err *err);
 /* Durable on return.  Blocks.  All or nothing: PLI_BUSY with raced; PLI_ABSENT when a KEK is not at the keeper, PLI_INPUT when one of the
