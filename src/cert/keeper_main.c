@@ -471,6 +471,16 @@ static enum pli_status sweep(struct server *s, struct err *err)
 	return kek_store_sweep(s->keks, today, &count, err);
 }
 
+/* Until something is to be done without being asked. */
+static int wait_ms(struct server *s)
+{
+	int64_t now_us = clock_mono_us(), lapse_us = kek_store_lapse(s->keks, now_us);
+
+	if (kek_store_rerooting(s->keks))
+		return 0;
+	return lapse_us ? (int)((lapse_us - now_us) / 1000) + 1 : SWEEP_MS;
+}
+
 static enum pli_status loop(struct server *s, struct err *err)
 {
 	for (;;) {
@@ -482,7 +492,7 @@ static enum pli_status loop(struct server *s, struct err *err)
 
 		if (s->link.fd < 0 && s->config->control_fd < 0)
 			return PLI_OK;
-		if (poll(fds, 3, kek_store_rerooting(s->keks) ? 0 : SWEEP_MS) < 0 && errno != EINTR)
+		if (poll(fds, 3, wait_ms(s)) < 0 && errno != EINTR)
 			return err_errno(err, "the keeper cannot wait");
 		if (atomic_load(&s->broken)) {
 			*err = s->fatal;

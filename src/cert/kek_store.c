@@ -48,6 +48,7 @@ struct kek_store {
 	size_t names_at;
 	bool stuck;			/* one of them cannot be read: the former root stays */
 	EVP_CIPHER *gcm;
+	int64_t lapse_us;		/* monotonic: when the first of them must be forgotten that linger; 0: none */
 	struct kek slots[SLOTS];	/* by hash of the kid; a newcomer takes the place */
 };
 
@@ -357,6 +358,24 @@ static void forget_kid(struct kek_store *s, const char *name, bool lingers)
 		forget(k);
 	else if (!k->until_us)
 		k->until_us = clock_mono_us() + LINGER_US;
+	if (k->until_us && !s->lapse_us)
+		s->lapse_us = k->until_us;
+}
+
+int64_t kek_store_lapse(struct kek_store *store, int64_t now_us)
+{
+	if (!store->lapse_us || now_us < store->lapse_us)
+		return store->lapse_us;
+	store->lapse_us = 0;
+	for (size_t i = 0; i < SLOTS; i++) {
+		struct kek *k = &store->slots[i];
+
+		if (k->until_us && k->until_us <= now_us)
+			forget(k);
+		else if (k->until_us && (!store->lapse_us || k->until_us < store->lapse_us))
+			store->lapse_us = k->until_us;
+	}
+	return store->lapse_us;
 }
 
 enum pli_status kek_store_destroy(struct kek_store *store, const void *kid, size_t kid_n, int64_t this_month, struct err *err)

@@ -43,6 +43,8 @@ MUST enum pli_status kek_store_unwrap(struct kek_store *store, const void *kid, 
  * is not over by this_month (year·12 + month - 1).  One whose month is not over goes on opening, from memory alone and for a minute at most,
  * what somebody read just before the letters were moved away from it; it wraps nothing. */
 MUST enum pli_status kek_store_destroy(struct kek_store *store, const void *kid, size_t kid_n, int64_t this_month, struct err *err);
+/* Wipes what has gone on opening for long enough.  Both monotonic; when it is to be asked next, 0: nothing is left. */
+int64_t kek_store_lapse(struct kek_store *store, int64_t now_us);
 /* Destroys staging keys whose uploads have all expired: 14 days after their day.  *count_r: how many. */
 MUST enum pli_status kek_store_sweep(struct kek_store *store, int64_t today, unsigned *count_r, struct err *err);
 

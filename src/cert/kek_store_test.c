@@ -95,7 +95,7 @@ static void test_another_root(void **state)
 	struct place *p = *state;
 	struct err err = { 0 };
 	struct uuid entity = { .b = { 1, 2, 3 } };
-	int64_t month = 2030 * 12, today = clock_day(clock_now_us());
+	int64_t month = 2030 * 12, today = clock_day(clock_now_us()), now_us, lapse_us;
 	uint8_t key[32] = { 9 }, wrapped[60], back[32];
 	char old[64], fresh[64], stage[64], old_stage[64], meta[64], file[80], id[66];
 	unsigned count;
@@ -128,6 +128,14 @@ static void test_another_root(void **state)
 	assert_int_equal(kek_store_unwrap(p->store, old, strlen(old), "a", 1, wrapped, 60, back, &err), PLI_OK);
 	assert_memory_equal(back, key, 32);
 	assert_int_equal(kek_store_wrap(p->store, old, strlen(old), "a", 1, key, 32, wrapped, &err), PLI_ABSENT);
+	/* Not for longer than a minute. */
+	lapse_us = kek_store_lapse(p->store, now_us = clock_mono_us());
+	assert_in_range(lapse_us - now_us, 1, 60 * SECOND_US);
+	assert_int_equal(kek_store_lapse(p->store, lapse_us - 1), lapse_us);
+	assert_int_equal(kek_store_unwrap(p->store, old, strlen(old), "a", 1, wrapped, 60, back, &err), PLI_OK);
+	assert_int_equal(kek_store_lapse(p->store, lapse_us), 0);
+	assert_int_equal(kek_store_unwrap(p->store, old, strlen(old), "a", 1, wrapped, 60, back, &err), PLI_ABSENT);
+	assert_int_equal(kek_store_lapse(p->store, INT64_MAX), 0);
 	/* Another process knows nothing of it. */
 	kek_store_close(p->store);
 	assert_int_equal(kek_store_open(&p->ring, &p->store, &err), PLI_OK);
