@@ -213,6 +213,16 @@ every_s = 1\naway = block\n`);
 	same((await letter({ class: 'registered' })).status, 201, 'registered letters are taken again');
 	await allCovered();
 	await i.stop();
+
+	// The machine is started with a clock that is sixty days ahead of what was known: the authority has the same time, and confirms it.
+	i.sqlWrite(`UPDATE instance SET v = '1 another-start 5000000 ${(Date.now() - 60 * 86400000) * 1000} 0 0 0 0 0' WHERE k = 'clock'`);
+	await i.serve();
+	same((await letter()).status, 201, 'a letter');
+	await until('the authority outside confirms the clock', () => i.one("SELECT COUNT(*) FROM journal WHERE event = 'clock.confirmed'") === 1, 120);
+	const confirmed = JSON.parse(i.one("SELECT CAST(entry AS TEXT) FROM journal WHERE event = 'clock.confirmed'")).d;
+	check(confirmed.by === 'tsa' && Math.abs(confirmed.by_s - 60 * 86400) < 3600, 'the journal says so', confirmed);
+	await allCovered();
+	await i.stop();
 	const whole = i.verify(), count = i.one('SELECT COUNT(*) FROM external_token');
 	same([whole.status, whole.stdout.includes(`verified ${count} tokens of the authority outside; the newest covers the first ${covered()} entries`), whole.stdout.includes('ca_file')],
 		[0, true, false], 'the journal verifies, and every token from outside: ' + whole.stdout + whole.stderr);

@@ -2,6 +2,11 @@
  * Linked with --wrap, so that both clocks of the program are the ones below. */
 #include "office_testing.h"
 
+#include <sodium.h>
+
+#include "note_key.h"
+
+#include "cosignature.h"
 #include "deadline.h"
 #include "delivery.h"
 #include "notice.h"
@@ -494,6 +499,43 @@ static void kept_moment_is_damaged(void **state)
 	assert_int_equal(instance_count(&in, "SELECT LENGTH(v) > 10 FROM instance WHERE k = 'clock'"), 1);
 }
 
+/* What a witness signs of our newest head at that time. */
+static void witness_signs(const struct note_key *witness, const uint8_t secret[64], int64_t t_us)
+{
+	AUTO_BUF body = { 0 }, head = { 0 }, line = { 0 };
+	struct err err = { 0 };
+	uint64_t size;
+
+	OK(journal_wait(in.journal, journal_size(in.journal), 10000, &err));
+	OK(cosignature_request(in.office, 0, &size, &body, &err));
+	OK(office_head_note(in.office, size, &head, &err));
+	checkpoint_cosign(head.p, (size_t)(strstr(head.p, "\n\n") + 1 - head.p), witness->name, secret, (uint64_t)(t_us / SECOND_US), &line);
+	OK(cosignature_add(in.office, witness, size, line.p, line.n, &err));
+}
+
+static void a_witness_confirms(void **state)
+{
+	struct note_key witness;
+	uint8_t public_key[32], secret[64];
+	int64_t count;
+	bool waits;
+
+	(void)state;
+	crypto_sign_keypair(public_key, secret);
+	note_key_init(&witness, "w.example", NOTE_KEY_WITNESS, public_key);
+	starts_anew("w", 60 * DAY_US);
+	count = confirmed();
+	assert_int_equal(deadline_off_us(in.office, &waits), 60 * DAY_US);
+	witness_signs(&witness, secret, stands_us - 60 * DAY_US);
+	assert_int_equal(confirmed(), count);
+	assert_int_equal(deadline_off_us(in.office, &waits), 60 * DAY_US);
+	witness_signs(&witness, secret, stands_us + MINUTE_US);
+	assert_int_equal(confirmed(), count + 1);
+	assert_int_equal(deadline_off_us(in.office, &waits), 0);
+	witness_signs(&witness, secret, stands_us + 2 * MINUTE_US);
+	assert_int_equal(confirmed(), count + 1);
+}
+
 static void two_acts_at_once(void **state)
 {
 	AUTO_POOL pool = pool_new();
@@ -533,7 +575,7 @@ int main(void)
 		cmocka_unit_test(moved_clock_ends_nothing), cmocka_unit_test(two_acts_at_once),
 		cmocka_unit_test(clock_over_a_restart),	    cmocka_unit_test(clock_over_a_boot),
 		cmocka_unit_test(damaged_moments),	    cmocka_unit_test(started_with_a_wrong_clock),
-		cmocka_unit_test(kept_moment_is_damaged),
+		cmocka_unit_test(kept_moment_is_damaged),	    cmocka_unit_test(a_witness_confirms),
 	};
 
 	return cmocka_run_group_tests_name("deadline", tests, setup, teardown);
