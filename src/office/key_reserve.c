@@ -49,7 +49,7 @@ struct key_reserve {
 	pthread_mutex_t lock;
 	pthread_cond_t answered;
 	struct slot slots[SLOTS];
-	_Atomic uint64_t place;		/* of the last token */
+	_Atomic uint64_t place;		/* of the last letter's tokens */
 };
 
 struct key_reserve *key_reserve_new(struct keeper *keeper)
@@ -88,15 +88,16 @@ void key_reserve_free(struct key_reserve *reserve)
 	mem_free(reserve);
 }
 
-/* Tokens follow each other in their places, ahead of the clock while many are made. */
-static void token_make(struct key_reserve *s, uint8_t token_r[LINK_BYTES])
+/* Letters follow each other in the places of their tokens, ahead of the clock while many are made.  All tokens of a letter have one place,
+ * so that none tells how many there are: a hidden copy's neither. */
+static uint64_t place_next(struct key_reserve *s)
 {
 	uint64_t last = atomic_load_explicit(&s->place, memory_order_relaxed), now = link_place(clock_now_us()), next;
 
 	do {
 		next = last < now || last == LINK_PLACE_MAX ? now : last + 1;
 	} while (!atomic_compare_exchange_weak_explicit(&s->place, &last, next, memory_order_relaxed, memory_order_relaxed));
-	link_make(next, token_r);
+	return next;
 }
 
 /* ---- asking the keeper ---- */
@@ -150,6 +151,7 @@ static enum pli_status sets_make(struct key_reserve *s, const struct uuid *entit
 	question_init(&q, count * (1 + tokens));
 	for (unsigned i = 0; i < count; i++) {
 		struct set *set = &sets[i];
+		uint64_t place = place_next(s);
 
 		uuid_make(&set->letter);
 		mem_random(set->key, sizeof(set->key));
@@ -157,7 +159,7 @@ static enum pli_status sets_make(struct key_reserve *s, const struct uuid *entit
 		for (set->count = 0; set->count < tokens; ) {
 			struct reserved_token *t = &set->tokens[set->count++];
 
-			token_make(s, t->token);
+			link_make(place, t->token);
 			ask(&q, entity, &set->letter, set->count, kid, t->token);
 		}
 	}
@@ -176,6 +178,7 @@ static enum pli_status sets_make(struct key_reserve *s, const struct uuid *entit
 static enum pli_status rest_make(struct key_reserve *s, const struct uuid *entity, const char *kid, struct reserved_keys *keys,
 				 unsigned from, unsigned to, struct err *err)
 {
+	uint64_t place = from > 1 ? link_place_of(keys->tokens[0].token) : place_next(s);
 	enum pli_status status = PLI_OK;
 	struct question q;
 
@@ -186,7 +189,7 @@ static enum pli_status rest_make(struct key_reserve *s, const struct uuid *entit
 		q.count = 0;
 		for (unsigned i = from; i < from + n; i++) {
 			if (i)
-				token_make(s, keys->tokens[i - 1].token);
+				link_make(place, keys->tokens[i - 1].token);
 			ask(&q, entity, &keys->letter, i, kid, i ? keys->tokens[i - 1].token : keys->key);
 		}
 		status = answer(s, &q, err);

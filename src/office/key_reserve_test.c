@@ -50,16 +50,15 @@ static void all_open(const struct reserved_keys *keys, const char *kid, unsigned
 		opens(LINK_PLACE(&in.mairie, &keys->letter, i + 1), kid, keys->tokens[i].wrapped, keys->tokens[i].token);
 }
 
-/* Their rows follow each other. */
-static void in_order(const struct reserved_keys *keys, unsigned recipients)
+/* Their rows follow those of the letter before, and none tells how many they are.  Returns their place. */
+static uint64_t in_order(const struct reserved_keys *keys, unsigned recipients, uint64_t before)
 {
-	uint8_t last[32] = { 0 }, key[32];
+	uint64_t place = link_place_of(keys->tokens[0].token);
 
-	for (unsigned i = 0; i < recipients; i++) {
-		link_key(keys->tokens[i].token, key);
-		assert_true(memcmp(key, last, sizeof(key)) > 0);
-		memcpy(last, key, sizeof(key));
-	}
+	assert_true(place > before);
+	for (unsigned i = 1; i < recipients; i++)
+		assert_int_equal(link_place_of(keys->tokens[i].token), place);
+	return place;
 }
 
 static int by_id(const void *a, const void *b)
@@ -110,18 +109,22 @@ static void many_recipients(void **state)
 	struct key_reserve *reserve = key_reserve_new(in.keeper);
 	struct reserved_keys keys;
 	struct err err = { 0 };
+	uint64_t place;
 	char kid[64];
 
 	(void)state;
 	OK(directory_kek(in.directory, "letter", &in.mairie, 2030 * 12, kid, &err));
 	OK(key_reserve_take(reserve, &in.mairie, kid, 600, pool, &keys, &err));
 	all_open(&keys, kid, 600);
-	in_order(&keys, 600);
+	place = in_order(&keys, 600, 0);
 	/* And one that has its id and key. */
 	uuid_make(&keys.letter);
 	mem_random(keys.key, sizeof(keys.key));
 	OK(key_reserve_wrap(reserve, &in.mairie, kid, 300, pool, &keys, &err));
 	all_open(&keys, kid, 300);
+	place = in_order(&keys, 300, place);
+	OK(key_reserve_take(reserve, &in.mairie, kid, 3, pool, &keys, &err));
+	in_order(&keys, 3, place);
 	key_reserve_free(reserve);
 }
 

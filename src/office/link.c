@@ -32,6 +32,15 @@ uint64_t link_place(int64_t t_us)
 	return (uint64_t)t_us / LINK_PLACE_US & LINK_PLACE_MAX;
 }
 
+uint64_t link_place_of(const uint8_t token[LINK_BYTES])
+{
+	uint64_t place = 0;
+
+	for (int i = 0; i < LINK_PLACE_BYTES; i++)
+		place = place << 8 | token[i];
+	return place;
+}
+
 void link_key(const uint8_t token[LINK_BYTES], uint8_t key_r[32])
 {
 	uint8_t hash[32];

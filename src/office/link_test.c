@@ -18,6 +18,7 @@ static void order_is_that_of_places(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		link_make(places[i], token);
+		assert_int_equal(link_place_of(token), places[i]);
 		link_key(token, key);
 		if (i)
 			assert_true(memcmp(key, last, sizeof(key)) > 0);
