@@ -352,7 +352,8 @@ enum pli_status log_monitor_run(const struct log_monitor *m, struct log_state *s
 		r.tree = state->tree;
 	else
 		tree_init(&r.tree);
-	qsort(m->claims, m->claim_count, sizeof(*m->claims), by_size);
+	if (m->claim_count)
+		qsort(m->claims, m->claim_count, sizeof(*m->claims), by_size);
 	hashes = mem_alloc(((size_t)(r.head.size / TILE_HASHES - r.from / TILE_HASHES) + 1) * 32);
 	status = edges_check(&r, err);
 	if (status == PLI_OK)

@@ -255,7 +255,7 @@ static bool pattern_matches(const struct route *r, const char *path, struct pool
 	const char *pattern = r->pattern;
 	int n = 0;
 
-	if (pattern[1] != path[1] && pattern[1] != '{')	/* most end here */
+	if (path[0] != '/' || (pattern[1] != path[1] && pattern[1] != '{'))	/* most end here */
 		return false;
 	for (;;) {
 		size_t a = strcspn(pattern, "/"), b = strcspn(path, "/");
