@@ -104,7 +104,7 @@ static void the_sweep_takes_what_is_over(void **state)
 	assert_int_equal(object_stage(env->store, &options, &os, &open_one, &err), PLI_OK);
 	stream_feed(os, 0, 50000, 1000);
 	/* Strangers: a file of nobody's, and names that are not ours. */
-	assert_int_equal(mkdir("blobs/00", 0700), 0);
+	assert_true(mkdir("blobs/00", 0700) == 0 || errno == EEXIST);	/* one of ours may lie there */
 	fd = open("blobs/00/00112233445566778899aabbccddeeff-00112233445566778899aabbccddee00", O_CREAT | O_WRONLY, 0600);
 	close(fd);
 	fd = open("blobs/00/README", O_CREAT | O_WRONLY, 0600);
