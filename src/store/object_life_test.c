@@ -1,6 +1,8 @@
 /* What becomes of an object: commit, a letter that fails, a keeper away, restart, sweep, changed bytes, erasure, quota. */
 #include "object_testing.h"
 
+#include <errno.h>
+
 static enum pli_status apply_and_fail(struct db_tx *tx, void *arg, struct err *err)
 {
 	enum pli_status status = object_commit_apply(tx, arg, err);
