@@ -196,13 +196,23 @@ main(async () => {
 	// The time of a former log key ends.
 	const until30 = fs.readdirSync(file('keys')).find((n) => /^until-/.test(n));
 	fs.renameSync(file('keys', until30), file('keys', until30.replace(/\d+/, '1700000000')));
-	// And a month key is not there: the database is of before the keys were changed.  What lay under it is lost; letters go on.
-	const month = i.sql(`SELECT kid FROM letter WHERE hex(letter) = upper('${later.id.replace(/-/g, '')}')`)[0].kid;
+	// And a month key is not there: as long as another would have its name, the operator is told to put it back.
+	const month = i.sql(`SELECT kid FROM letter WHERE hex(letter) = upper('${later.id.replace(/-/g, '')}')`)[0].kid, away = path.join(TMP, month);
+	fs.renameSync(file('keys/kek', month), away);
+	await i.serve();
+	same((await i.json('POST', '/api/v1/letters', token, { to: ['d@example.org'], subject: 'Refused' })).status, 500, 'no deposit while its month key is missing');
+	check(/not in keys\/kek/.test(fs.readFileSync(i.log, 'utf8')), 'the log says what to put back');
+	check(!fs.existsSync(file('keys/kek', month)), 'none is made under its name');
+	fs.renameSync(away, file('keys/kek', month));
+	check((await post('d@example.org', 'again there')).id, 'with the key in its place again all is well');
+	await i.stop();
+	// The database is of before the keys were changed: what lay under it is lost; letters go on.
+	i.verb('key', 'rotate', i.dir, 'wrap');
 	fs.rmSync(file('keys/kek', month));
 	await i.serve();
 	const alone = await post('d@example.org', 'alone');
 	check(alone.id, 'a deposit goes on without the month\'s key of before', alone);
-	same((await i.open(await i.link('d@example.org'))).status, 303, 'and opens');
+	same((await i.open(await i.link('d@example.org', 2))).status, 303, 'and opens');
 	await until('one signature again', () => lines().length === 1);
 	same(fs.readdirSync(file('keys')).filter((n) => /^until-/.test(n)), [], 'and the key is destroyed');
 	verifies('ended: a proof', await proof(token, alone.id, 'alone'));

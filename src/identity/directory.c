@@ -9,6 +9,8 @@
 #include "db.h"
 
 #include "keeper.h"
+#include "kek_store.h"
+#include "key.h"
 
 #include "meta.h"
 
@@ -20,7 +22,7 @@ static const char KEK_GET[] = "SELECT kid FROM kek WHERE entity = $1 AND purpose
 			      "AND retired IS NULL AND destroyed IS NULL";
 static const char KEK_ADD[] = "INSERT INTO kek (entity, purpose, period, kid, created) VALUES ($1, $2, $3, $4, $5) "
 			      "ON CONFLICT (entity, purpose, period, kid) DO UPDATE SET destroyed = NULL, retired = NULL";
-static const char KEK_LOST[] = "UPDATE kek SET destroyed = $1 WHERE entity = $2 AND purpose = $3 AND period = $4 AND kid = $5";
+static const char KEK_LOST[] = "UPDATE kek SET retired = $1 WHERE entity = $2 AND purpose = $3 AND period = $4 AND kid = $5";
 
 static const struct uuid NIL = { { 0 } };
 
@@ -237,8 +239,30 @@ static enum pli_status kek_lost(struct db_tx *tx, void *arg, struct err *err)
 	return db_run(tx->conn, NULL, err, KEK_LOST, "iutit", clock_now_us(), k->entity, k->purpose, k->period, k->kid);
 }
 
+/* Was it made under that wrapping key? */
+static bool of_root(const char *kid, const char *root)
+{
+	const char *end = kid + strlen(kid) - KEK_ROOT_DIGITS;
+
+	if (end <= kid || end[-1] != '-')
+		return root[0] == '\0';
+	return strncmp(end, root, KEK_ROOT_DIGITS) == 0;
+}
+
+/* Another in its place would have its name: then neither could be put back without the loss of the other. */
+static enum pli_status may_be_replaced(struct directory *d, const char *kid, struct err *err)
+{
+	struct keeper_key_state state;
+	enum pli_status st = keeper_key_state(d->keeper, KEY_WRAP, &state, err);
+
+	if (st != PLI_OK || !of_root(kid, state.fingerprint))
+		return st;
+	(void)err_set(err, PLI_IO, "The key %s is not in keys/kek.", kid);
+	return err_hint(err, "Put it back from the newest copy of keys/.  If there is none: pli key rotate DIR wrap, and letters go on without it.");
+}
+
 /* Whether the keeper has the letter KEK that the table names: not if the database is an older one than the keys, which were changed between.
- * Asked once before it is remembered.  PLI_ABSENT: it has not, and the table says so now. */
+ * Asked once before it is remembered.  PLI_ABSENT: it has not, and is retired. */
 static enum pli_status kek_probe(struct directory *d, const struct kek_row *row, struct err *err)
 {
 	static const uint8_t nothing[32];
@@ -250,7 +274,9 @@ static enum pli_status kek_probe(struct directory *d, const struct kek_row *row,
 	st = d->keywrap.wrap(d->keywrap.arg, &item, 1, err);
 	if (st != PLI_ABSENT)
 		return st;
-	written = db_write(d->db, kek_lost, (void *)(uintptr_t)row, err);
+	written = may_be_replaced(d, row->kid, err);
+	if (written == PLI_OK)
+		written = db_write(d->db, kek_lost, (void *)(uintptr_t)row, err);
 	return written == PLI_OK ? PLI_ABSENT : written;
 }
 

@@ -27,7 +27,8 @@ void directory_close(struct directory *directory);	/* wipes keys */
 void directory_mac(struct directory *directory, const char *purpose, const void *p, size_t n, uint8_t mac_r[32]);
 /* Metadata key of an entity, from the cache or unwrapped by the keeper; valid until directory_close. */
 MUST enum pli_status directory_meta_key(struct directory *directory, const struct uuid *entity, const uint8_t **key_r, struct err *err);
-/* kid of a KEK, from the kek table's cache or made by the keeper. purpose stage|letter; period day|month. */
+/* kid of a KEK, from the kek table's cache or made by the keeper. purpose stage|letter; period day|month.  A letter KEK that the table names
+ * and the keeper does not have is retired, and another named; PLI_IO where that would have the same name. */
 MUST enum pli_status directory_kek(struct directory *directory, const char *purpose, const struct uuid *entity, int64_t period,
 				   char kid_r[64], struct err *err);
 

@@ -188,9 +188,10 @@ static bool of_one(enum pli_status st)
 /* One that could not be moved with nobody in the way.  If its KEK is not there any more, its month's end closes it. */
 static void keep(struct key_move *m, const struct found *f, const struct err *why)
 {
+	if (!f->from->kept)
+		log_warn("key.move", "letters under %s keep their keys: %s", f->from->kek.kid, why->text);
 	f->from->kept = true;
 	m->state.stuck++;
-	log_warn("key.move", "a letter under %s keeps its key: %s", f->from->kek.kid, why->text);
 }
 
 /* All of them together. */

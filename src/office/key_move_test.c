@@ -311,6 +311,46 @@ static void key_is_missing(void **state)
 	without_its_file(true);
 }
 
+/* A key in use that is not there has no other of its name made: with its file nothing was lost.  Under another wrapping key letters go on, and
+ * it is moved away from should it come back. */
+static void missing_in_use(void **state)
+{
+	const char *to[] = { "x@example.org", NULL };
+	struct deposit d = { .to = to, .subject = "Refused", .message = "Words" };
+	AUTO_BUF body = { 0 }, file = { 0 };
+	struct uuid first, letter;
+	struct key_move_state s;
+	struct err err = { 0 };
+	char id[66], kid[64], path[80];
+
+	(void)state;
+	instance_drop(&in);
+	instance_make(&in);
+	first = sent("a@example.org", NULL);
+	kid_of(&first, kid);
+	snprintf(path, sizeof(path), "kek/%s", kid);
+	OK(keyfile_read(in.keys, path, &file, &err));
+	assert_int_equal(unlinkat(in.keys, path, 0), 0);
+	instance_restart(&in);
+	REFUSED(instance_deposit(&in, &in.editor, &d, &letter, &body, &err), PLI_IO, NULL);
+	assert_int_equal(faccessat(in.keys, path, F_OK, 0), -1);
+	OK(keyfile_replace(in.keys, path, 0600, file.p, file.n, &err));
+	OK(instance_deposit(&in, &in.editor, &d, &letter, &body, &err));
+	assert_int_equal(unlinkat(in.keys, path, 0), 0);
+	another_root('9', id);
+	OK(instance_deposit(&in, &in.editor, &d, &letter, &body, &err));
+	kid_of(&letter, kid);
+	assert_string_equal(kid + strlen(kid) - 9, "-99999999");
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM kek WHERE retired IS NOT NULL AND destroyed IS NULL"), 1);
+	OK(keyfile_replace(in.keys, path, 0600, file.p, file.n, &err));
+	instance_restart(&in);
+	s = moved_all();
+	assert_int_equal(s.stuck, 0);
+	assert_int_equal(s.destroyed, 1);
+	reads(&first);
+	verified();
+}
+
 /* Whoever asks for it: no key goes while something lies under it. */
 static void nothing_goes_in_use(void **state)
 {
@@ -351,6 +391,7 @@ int main(void)
 		cmocka_unit_test(damaged_stays),
 		cmocka_unit_test(key_is_damaged),
 		cmocka_unit_test(key_is_missing),
+		cmocka_unit_test(missing_in_use),
 		cmocka_unit_test(nothing_goes_in_use),
 	};
 
