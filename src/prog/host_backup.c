@@ -70,7 +70,7 @@ static _Noreturn void look(const char *pattern, int line)
 		close_range(STDERR_FILENO + 1, (unsigned)line - 1, 0);
 	close_range((unsigned)line + 1, ~0U, 0);
 	fd = host_backup_open(pattern, why, sizeof(why));
-	_exit(control_send(line, CONTROL_BACKUP, why, fd, NULL) != PLI_OK);
+	_exit(control_send(line, CONTROL_BACKUP, why, fd, NULL) == PLI_OK ? 0 : 1);
 }
 
 /* Front may be another by now, which has not asked. */
