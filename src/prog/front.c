@@ -164,13 +164,17 @@ static enum pli_status order_anchors(struct front *front, struct pool *pool, str
 enum pli_status front_renew_anchors(struct front *front, struct err *err)
 {
 	struct pool *pool = pool_new();		/* stays: a few kilobytes a change */
-	enum pli_status st = read_anchors(front, pool, err);
+	enum pli_status st;
 
+	/* The keeper may go before all of them are in their order; then the next front_settle_keys() goes on. */
+	__atomic_store_n(&front->anchors_stale, true, __ATOMIC_RELEASE);
+	st = read_anchors(front, pool, err);
 	if (st == PLI_OK)
 		st = order_anchors(front, pool, err);
 	if (st != PLI_OK)
 		return st;
 	office_use_anchors(front->office, front->seal_pem, front->operator_pem, front->tsa_pem, front->log_pub);
+	__atomic_store_n(&front->anchors_stale, false, __ATOMIC_RELEASE);
 	if (front->anchors_renewed)
 		front->anchors_renewed(front->anchors_arg);
 	return PLI_OK;

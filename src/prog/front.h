@@ -33,6 +33,7 @@ struct front {
 	const char *boot;			/* this start of the machine; NULL: unknown */
 	const char *tsa_roots;			/* of the authority outside; NULL: there is none */
 	const char *root_pem, *seal_pem, *operator_pem, *tsa_pem, *log_pub;
+	bool anchors_stale;			/* those were read anew, and the office still uses others; atomic */
 	struct front_tls tls;			/* when serving; the key is wiped once the TLS engine has it */
 	uint8_t log_keys[LOG_PUBLICS_MAX][32];	/* the one in use first */
 	unsigned log_key_count;

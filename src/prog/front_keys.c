@@ -107,7 +107,7 @@ enum pli_status front_settle_keys(struct front *front, struct err *err)
 	bool agree;
 	enum pli_status st = anchors_agree(front, &agree, tsa, err);
 
-	if (st == PLI_OK && !agree)
+	if (st == PLI_OK && (!agree || __atomic_load_n(&front->anchors_stale, __ATOMIC_ACQUIRE)))
 		st = front_renew_anchors(front, err);
 	if (st == PLI_OK)
 		st = newest_agrees(front, &agree, err);
