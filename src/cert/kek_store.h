@@ -28,8 +28,8 @@ void kek_store_close(struct kek_store *store);	/* wipes */
 
 #define KEK_ROOT_DIGITS 8
 
-/* The kid of these three under the wrapping key in use; makes the key when there is none, durable on return.  period: UTC day since 1970 (stage), year·12 + month - 1
- * (letter), 0 (meta).  PLI_INPUT for a period out of range, PLI_GONE for a staging key whose day is over for good. */
+/* The kid of these three under the wrapping key in use; makes the key when there is none, durable on return.  period: UTC day since 1970
+ * (stage), year·12 + month - 1 (letter), 0 (meta).  PLI_INPUT for a period out of range, PLI_GONE for a staging key whose day is over for good. */
 MUST enum pli_status kek_store_make(struct kek_store *store, enum kek_purpose purpose, const struct uuid *entity, int64_t period,
 				    char kid_r[64], struct err *err);
 /* out_r holds n + 28 bytes.  PLI_ABSENT: no such key (never made, or destroyed). */
