@@ -237,12 +237,19 @@ static enum pli_status root_read(int keys, int public, struct pair *root, struct
 	return PLI_OK;
 }
 
+/* In a file or a token; in the middle of a change, which the keeper will finish, under the name of the next one. */
+static bool operator_key_is_there(int keys)
+{
+	return is_there(keys, "operator.key") || is_there(keys, "operator.token") || is_there(keys, "next-operator.key") ||
+	       is_there(keys, "next-operator.token");
+}
+
 enum pli_status keygen_operator(int keys_dir_fd, int public_dir_fd, const char *origin, struct err *err)
 {
 	struct pair root = { 0 };
 	enum pli_status status;
 
-	if ((is_there(keys_dir_fd, "operator.key") || is_there(keys_dir_fd, "operator.token")) && is_there(keys_dir_fd, "operator.pem")) {
+	if (operator_key_is_there(keys_dir_fd) && is_there(keys_dir_fd, "operator.pem")) {
 		AUTO_BUF cert = { 0 };
 
 		if (is_there(public_dir_fd, "operator.pem"))
