@@ -172,8 +172,10 @@ file_peers() {
 	take "$W/load" get "${talk[@]}" --path /m4k --clients 8 --seconds "$SECONDS_EACH" --name nginx.get.c8
 	take "$W/load" put "${talk[@]}" --path /dav/up --size "$BYTES" --name nginx.upload
 	rm -f "$W/nginx/dav/up"
+	in_memory "$W/nginx/www/big"
 	take "$W/load" fetch "${talk[@]}" --path /big --size "$BYTES" --name nginx.download
 	take curl_rate nginx.h2.upload --cacert "$CERT/cert.pem" -T "$W/nginx/www/big" "https://localhost:$nginx_port/dav/up2"
 	rm -f "$W/nginx/dav/up2"
+	in_memory "$W/nginx/www/big"
 	take curl_rate nginx.h2.download --cacert "$CERT/cert.pem" "https://localhost:$nginx_port/big"
 }
