@@ -338,6 +338,12 @@ async function sessions(i) {
 async function tokens(i) {
 	const b = new Browser(i, '127.7.0.1');
 	await b.signIn('tokens@example.org');
+	// A token sends without being asked for anything: where sending takes a second factor, so does making one.
+	const weak = await b.get('/settings/tokens');
+	check(weak.status === 200 && !/action="\/settings\/tokens"/.test(weak.text) && weak.text.includes('href="/settings/factor"'), 'with the password alone no token is offered, but the way to a second factor');
+	const before = i.one('SELECT COUNT(*) FROM api_token');
+	same([(await b.post('/settings/tokens', { name: 'Scanner', days: '30' })).status, i.one('SELECT COUNT(*) FROM api_token')], [403, before], 'nor is one made');
+	i.sqlWrite(`UPDATE session SET strong = 1 WHERE session_hash = X'${hash(b.jar['__Host-s'])}'`);
 	const made = await b.post('/settings/tokens', { name: 'Scanner <b>', days: '30' });
 	const token = /class="secret mono">(pli_[^<]+)</.exec(made.text)[1];
 	same((await i.request('GET', '/api/v1/letters', { token })).status, 200, 'a token made on the page works');

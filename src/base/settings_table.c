@@ -467,7 +467,7 @@ const struct settings_row settings_rows[] = {
 	{ "registered", "keep_days", NUMBER, FIELD(registered_keep_days), "397", 366, 36525,
 	  .help = "Days that the content of registered letters is kept; their proofs last evidence_days, and no less than this." },
 	{ "registered", "step_up", FLAG, FIELD(registered_step_up), "no",
-	  .help = "Who sends a registered letter from the pages shows a factor again, unless he did within ten minutes." },
+	  .help = "Who sends a registered letter from the pages shows a factor again, unless he did within five minutes." },
 	{ "evidence", "qualified", FLAG, FIELD(evidence_qualified), "no", .flags = RESTART,
 	  .help = "The operator declares this service a qualified electronic registered delivery service (Regulation (EU) 910/2014): "
 		  "pages and mails then say so. Refused unless the certificates of seal and timestamps are qualified ones." },

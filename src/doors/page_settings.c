@@ -298,6 +298,7 @@ static enum pli_status answer_tokens(struct door_call *c, int code, const char *
 	view_str(own.v, "name", name);
 	view_str(own.v, "days", days);
 	view_str(own.v, "fault", fault);
+	view_bool(own.v, "needs_factor", portal_is_weak(c));
 	settings_page(c, code, &tpl_pages_settings_tokens_html, own.v, "tokens");
 	return PLI_OK;
 }

@@ -23,7 +23,7 @@
 
 #include "portal.h"
 
-#define FRESH_US (10 * 60 * INT64_C(1000000))
+#define FRESH_US (5 * 60 * INT64_C(1000000))
 
 /* ---- the frame ---- */
 
@@ -140,11 +140,16 @@ bool portal_is_fresh(const struct session *session)
 	return clock_now_us() - session->proved_us <= FRESH_US;
 }
 
+bool portal_is_weak(const struct door_call *c)
+{
+	return !c->session->strong && str_eq(c->doors->settings->signin_policy, "strong");
+}
+
 enum pli_status portal_enter(struct door_call *c, struct err *err)
 {
 	const struct session *s = c->session;
 
-	if (c->route->sends && !s->strong && str_eq(c->doors->settings->signin_policy, "strong")) {
+	if (c->route->sends && portal_is_weak(c)) {
 		err_field(err, PLI_DENIED, "second-factor", "", "Sending needs a second factor.");
 		return err_hint(err, "Add one under Settings, or sign in again with its code.");
 	}

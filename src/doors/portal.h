@@ -25,9 +25,11 @@ void portal_page(struct door_call *c, int code, const struct template *t, struct
 /* A fault shown as a page of the frame, in the reader's language. */
 void portal_message(struct door_call *c, int code, const char *heading_key, const char *lead_key);
 
-/* Was a factor shown within ten minutes? */
+/* Was a factor shown within five minutes? */
 struct session;
 bool portal_is_fresh(const struct session *session);
+/* Signed in by password alone where the policy asks for more before anything is sent. */
+bool portal_is_weak(const struct door_call *c);
 /* Whether what the session has shown is enough for the route (fresh, sends): PLI_OK, else a status with a type that
  * portal_led_away knows. */
 MUST enum pli_status portal_enter(struct door_call *c, struct err *err);

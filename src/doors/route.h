@@ -38,8 +38,8 @@ struct route {
 	unsigned sink_types;	/* types that go to sink_open rather than to memory */
 	void (*sink_broken)(struct door_call *c);
 	bool rest;		/* the last {…} takes all that is left of the path, slashes too */
-	/* Of ROUTE_SESSION.  fresh: a factor was shown within ten minutes, else /step-up first.  sends: where the policy is strong, a
-	 * session with a second factor, else a page that says how to get one. */
+	/* Of ROUTE_SESSION.  fresh: a factor was shown within five minutes, else /step-up first.  sends: it sends letters, or makes a
+	 * token that may: where the policy is strong, a session with a second factor, else a page that says how to get one. */
 	bool fresh, sends;
 	/* Of ROUTE_TOKEN: clients that know nothing else may send the token as the password of Basic authentication. */
 	bool basic;
