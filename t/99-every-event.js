@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Goal: one correspondence in which everything happens that can happen to a letter: of every event of the journal's table there is a proof, and
-// every proof holds by the program, by its own script with openssl alone, by openssl ts and openssl cms, and as a PDF by pdfsig.
+// every proof holds by the program, by its own script with openssl alone, by openssl ts and openssl cms, by what its VERIFY.md says word by word,
+// and as a PDF by pdfsig.
 'use strict';
 const fs = require('fs');
 const path = require('path');
@@ -8,6 +9,7 @@ const { execFileSync, spawnSync } = require('child_process');
 const { Instance, check, same, until, main, TMP, PLI } = require('./lib/pli.js');
 const { Relay } = require('./lib/relay.js');
 const { Smtp, lines } = require('./lib/smtp.js');
+const guide = require('./lib/guide.js');
 
 const AWAY = 'nobody@refused.example', PASSWORD = 'Le mot de passe';
 // What happens to letters by other hands: a draft that is given up has no proof, an import has the archive's.
@@ -117,6 +119,7 @@ async function proof(id, to, byOthers) {
 	if (byOthers) {
 		const r = spawnSync('sh', [path.join(dir, 'verify.sh'), dir, ...pins()], { encoding: 'utf8', env: { PATH: process.env.PATH, TMPDIR: TMP } });
 		check(r.status === 0 && /^VERIFIED$/m.test(r.stdout), what + ': its script', r.stdout + r.stderr);
+		guide.follow(dir, path.join(i.dir, 'public'), null, what);
 	}
 	return said.entries.map((e) => e.event);
 }
@@ -130,6 +133,7 @@ async function pdf(id, kind, to) {
 	check(/Signature is Valid/.test(r.stdout) && /Total document signed/.test(r.stdout), what + ': pdfsig', r.stdout + r.stderr);
 	const said = program(file);
 	check(said.status === 0 && said.verified && said.checks.some((c) => c.id === 'document'), what + ': the program', said.checks);
+	return file;
 }
 
 const lmtpSocket = path.join(TMP, 'lmtp.sock');
@@ -154,13 +158,16 @@ main(async () => {
 		for (const ev of await proof(id, null, true))
 			seen.add(ev);
 		for (const recipient of to)
-			await proof(id, recipient, recipient === 'a@example.net' || recipient === 'f@example.net');
+			await proof(id, recipient, ['a@example.net', 'e@example.net', 'f@example.net'].includes(recipient));
 	}
 	same(EVENTS.filter((ev) => !seen.has(ev)), ELSEWHERE, 'of every event of the table there is a proof');
 	check(EVENTS.length > 30, 'the table was read', EVENTS.length);
+	const files = [];
 	for (const [id, kind, to] of [[one, 'deposit'], [one, 'available', 'a@example.net'], [one, 'sending'], [one, 'receipt', 'a@example.net'], [failed, 'failure', AWAY], [two, 'acceptance', 'd@example.net'],
 		[two, 'refusal', 'e@example.net'], [two, 'unclaimed', 'f@example.net']])
-		await pdf(id, kind, to);
+		files.push(await pdf(id, kind, to));
+	guide.sameInBoth();
+	guide.follow(path.join(TMP, 'p1.asice.d'), path.join(i.dir, 'public'), files[0], 'with its PDF');
 	same(i.verify().status, 0, 'the journal verifies');
 	await i.stop();
 	await relay.close();

@@ -54,7 +54,7 @@ async function documents(i, pdf) {
 	const dir = path.join(TMP, 'document');
 	fs.mkdirSync(dir);
 	const signed = spawnSync('sh', ['-c', said.checks.find((c) => c.id === 'document').command], { cwd: dir, encoding: 'utf8' });
-	check(signed.status === 0 && /Signature is Valid/.test(signed.stdout) && fs.existsSync(path.join(dir, 'proof.asice')), 'the command on the page works', signed.stdout + signed.stderr);
+	check(signed.status === 0 && /Signature is Valid/.test(signed.stdout) && fs.existsSync(path.join(TMP, 'proof.asice')) && fs.readdirSync(dir).length === 0, 'the command on the page works', signed.stdout + signed.stderr);
 	for (const [what, at] of [['at its begin', 200], ['in the middle', pdf.length >> 1], ['near its end', pdf.length - 900]]) {
 		const broken = Buffer.from(pdf);
 		broken[at] ^= 1;

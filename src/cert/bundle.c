@@ -159,8 +159,10 @@ static enum pli_status verify_files(struct work *w, struct err *err)
 		return err->status;
 	hex_encode(key, digest, 32);
 	{
+		const char *host = pool_strn(w->pool, b->origin, strcspn(b->origin, "/"));
 		const char *const values[][2] = {
-			{ "@HOST@", pool_strn(w->pool, b->origin, strcspn(b->origin, "/")) },
+			{ "@HOST@", host },
+			{ "@URL@", b->base_url ? b->base_url : pool_fmt(w->pool, "https://%s", host) },
 			{ "@ORIGIN@", b->origin },
 			{ "@ROOT@", root },
 			{ "@LOGKEY@", key },

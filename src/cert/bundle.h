@@ -112,6 +112,7 @@ struct bundle {
 	/* Texts; log_pub: PEM SubjectPublicKeyInfo of the Ed25519 key, as openssl wants it. */
 	const char *root_pem, *seal_pem, *operator_pem, *tsa_pem, *log_pub;
 	const char *lang;		/* of VERIFY.md; receipt.txt keys are English */
+	const char *base_url;		/* "https://HOST[:PORT]", for VERIFY.md; NULL: the origin's host */
 };
 /* Who signs: receipt.txt twice, with a token over both signatures; the manifest once. */
 struct bundle_signer {

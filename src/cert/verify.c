@@ -455,7 +455,7 @@ static const struct step {
 		"sh verify.sh . && cat receipt.xml" },
 	/* Only of a proof in PDF. */
 	[STEP_DOCUMENT] = { "document", "document: the whole PDF is sealed under root.pem, and stamped", check_document, ON(FILES) | ON(TIMESTAMP),
-		"pdfsig ../proof.pdf && pdfdetach -save 1 -o proof.asice ../proof.pdf" },
+		"pdfsig ../proof.pdf && pdfdetach -save 1 -o ../proof.asice ../proof.pdf" },
 };
 _Static_assert(STEPS <= VERIFY_CHECKS_MAX, "a report holds every check");
 
