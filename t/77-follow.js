@@ -48,9 +48,12 @@ main(async () => {
 			await page.fill('#q', 'suivi ' + way.name.slice(0, 5));
 			await Promise.all([page.waitForURL('**/letters?*q=*'), page.click('.find button')]);
 			await desk.look(page, way, 'found');
+			const journal = (await i.request('GET', '/api/v1/journal?letter=' + id, { token })).json.entries.filter((e) => e.timestamp);
 			await page.click(`.line[href$="${id}"]`);
 			await page.waitForURL('**/letters/' + id);
 			await desk.look(page, way, 'letter');
+			const clocks = await page.$$eval('.timeline li', (all) => all.map((li) => [...li.querySelectorAll('time')].map((t) => t.dateTime).join(' ')));
+			check(journal.length > 3 && journal.every((e) => clocks.includes(`${e.date} ${e.timestamp}`)), `${way.name}: both clocks of what happened`, clocks);
 
 			same(await page.$$eval('.card.wide thead th', (all) => all.map((x) => x.textContent).slice(0, 6)), COLUMNS[way.lang], `${way.name}: six columns`);
 			const rows = async () => page.$$eval('.card.wide tbody tr', (all) => all.map((r) => [...r.querySelectorAll('td')].slice(0, 6).map((x) => x.textContent.trim())));

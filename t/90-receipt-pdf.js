@@ -82,7 +82,12 @@ main(async () => {
 				check(text.includes('acte (1).txt') && text.includes('sender@example.org'), `${what}: document and sender`);
 				check(/[0-9a-f]{64}/.test(text), `${what}: digests`);
 				check(tool('pdfinfo', file).out.includes('595.28 x 841.89'), `${what}: A4`);
-				const words = inside(file, i, what);
+				const words = inside(file, i, what), packed = text.replace(/\s+/g, '');
+				// Both clocks of every entry, and the journal's head in one line, as notices have it.
+				const entries = [...words.matchAll(/^Entry: (\d+), .*, (\S+Z), stamped (\S+Z)$/mg)];
+				check(entries.length > 0 && entries.every((e) => packed.includes(e[1] + e[2] + e[3])), `${what}: both clocks of every entry`, text);
+				const head = /^Checkpoint-Size: (\d+)\nCheckpoint-Root: (\w+)$/m.exec(words);
+				check(packed.includes('localhost/j/1' + head[1] + Buffer.from(head[2], 'hex').toString('base64')), `${what}: the journal's head`, text);
 				if (to)
 					check(!text.includes('hidden@') && !words.includes('hidden@') && !text.includes(CC) && !words.includes(CC), `${what}: names nobody else`);
 				const again = await get(query, lang);

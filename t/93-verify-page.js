@@ -69,6 +69,8 @@ async function verdicts(i, other, sender, recipient) {
 		check(page.text.includes(said.root.match(/.{8}/g).join(' ')), 'the fingerprint of the root is shown');
 		for (const p of said.parts)
 			check(page.text.includes(`data-sha256="${p.sha256}"`), 'each document with its fingerprint');
+		for (const e of said.entries)
+			check(page.text.includes(`<time datetime="${e.date}">`) && page.text.includes(`<time datetime="${e.timestamp}">`), 'each entry with both clocks', e);
 	}
 	same(verdictOf((await hand(other, sender)).text), 'wait', 'a proof of another service is not called genuine');
 	// One file of the archive changed: its checksum in the archive is wrong.

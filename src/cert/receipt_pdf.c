@@ -13,6 +13,7 @@
 #include "pool.h"
 #include "text.h"
 #include "uuid.h"
+#include "head_line.h"
 #include "pdf.h"
 #include "zip.h"
 #include "asic.h"
@@ -286,23 +287,32 @@ static void letter(struct proof *p)
 	}
 }
 
-/* One line for each entry: number, time, words. */
+#define CLOCK_WIDTH 102.0
+
+/* One line for each entry: number, both clocks, words. */
 static void journal(struct proof *p)
 {
 	const struct bundle_facts *f = &p->facts;
-	const struct pdf_style quiet = { PDF_REGULAR, 9, SHEET_QUIET }, words = { PDF_REGULAR, 9.4, SHEET_INK }, bold = { PDF_BOLD, 9.4, SHEET_INK };
+	const struct pdf_style quiet = { PDF_REGULAR, 8.2, SHEET_QUIET }, words = { PDF_REGULAR, 9.4, SHEET_INK }, bold = { PDF_BOLD, 9.4, SHEET_INK };
+	const double clocks = SHEET_LEFT + 40, column = clocks + 2 * CLOCK_WIDTH;
+	const char *const heads[] = { word(p, "receipt.date"), word(p, "receipt.stamp") };
 	struct sheet *s = &p->sheet;
 
-	sheet_heading(s, word(p, "receipt.journal_title"), 28);
+	sheet_heading(s, word(p, "receipt.journal_title"), 42);
+	s->y += 14;
+	for (int i = 0; i < 2; i++)
+		pdf_text(s->pdf, &quiet, clocks + i * CLOCK_WIDTH, s->y, heads[i], strlen(heads[i]));
 	for (unsigned i = 0; i < f->entry_count; i++) {
 		const struct facts_entry *e = &f->entries[i];
-		const char *number = pool_fmt(p->pool, "%" PRIu64, e->v.e.seq + 1), *time = exact_time(p, e->v.e.t_us);
+		const char *number = pool_fmt(p->pool, "%" PRIu64, e->v.e.seq + 1);
+		const char *const times[] = { exact_time(p, e->v.e.t_us), exact_time(p, e->stamp_us) };
 
 		sheet_room(s, 14);
 		s->y += 1.5;
-		pdf_text(s->pdf, &quiet, SHEET_LEFT + 34 - pdf_text_width(s->pdf, &quiet, number, strlen(number)), s->y + 12.6, number, strlen(number));
-		pdf_text(s->pdf, &quiet, SHEET_LEFT + 44, s->y + 12.6, time, strlen(time));
-		sheet_lines(s, e == p->event ? &bold : &words, SHEET_LEFT + 160, SHEET_RIGHT - SHEET_LEFT - 160, 12.6, entry_words(p, e));
+		pdf_text(s->pdf, &quiet, SHEET_LEFT + 32 - pdf_text_width(s->pdf, &quiet, number, strlen(number)), s->y + 12.6, number, strlen(number));
+		for (int k = 0; k < 2; k++)
+			pdf_text(s->pdf, &quiet, clocks + k * CLOCK_WIDTH, s->y + 12.6, times[k], strlen(times[k]));
+		sheet_lines(s, e == p->event ? &bold : &words, column, SHEET_RIGHT - column, 12.6, entry_words(p, e));
 	}
 }
 
@@ -333,6 +343,20 @@ static void code_draw(struct proof *p, const QRcode *qr, double x, double y, dou
 	pdf_modules(p->sheet.pdf, x, y, side, modules, (unsigned)qr->width);
 }
 
+/* As at the foot of every notice: origin, size and root, so that any two documents show a journal that was rewritten between them. */
+static const char *head_line(struct proof *p)
+{
+	struct head_line line = { .size = p->facts.tree_size };
+	AUTO_BUF out = { 0 };
+
+	if (strlen(p->facts.origin) > HEAD_LINE_ORIGIN_MAX)
+		return "";
+	snprintf(line.origin, sizeof(line.origin), "%s", p->facts.origin);
+	memcpy(line.root, p->facts.tree_root, sizeof(line.root));
+	head_line_write(&line, false, &out);
+	return pool_strn(p->pool, out.p, out.n);
+}
+
 static void verify(struct proof *p)
 {
 	const struct pdf_style words = { PDF_REGULAR, 9.4, SHEET_INK }, quiet = { PDF_REGULAR, 8.2, SHEET_QUIET };
@@ -354,6 +378,7 @@ static void verify(struct proof *p)
 	if (p->facts.external)
 		sheet_lines(s, &quiet, x, width, 10.8, say(p, "receipt.external", exact_time(p, p->facts.external_us), NULL, NULL, NULL));
 	s->y += 3;
+	sheet_lines(s, &quiet, x, width, 10.8, pool_fmt(p->pool, "%s %s", word(p, "receipt.head"), head_line(p)));
 	sheet_lines(s, &quiet, x, width, 10.8, pool_fmt(p->pool, "%s %s", word(p, "receipt.root_key"), fingerprint(p, "root.pem")));
 	sheet_lines(s, &quiet, x, width, 10.8, pool_fmt(p->pool, "%s %s", word(p, "receipt.log_key"), fingerprint(p, "log.pub")));
 	if (s->y < top + 76)

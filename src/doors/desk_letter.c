@@ -186,7 +186,9 @@ static enum pli_status entry_put(void *arg, const struct letter_journal_row *row
 	view_str(item, "iso", clock_rfc3339(iso, row->date_us));
 	view_fmt(item, "number", "%llu", (unsigned long long)row->number);
 	view_str(item, "colour", row->state ? desk_state_class(row->state) : "");
-	view_bool(item, "stamped", row->stamp_us != 0);
+	view_str(item, "stamp", desk_moment(t->c, row->stamp_us, true));
+	if (row->stamp_us)
+		view_str(item, "stamp_iso", clock_rfc3339(iso, row->stamp_us));
 	view_bool(item, "linked", t->entries);
 	return PLI_OK;
 }

@@ -163,6 +163,8 @@ static void entries_put(struct door_call *c, struct view *v, const struct examin
 		view_str(item, "event", x->entries[i].event);
 		view_str(item, "iso", clock_rfc3339(iso, x->entries[i].t_us));
 		view_str(item, "date", answer_date_text(c, x->entries[i].t_us));
+		if (x->entries[i].stamp_us)
+			view_str(item, "stamp", clock_rfc3339(iso, x->entries[i].stamp_us));
 	}
 	view_fmt(v, "entries_left_out", "%u", from);
 	view_bool(v, "entries_cut", from > 0);

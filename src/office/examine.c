@@ -113,7 +113,8 @@ void examine_journal(struct pool *pool, const struct bundle_facts *f, struct exa
 	for (unsigned i = 0; i < f->entry_count; i++) {
 		const struct entry *e = &f->entries[i].v.e;
 
-		entries[i] = (struct examine_entry){ .number = e->seq + 1, .event = e->ev, .t_us = e->t_us };
+		entries[i] = (struct examine_entry){ .number = e->seq + 1, .event = e->ev, .t_us = e->t_us,
+						      .stamp_us = f->entries[i].stamp_us };
 	}
 	r->entries = entries;
 	r->entry_count = f->entry_count;

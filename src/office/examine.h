@@ -41,7 +41,7 @@ struct examine_part {
 struct examine_entry {
 	uint64_t number;
 	const char *event;
-	int64_t t_us;
+	int64_t t_us, stamp_us;		/* stamp_us: of the first token over it, as the receipt states; a paper says none: 0 */
 };
 
 struct examine_certificate;
