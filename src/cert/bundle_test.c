@@ -1,33 +1,6 @@
 /* Writing proof bundles, verifying them in C, and every single byte of one changed. */
 #include "forge_testing.h"
-
-struct world {
-	struct testing_keys keys;
-	struct testing_journal j;
-	struct pool *pool;
-};
-
-static int setup(void **state)
-{
-	struct world *w = calloc(1, sizeof(*w));
-
-	w->pool = pool_new();
-	testing_keys_make(&w->keys);
-	testing_journal_make(&w->j, &w->keys, w->pool, true);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct world *w = *state;
-
-	testing_journal_drop(&w->j);
-	testing_keys_drop(&w->keys);
-	pool_free(w->pool);
-	free(w);
-	return 0;
-}
+#include "world_testing.h"
 
 struct lines {
 	char text[8192];
@@ -74,22 +47,19 @@ static void test_verifies(void **state)
 static void test_pinned_keys_differ(void **state)
 {
 	struct world *w = *state;
-	struct testing_keys other;
 	struct buf zip;
 	struct err err = { 0 };
 
 	buf_init(&zip);
-	testing_keys_make(&other);
 	testing_bundle_write(&w->j, -1, &zip);
-	assert_int_equal(bundle_verify(zip.p, zip.n, &(struct bundle_verify_options){ .root_pem = other.root.p }, &err),
+	assert_int_equal(bundle_verify(zip.p, zip.n, &(struct bundle_verify_options){ .root_pem = w->other.root.p }, &err),
 			 PLI_CONFLICT);
 	assert_non_null(strstr(err.text, "root.pem is not the root given"));
-	assert_int_equal(bundle_verify(zip.p, zip.n, &(struct bundle_verify_options){ .log_pub_pem = other.log_pub.p }, &err),
+	assert_int_equal(bundle_verify(zip.p, zip.n, &(struct bundle_verify_options){ .log_pub_pem = w->other.log_pub.p }, &err),
 			 PLI_CONFLICT);
 	assert_non_null(strstr(err.text, "log.pub is not the log key given"));
 	assert_int_equal(bundle_verify(zip.p, zip.n, &(struct bundle_verify_options){ .root_pem = "nothing" }, &err), PLI_INPUT);
 	buf_free(&zip);
-	testing_keys_drop(&other);
 }
 
 /* What the caller says must be what the journal binds: each of these is refused before a seal is asked for. */
@@ -207,9 +177,7 @@ static void shape(struct buf *out, const char *name, const char *text)
 static void test_bcc_leaves_no_mark(void **state)
 {
 	struct world *w = *state;
-	struct testing_journal *without = calloc(1, sizeof(*without));
 
-	testing_journal_make(without, &w->keys, w->pool, false);
 	for (int who = 0; who < 2; who++) {
 		struct forge a, b;
 		struct buf x, y;
@@ -217,7 +185,7 @@ static void test_bcc_leaves_no_mark(void **state)
 		buf_init(&x);
 		buf_init(&y);
 		forge_open(&a, &w->j, who);
-		forge_open(&b, without, who);
+		forge_open(&b, &w->next, who);
 		for (size_t i = 0; i < a.count; i++)
 			shape(&x, a.files[i].name, forge_text(&a, a.files[i].name));
 		for (size_t i = 0; i < b.count; i++)
@@ -226,8 +194,6 @@ static void test_bcc_leaves_no_mark(void **state)
 		buf_free(&x);
 		buf_free(&y);
 	}
-	testing_journal_drop(without);
-	free(without);
 }
 
 /* ------------------------------------------------------------------------------------ every single byte */

@@ -1,4 +1,5 @@
-/* The journal's inner parts, shared by journal.c (numbering, under the writer) and journal_sync.c (the keeper's answers, the thread). */
+/* The journal's inner parts, shared by journal.c (numbering, under the writer), journal_open.c (opening, closing) and journal_sync.c (the keeper's
+ * answers, the thread). */
 #ifndef PLI_JOURNAL_OWN_H
 #define PLI_JOURNAL_OWN_H
 
@@ -13,6 +14,8 @@
 #include "tree.h"
 
 #include "journal.h"
+
+#define JOURNAL_ANSWER_US (10 * SECOND_US)	/* how long a commit group waits for the keeper */
 
 /* A commit group whose answers wait for the keeper. */
 struct journal_group {
@@ -78,6 +81,10 @@ struct journal {
 	struct tiles tiles;
 };
 
+/* Hooks of the database's writer (db.h), on its thread: numbers the entries of a group in its transaction; takes note that it is committed, and
+ * sends its leaves. */
+enum pli_status journal_number(void *arg, struct db_tx *tx, void **items, size_t count, struct err *err);
+void journal_committed(void *arg, struct db_group *group, void **items, size_t count);
 /* Any thread: the keeper's answer to an append; arg is the journal. */
 void journal_answered(void *arg, enum pli_status status, const struct keeper_head *head, const struct err *err);
 /* Sends leaves first … to the keeper; journal_answered gets the outcome. */

@@ -11,6 +11,7 @@
 #include "zip.h"
 #include "canon.h"
 #include "checkpoint.h"
+#include "paper_codes.h"
 #include "paper_pack.h"
 #include "pem_list.h"
 #include "tree.h"
@@ -21,57 +22,11 @@
 #define ENTRIES_MAX 2	/* the event, and before it the recipient's `consigned` */
 #define HASHES_MAX 255
 #define SHORT_MAX 65535
-/* Bytes of the whole in one code: with its address a symbol of at most 109 modules at level M, which 150 dpi can show on 70 mm. */
-#define SLICE 640
-#define WHOLE_MAX (SLICE * PAPER_PARTS_MAX)
 /* A longer list of documents stands in the attached proof only. */
 #define CONTENT_MAX 900
-#define ID_BYTES 4
 /* manifest.json sheet.json sheet.salt, then withheld.json withheld.salt or withheld.sha256 */
 #define PAPER_FILES 5
 #define KEYS_MAX 16		/* of the log, today's and earlier ones */
-
-static const unsigned block_digits[] = { 0, 3, 5, 8, 10, 13, 15, 17 };
-
-/* ---- digits ---- */
-
-static void digits_write(const uint8_t *p, size_t n, struct buf *out)
-{
-	while (n) {
-		size_t take = n < 7 ? n : 7;
-		uint64_t v = 0;
-
-		for (size_t i = 0; i < take; i++)
-			v = v << 8 | p[i];
-		buf_fmt(out, "%0*" PRIu64, (int)block_digits[take], v);
-		p += take;
-		n -= take;
-	}
-}
-
-static bool block_read(const char *digits, unsigned count, unsigned bytes, struct buf *out)
-{
-	uint64_t v = 0;
-
-	for (unsigned i = 0; i < count; i++)
-		v = v * 10 + (uint64_t)(digits[i] - '0');
-	if (v >> (8 * bytes))
-		return false;
-	for (unsigned i = bytes; i-- > 0;)
-		buf_u8(out, (uint8_t)(v >> (8 * i)));
-	return true;
-}
-
-static bool digits_read(const char *p, size_t n, struct buf *out)
-{
-	for (; n >= 17; p += 17, n -= 17)
-		if (!block_read(p, 17, 7, out))
-			return false;
-	for (unsigned bytes = 1; n && bytes < 7; bytes++)
-		if (block_digits[bytes] == n)
-			return block_read(p, (unsigned)n, bytes, out);
-	return n == 0;
-}
 
 /* ---- writing ---- */
 
@@ -213,26 +168,6 @@ static void content_write(const struct bundle_facts *f, struct buf *out)
 	buf_add(out, packed.p, packed.n);
 }
 
-static void slices_write(struct pool *pool, const struct buf *whole, const char *base_url, struct paper_codes *codes)
-{
-	unsigned count = (unsigned)((whole->n + SLICE - 1) / SLICE);
-	size_t each = (whole->n + count - 1) / count;	/* codes of one size */
-	uint8_t digest[32];
-
-	SHA256((const uint8_t *)whole->p, whole->n, digest);
-	codes->count = count;
-	for (unsigned i = 0; i < count; i++) {
-		size_t at = i * each, n = whole->n - at < each ? whole->n - at : each;
-		AUTO_BUF part = { 0 }, text = { 0 };
-
-		buf_add(&part, digest, ID_BYTES);
-		buf_add(&part, whole->p + at, n);
-		buf_fmt(&text, "%s/verify#p=%u.%u.", base_url, i + 1, count);
-		digits_write((const uint8_t *)part.p, part.n, &text);
-		codes->texts[i] = pool_strn(pool, text.p, text.n);
-	}
-}
-
 static enum pli_status whole_write(struct writing *w, const struct facts_entry *event, struct buf *whole, struct err *err)
 {
 	const struct bundle_facts *f = w->f;
@@ -258,7 +193,7 @@ static enum pli_status whole_write(struct writing *w, const struct facts_entry *
 	buf_add(whole, entries.p, entries.n);
 	people_write(f, first != NULL, whole);
 	content_write(f, whole);
-	return whole->n <= WHOLE_MAX ? PLI_OK : too_large(err);
+	return whole->n <= PAPER_WHOLE_MAX ? PLI_OK : too_large(err);
 }
 
 enum pli_status paper_write(struct pool *pool, const struct bundle_facts *facts, const struct facts_entry *event, const char *base_url,
@@ -269,73 +204,12 @@ enum pli_status paper_write(struct pool *pool, const struct bundle_facts *facts,
 	enum pli_status status = whole_write(&w, event, &whole, err);
 
 	if (status == PLI_OK)
-		slices_write(pool, &whole, base_url, codes_r);
+		paper_codes_write(pool, &whole, base_url, codes_r);
 	buf_free(&w.hashes);
 	return status;
 }
 
-/* ---- reading: the parts ---- */
-
-struct part {
-	const char *digits;
-	size_t n;
-};
-
-static enum pli_status parts_find(const char *text, size_t n, struct part parts[PAPER_PARTS_MAX], unsigned *count_r, struct err *err)
-{
-	const char *end = text + n;
-
-	*count_r = 0;
-	for (const char *p = text; (p = memmem(p, (size_t)(end - p), "p=", 2)); p += 2) {
-		unsigned i, count;
-		struct part part = { p + 6, 0 };
-
-		if (end - p < 7 || p[2] < '1' || p[2] > '9' || p[3] != '.' || p[4] < '1' || p[4] > '9' || p[5] != '.')
-			continue;
-		i = (unsigned)(p[2] - '0');
-		count = (unsigned)(p[4] - '0');
-		while (part.digits + part.n < end && part.digits[part.n] >= '0' && part.digits[part.n] <= '9')
-			part.n++;
-		if (!part.n || i > count || (*count_r && *count_r != count))
-			return err_set(err, PLI_INPUT, "paper: codes of different papers, or cut");
-		*count_r = count;
-		if (parts[i - 1].n && (parts[i - 1].n != part.n || memcmp(parts[i - 1].digits, part.digits, part.n) != 0))
-			return err_set(err, PLI_INPUT, "paper: code %u of %u is there twice and differs", i, count);
-		parts[i - 1] = part;
-	}
-	if (!*count_r)
-		return err_set(err, PLI_INPUT, "paper: no code of a proof is in this text");
-	for (unsigned i = 0; i < *count_r; i++)
-		if (!parts[i].n)
-			return err_set(err, PLI_INPUT, "paper: code %u of %u is missing", i + 1, *count_r);
-	return PLI_OK;
-}
-
-static enum pli_status whole_read(const char *text, size_t n, struct buf *whole, struct err *err)
-{
-	struct part parts[PAPER_PARTS_MAX] = { 0 };
-	uint8_t id[ID_BYTES] = { 0 }, digest[32];
-	unsigned count = 0;
-	enum pli_status status = n <= PAPER_TEXT_MAX ? parts_find(text, n, parts, &count, err)
-						     : err_set(err, PLI_INPUT, "paper: more than %d bytes of text", PAPER_TEXT_MAX);
-
-	if (status != PLI_OK)
-		return status;
-	for (unsigned i = 0; i < count; i++) {
-		AUTO_BUF part = { 0 };
-
-		if (!digits_read(parts[i].digits, parts[i].n, &part) || part.n <= ID_BYTES)
-			return err_set(err, PLI_INPUT, "paper: code %u of %u was not read whole", i + 1, count);
-		if (i && memcmp(part.p, id, ID_BYTES) != 0)
-			return err_set(err, PLI_INPUT, "paper: codes of different papers");
-		memcpy(id, part.p, ID_BYTES);
-		buf_add(whole, part.p + ID_BYTES, part.n - ID_BYTES);
-	}
-	SHA256((const uint8_t *)whole->p, whole->n, digest);
-	return memcmp(digest, id, ID_BYTES) == 0 ? PLI_OK : err_set(err, PLI_INPUT, "paper: a code was misread, or changed");
-}
-
-/* ---- reading: what they say ---- */
+/* ---- reading ---- */
 
 struct reading {
 	struct pool *pool;
@@ -592,7 +466,7 @@ enum pli_status paper_verify(struct pool *pool, const char *text, size_t n, cons
 
 	memset(paper_r, 0, sizeof(*paper_r));
 	paper_r->facts.pool = pool;
-	status = whole_read(text, n, &whole, err);
+	status = paper_codes_read(text, n, &whole, err);
 	if (status != PLI_OK)
 		return status;
 	cursor_init(&r.c, pool_dup(pool, whole.p, whole.n), whole.n);

@@ -1,5 +1,5 @@
 /* The paper code and the proof in PDF: what comes back, and what is refused. */
-#include "bundle_testing.h"
+#include "world_testing.h"
 
 #include "certify.h"
 #include "pades.h"
@@ -11,36 +11,6 @@
 #include "verify_report.h"
 
 #define BASE "https://letters.example.org:8443"
-
-struct world {
-	struct testing_keys keys, other;
-	struct testing_journal j;
-	struct pool *pool;
-};
-
-static int setup(void **state)
-{
-	struct world *w = calloc(1, sizeof(*w));
-
-	w->pool = pool_new();
-	testing_keys_make(&w->keys);
-	testing_keys_make(&w->other);
-	testing_journal_make(&w->j, &w->keys, w->pool, true);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct world *w = *state;
-
-	testing_journal_drop(&w->j);
-	testing_keys_drop(&w->keys);
-	testing_keys_drop(&w->other);
-	pool_free(w->pool);
-	free(w);
-	return 0;
-}
 
 /* ---- paper ---- */
 

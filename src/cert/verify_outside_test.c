@@ -118,16 +118,4 @@ static const struct forgery forgeries[] = {
 	{ "outside: receipt does not say it", outside_untold, "(External-Time)", NULL, 0 },
 };
 
-static void test_forgeries(void **state)
-{
-	forgeries_try(*state, forgeries, sizeof(forgeries) / sizeof(forgeries[0]));
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forgeries),
-	};
-
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+FORGERIES_MAIN(forgeries)

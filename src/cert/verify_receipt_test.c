@@ -240,16 +240,4 @@ static const struct forgery forgeries[] = {
 	{ "receipt: carriage return", receipt_control, "receipt: line", "manifest: a text file holds control characters", 0 },
 };
 
-static void test_forgeries(void **state)
-{
-	forgeries_try(*state, forgeries, sizeof(forgeries) / sizeof(forgeries[0]));
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forgeries),
-	};
-
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+FORGERIES_MAIN(forgeries)

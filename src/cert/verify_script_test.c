@@ -1,33 +1,6 @@
 /* verify.sh by itself, under dash and under busybox with its own tools: arguments, folders, changed bytes. */
 #include "forge_testing.h"
-
-struct world {
-	struct testing_keys keys;
-	struct testing_journal j;
-	struct pool *pool;
-};
-
-static int setup(void **state)
-{
-	struct world *w = calloc(1, sizeof(*w));
-
-	w->pool = pool_new();
-	testing_keys_make(&w->keys);
-	testing_journal_make(&w->j, &w->keys, w->pool, true);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct world *w = *state;
-
-	testing_journal_drop(&w->j);
-	testing_keys_drop(&w->keys);
-	pool_free(w->pool);
-	free(w);
-	return 0;
-}
+#include "world_testing.h"
 
 static void test_script_verifies(void **state)
 {

@@ -274,16 +274,4 @@ static const struct forgery forgeries[] = {
 	{ "token by another service", token_by_other, "timestamp: ", NULL, 0 },
 };
 
-static void test_forgeries(void **state)
-{
-	forgeries_try(*state, forgeries, sizeof(forgeries) / sizeof(forgeries[0]));
-}
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forgeries),
-	};
-
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+FORGERIES_MAIN(forgeries)

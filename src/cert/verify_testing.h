@@ -4,38 +4,7 @@
 #define PLI_VERIFY_TESTING_H
 
 #include "forge_testing.h"
-
-struct world {
-	struct testing_keys keys, other;	/* other: another service's */
-	struct testing_journal j, next;		/* next: another letter of the same journal's keys */
-	struct pool *pool;
-};
-
-static inline int setup(void **state)
-{
-	struct world *w = calloc(1, sizeof(*w));
-
-	w->pool = pool_new();
-	testing_keys_make(&w->keys);
-	testing_keys_make(&w->other);
-	testing_journal_make(&w->j, &w->keys, w->pool, true);
-	testing_journal_make(&w->next, &w->keys, w->pool, false);
-	*state = w;
-	return 0;
-}
-
-static inline int teardown(void **state)
-{
-	struct world *w = *state;
-
-	testing_journal_drop(&w->j);
-	testing_journal_drop(&w->next);
-	testing_keys_drop(&w->keys);
-	testing_keys_drop(&w->other);
-	pool_free(w->pool);
-	free(w);
-	return 0;
-}
+#include "world_testing.h"
 
 static inline struct sealer *sealer_of(struct world *w, const char *name, struct buf *cert)
 {
@@ -86,5 +55,17 @@ static inline void forgeries_try(struct world *w, const struct forgery *forgerie
 	}
 	assert_int_equal(wrong, 0);
 }
+
+/* The whole program of a file that has such a table. */
+#define FORGERIES_MAIN(table) \
+	static void test_forgeries(void **state) \
+	{ \
+		forgeries_try(*state, table, sizeof(table) / sizeof(table[0])); \
+	} \
+	int main(void) \
+	{ \
+		const struct CMUnitTest tests[] = { cmocka_unit_test(test_forgeries) }; \
+		return cmocka_run_group_tests(tests, setup, teardown); \
+	}
 
 #endif

@@ -1,4 +1,4 @@
-/* See http_exchange.h.  Loop side first, then the worker's side (exchange_work), which alone runs while busy. */
+/* The loop's side of an exchange; see http_exchange.h.  The worker's, which alone runs while busy, is http_exchange_work.c. */
 #include <assert.h>
 #include <string.h>
 
@@ -9,79 +9,14 @@
 #include "stream.h"
 #include "workers.h"
 
-#include "http_exchange.h"
+#include "http_exchange_own.h"
 
-#define PIECE_BYTES ((size_t)256 * 1024)
-#define PIECE_LEAST_BYTES ((size_t)64 * 1024)	/* a slow body is passed on from here */
 #define PIECE_THRIFTY_BYTES ((size_t)32 * 1024)
 #define PIECE_HEADS 256			/* a piece of an answer is shorter by this part */
 #define READY_PIECES 4			/* that a source gave without waiting: then the loop reads it itself */
 #define BODY_STEP_BYTES ((size_t)16 * 1024)
 #define EXCHANGE_MAGIC 0x65786368u
 
-/* What a job is to do, in this order. */
-enum exchange_todo {
-	TODO_OPEN = 1,		/* app->sink_open */
-	TODO_WRITE = 2,		/* the full piece to the sink */
-	TODO_BREAK = 4,		/* app->sink_broken */
-	TODO_HANDLE = 8,	/* app->handle, then the first piece of its source */
-	TODO_READ = 16,		/* the next piece of the source */
-	TODO_GO_ON = 32,	/* app->go_on */
-	TODO_END = 64,		/* app->done, then free: does not come back */
-};
-
-struct piece {
-	uint8_t *p;
-	size_t n;
-	size_t cap;
-	size_t off;	/* sent already */
-};
-
-struct exchange {
-	struct http_exchange pub;
-	unsigned magic;
-	struct exchange_env *env;
-	void (*changed)(void *wire);
-	void *wire;		/* NULL: let go */
-	struct http_plan plan;
-	enum exchange_state state;
-	size_t piece_bytes;
-	bool planned;
-	bool gone;
-	bool busy;		/* a job is out: the worker has pub, the fields under "job" and the two pieces named there */
-	bool drained;
-	bool awaited;
-	int fault_status;	/* to answer with when the job is back */
-	const char *fault_detail;
-
-	uint64_t received;	/* of the body; pub.body_bytes is set from it before each job */
-	struct buf rest;	/* behind what in[fill] holds, when the body has broken off */
-	size_t rest_off;
-	struct piece in[2];
-	unsigned fill;		/* in[fill] takes bytes from the wire, the other one is the job's */
-
-	/* job */
-	struct work work;
-	struct loop_post post;
-	unsigned todo;
-	struct piece *job_in;	/* to be written to the sink */
-	struct piece *job_out;	/* to be filled from the source */
-	bool job_filled;	/* job_out holds bytes now */
-	bool opened;		/* sink_open has succeeded */
-	bool handled;
-	bool held;		/* app->handle has been called, and its answer may come later */
-	bool source_failed;
-	struct istream *spoilt;	/* a source that a fault has replaced */
-	uint64_t source_read;	/* bytes taken from the source */
-	unsigned ready;		/* pieces that a worker has had from it without waiting, one after the other */
-
-	struct piece out[2];
-	unsigned out_first;	/* the one being sent */
-	unsigned out_count;	/* that are full; the next one is filled by a job */
-	uint64_t sent;
-};
-
-static void exchange_work(void *arg);
 static void exchange_returned(void *arg);
 
 /* ---- birth and planning ---- */
@@ -118,7 +53,7 @@ static void piece_free(struct piece *piece, size_t used)
 	mem_free(piece->p);
 }
 
-static void exchange_free(struct exchange *x)
+void exchange_free(struct exchange *x)
 {
 	assert(x->magic == EXCHANGE_MAGIC);
 	x->magic = 0;
@@ -327,7 +262,7 @@ void exchange_fault(struct exchange *x, int status, const char *detail)
 
 /* ---- response ---- */
 
-static bool exchange_has_body(const struct exchange *x)
+bool exchange_has_body(const struct exchange *x)
 {
 	int status = x->pub.res.status;
 
@@ -350,9 +285,7 @@ bool exchange_out_failed(const struct exchange *x)
 	return !x->busy && x->source_failed && x->out_count == 0;
 }
 
-/* How much of the source the next piece takes, and room for that.  A little less than a round number: with the heads of its frames and
- * the seals of its records, 64 KiB of an answer still are what TLS and TCP take at once, and no few bytes follow by themselves. */
-static size_t piece_for(struct exchange *x, struct piece *piece, size_t want)
+size_t exchange_piece_for(struct exchange *x, struct piece *piece, size_t want)
 {
 	uint64_t left = x->pub.res.source_bytes - x->source_read;
 
@@ -376,7 +309,7 @@ static size_t piece_for(struct exchange *x, struct piece *piece, size_t want)
 static bool exchange_read_now(struct exchange *x)
 {
 	struct piece *piece = &x->out[x->out_first];
-	size_t want = piece_for(x, piece, PIECE_LEAST_BYTES);
+	size_t want = exchange_piece_for(x, piece, PIECE_LEAST_BYTES);
 	struct err err = { 0 };
 	enum pli_status st = istream_read_now(x->pub.res.source, piece->p, want, &piece->n, &err);
 
@@ -497,7 +430,7 @@ void http_answer_ready(struct http_exchange *pub)
 	loop_post(x->env->loop, &x->post);
 }
 
-static void exchange_answered(struct exchange *x)
+void exchange_answered(struct exchange *x)
 {
 	assert(x->pub.res.status >= 200 && x->pub.res.status <= 599);
 	x->held = false;
@@ -539,113 +472,4 @@ static void exchange_returned(void *arg)
 		exchange_body_pump(x);
 	}
 	x->changed(x->wire);
-}
-
-/* ---- on a worker ---- */
-
-static void exchange_open_sink(struct exchange *x)
-{
-	const struct http_app *app = x->env->app;
-	struct ostream *sink = NULL;
-
-	x->pub.sink_err = (struct err){ 0 };
-	if (app->sink_open(app->app, &x->pub, &sink, &x->pub.sink_err) == PLI_OK) {
-		x->pub.sink = sink;
-		x->opened = true;
-	} else {
-		x->pub.sink_failed = true;
-	}
-}
-
-static void exchange_write_sink(struct exchange *x)
-{
-	struct piece *piece = x->job_in;
-
-	if (piece->n > 0 && x->pub.sink && !x->pub.sink_failed &&
-	    ostream_write(x->pub.sink, piece->p, piece->n, &x->pub.sink_err) != PLI_OK)
-		x->pub.sink_failed = true;
-	piece->n = 0;
-}
-
-static void exchange_write_rest(struct exchange *x)
-{
-	if (x->rest.n > x->rest_off && x->pub.sink && !x->pub.sink_failed &&
-	    ostream_write(x->pub.sink, x->rest.p + x->rest_off, x->rest.n - x->rest_off, &x->pub.sink_err) != PLI_OK)
-		x->pub.sink_failed = true;
-}
-
-/* Fills the free piece; the first one is small, so that the answer begins soon. */
-static void exchange_read_source(struct exchange *x)
-{
-	struct piece *piece = x->job_out;
-	size_t want = piece_for(x, piece, x->source_read ? PIECE_BYTES : PIECE_LEAST_BYTES);
-
-	x->ready++;
-	while (piece->n < want) {
-		struct err err = { 0 };
-		size_t n = 0;
-		enum pli_status st = istream_read_now(x->pub.res.source, piece->p + piece->n, want - piece->n, &n, &err);
-
-		if (st == PLI_AGAIN) {
-			x->ready = 0;
-			st = istream_read(x->pub.res.source, piece->p + piece->n, want - piece->n, &n, &err);
-		}
-		if (st != PLI_OK || n == 0) {
-			x->source_failed = true;
-			break;
-		}
-		piece->n += n;
-	}
-	x->source_read += piece->n;
-	x->job_filled = piece->n > 0;
-}
-
-/* False: the answer comes later, and x is not this job's any more. */
-static bool exchange_handle(struct exchange *x)
-{
-	const struct http_app *app = x->env->app;
-
-	x->held = true;
-	if (!app->handle(app->app, &x->pub))
-		return false;
-	exchange_answered(x);
-	if (x->pub.res.source && x->pub.res.source_bytes > 0 && exchange_has_body(x))
-		exchange_read_source(x);
-	return true;
-}
-
-static void exchange_finish(struct exchange *x)
-{
-	x->env->app->done(x->env->app->app, &x->pub);
-	ostream_close(x->pub.sink);
-	istream_close(x->pub.res.source);
-	istream_close(x->spoilt);
-	exchange_free(x);
-}
-
-static void exchange_work(void *arg)
-{
-	struct exchange *x = arg;
-	unsigned todo = x->todo;
-
-	if (todo & TODO_OPEN)
-		exchange_open_sink(x);
-	if (todo & TODO_WRITE)
-		exchange_write_sink(x);
-	if (todo & TODO_BREAK)
-		exchange_write_rest(x);
-	if (todo & TODO_BREAK)
-		x->env->app->sink_broken(x->env->app->app, &x->pub);
-	else if (!x->handled && ((todo & TODO_HANDLE) || x->pub.sink_failed) && !(todo & (TODO_END | TODO_GO_ON)) && !exchange_handle(x))
-		return;
-	if (todo & TODO_GO_ON) {
-		(void)x->env->app->go_on(x->env->app->app, &x->pub, true);
-		exchange_answered(x);
-	}
-	if (todo & TODO_READ)
-		exchange_read_source(x);
-	if (todo & TODO_END)
-		exchange_finish(x);
-	else
-		loop_post(x->env->loop, &x->post);
 }

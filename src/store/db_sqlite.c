@@ -1,7 +1,6 @@
-/* The SQLite engine: write-ahead log, every commit on disk (synchronous=FULL), statements cached by their SQL's address.
+/* The SQLite engine: write-ahead log, every commit on disk (synchronous=FULL), statements prepared once (db_statement.h).
  *
- * `$1`, `$2`, … are named parameters to SQLite, numbered as they first appear; each cached statement knows the place
- * of each number.  The log is moved into the file by the writer between two groups, not inside a commit. */
+ * The log is moved into the file by the writer between two groups, not inside a commit. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,36 +15,16 @@
 #include "pool.h"
 #include "uuid.h"
 
+#include "db_statement.h"
 #include "db_vfs.h"
 
 #include "db_engine.h"
 
-#define PARAMETERS_MAX 64
 #define CHECKPOINT_PAGES 4000
 #define CHECKPOINT_AGAIN_PAGES 1000	/* when a reader kept the last one from finishing */
 #define BUSY_TIMEOUT_MS 5000
 #define SETTLE_TIMEOUT_MS 200
 #define COPY_PAGES 1024
-#define CACHE_SLOTS_FIRST 128	/* a power of two */
-
-struct statement {
-	const char *sql;
-	sqlite3_stmt *stmt;
-	bool busy;
-	bool cached;
-	unsigned char count;			/* highest $n */
-	unsigned char place[PARAMETERS_MAX + 1];	/* of $n; 0 = not used */
-};
-
-struct sqlite_conn {
-	struct db_conn base;
-	sqlite3 *db;
-	struct statement **slots;
-	size_t slot_count, slot_used;
-	int log_pages;				/* in the write-ahead log after the last commit */
-	int checkpoint_at;			/* pages */
-	sqlite3_stmt *steps[DB_STEP_COUNT];
-};
 
 static struct sqlite_conn *conn_of(struct db_conn *conn)
 {
@@ -56,7 +35,7 @@ static struct sqlite_conn *conn_of(struct db_conn *conn)
 /* ------------------------------------------------------------------ errors */
 
 /* What went wrong in `what`, as a status; remembers what the writer must know. */
-static enum pli_status failed(struct sqlite_conn *c, const char *what, struct err *err)
+enum pli_status db_sqlite_failed(struct sqlite_conn *c, const char *what, struct err *err)
 {
 	int code = sqlite3_extended_errcode(c->db);
 	int os = sqlite3_system_errno(c->db);
@@ -96,205 +75,37 @@ static enum pli_status failed(struct sqlite_conn *c, const char *what, struct er
 	}
 }
 
-/* ------------------------------------------------------------------ statements */
-
-static size_t slot_of(const struct sqlite_conn *c, const char *sql)
-{
-	uintptr_t x = (uintptr_t)sql;
-	size_t mask = c->slot_count - 1;
-	size_t i = (x >> 3 ^ x >> 12) & mask;
-
-	while (c->slots[i] && c->slots[i]->sql != sql)
-		i = (i + 1) & mask;
-	return i;
-}
-
-static void slots_grow(struct sqlite_conn *c)
-{
-	struct statement **old = c->slots;
-	size_t old_count = c->slot_count;
-
-	c->slot_count = old_count ? old_count * 2 : CACHE_SLOTS_FIRST;
-	c->slots = mem_alloc(c->slot_count * sizeof(*c->slots));
-	for (size_t i = 0; i < old_count; i++)
-		if (old[i])
-			c->slots[slot_of(c, old[i]->sql)] = old[i];
-	mem_free(old);
-}
-
-static enum pli_status places_find(struct statement *s, struct err *err)
-{
-	int count = sqlite3_bind_parameter_count(s->stmt);
-
-	for (int i = 1; i <= count; i++) {
-		const char *name = sqlite3_bind_parameter_name(s->stmt, i);
-		char *end;
-		unsigned long n = 0;
-
-		if (name && name[0] == '$')
-			n = strtoul(name + 1, &end, 10);
-		if (!n || n > PARAMETERS_MAX || *end)
-			return err_set(err, PLI_BUG, "bad parameter in: %.100s", s->sql);
-		s->place[n] = (unsigned char)i;
-		if (n > s->count)
-			s->count = (unsigned char)n;
-	}
-	return PLI_OK;
-}
-
-static void statement_free(struct statement *s)
-{
-	if (!s)
-		return;
-	sqlite3_finalize(s->stmt);
-	mem_free(s);
-}
-
-static enum pli_status statement_make(struct sqlite_conn *c, const char *sql, unsigned flags,
-				      struct statement **s_r, struct err *err)
-{
-	struct statement *s = mem_alloc(sizeof(*s));
-	enum pli_status status;
-
-	s->sql = sql;
-	if (sqlite3_prepare_v3(c->db, sql, -1, flags, &s->stmt, NULL) != SQLITE_OK || !s->stmt) {
-		statement_free(s);
-		return failed(c, sql, err);
-	}
-	status = places_find(s, err);
-	if (status != PLI_OK) {
-		statement_free(s);
-		return status;
-	}
-	*s_r = s;
-	return PLI_OK;
-}
-
-/* From the linker: between them lie the program's constants. */
-extern const char __executable_start[], data_start[];
-
-/* The address is the key: the text behind it must be a constant.  Where it cannot be anything else, comparing all of it anew would only
- * cost cold memory, at every statement. */
-static bool is_its_text(const struct statement *s, const char *sql)
-{
-	uintptr_t at = (uintptr_t)sql;
-
-	return (at >= (uintptr_t)__executable_start && at < (uintptr_t)data_start) || strcmp(sqlite3_sql(s->stmt), sql) == 0;
-}
-
-/* The cached statement of sql, marked busy; a second one when the first is being read. */
-static enum pli_status statement_take(struct sqlite_conn *c, const char *sql, struct statement **s_r, struct err *err)
-{
-	size_t i = slot_of(c, sql);
-	struct statement *s = c->slots[i];
-	enum pli_status status;
-
-	if (s && !s->busy) {
-		assert(is_its_text(s, sql));
-		s->busy = true;
-		*s_r = s;
-		return PLI_OK;
-	}
-	status = statement_make(c, sql, s ? 0 : SQLITE_PREPARE_PERSISTENT, &s, err);
-	if (status != PLI_OK)
-		return status;
-	s->busy = true;
-	if (!c->slots[i]) {
-		s->cached = true;
-		c->slots[i] = s;
-		if (++c->slot_used * 2 > c->slot_count)
-			slots_grow(c);
-	}
-	*s_r = s;
-	return PLI_OK;
-}
-
-static void statement_give(struct statement *s)
-{
-	sqlite3_reset(s->stmt);
-	if (s->cached) {
-		sqlite3_clear_bindings(s->stmt);
-		s->busy = false;
-	} else {
-		statement_free(s);
-	}
-}
-
-/* borrow: the values outlive the statement's run, so they are not copied. */
-static void bind_all(struct statement *s, const char *types, va_list ap, bool borrow)
-{
-	sqlite3_destructor_type life = borrow ? SQLITE_STATIC : SQLITE_TRANSIENT;
-	unsigned n = 0;
-
-	for (const char *t = types; *t; t++) {
-		const void *p;
-		size_t size;
-		int place;
-
-		n++;
-		assert(n <= s->count);
-		place = s->place[n];
-		switch (*t) {
-		case 'i':
-			sqlite3_bind_int64(s->stmt, place, va_arg(ap, int64_t));
-			break;
-		case 't':
-			sqlite3_bind_text(s->stmt, place, va_arg(ap, const char *), -1, life);
-			break;
-		case 'b':
-			p = va_arg(ap, const void *);
-			size = va_arg(ap, size_t);
-			if (p && !size)
-				sqlite3_bind_zeroblob(s->stmt, place, 0);
-			else
-				sqlite3_bind_blob64(s->stmt, place, p, size, life);
-			break;
-		case 'u':
-			p = va_arg(ap, const struct uuid *);
-			sqlite3_bind_blob(s->stmt, place, p, sizeof(struct uuid), life);
-			break;
-		case 'n':
-			sqlite3_bind_null(s->stmt, place);
-			break;
-		default:
-			assert(!"unknown binding letter");
-		}
-	}
-	/* As many letters as the statement has parameters: a forgotten one would silently be null. */
-	assert(n == s->count);
-}
-
 static enum pli_status sqlite_run(struct db_conn *conn, int64_t *changed_r, struct err *err, const char *sql,
 				  const char *types, va_list ap)
 {
 	struct sqlite_conn *c = conn_of(conn);
-	struct statement *s;
-	enum pli_status status = statement_take(c, sql, &s, err);
+	struct db_statement *s;
+	enum pli_status status = db_statement_take(c, sql, &s, err);
 	int code;
 
 	if (status != PLI_OK)
 		return status;
-	bind_all(s, types, ap, true);
+	db_statement_bind(s, types, ap, true);
 	do {
 		code = sqlite3_step(s->stmt);
 	} while (code == SQLITE_ROW);
 	if (code != SQLITE_DONE)
-		status = failed(c, sql, err);
+		status = db_sqlite_failed(c, sql, err);
 	else if (changed_r)
 		*changed_r = sqlite3_changes64(c->db);
-	statement_give(s);
+	db_statement_give(s);
 	return status;
 }
 
 static enum pli_status sqlite_query(struct db_conn *conn, struct db_rows *rows_r, struct err *err, const char *sql,
 				    const char *types, va_list ap)
 {
-	struct statement *s;
-	enum pli_status status = statement_take(conn_of(conn), sql, &s, err);
+	struct db_statement *s;
+	enum pli_status status = db_statement_take(conn_of(conn), sql, &s, err);
 
 	if (status != PLI_OK)
 		return status;
-	bind_all(s, types, ap, false);
+	db_statement_bind(s, types, ap, false);
 	rows_r->stmt = s;
 	rows_r->conn = conn;
 	return PLI_OK;
@@ -302,7 +113,7 @@ static enum pli_status sqlite_query(struct db_conn *conn, struct db_rows *rows_r
 
 static enum pli_status sqlite_next(struct db_rows *rows, struct err *err)
 {
-	struct statement *s = rows->stmt;
+	struct db_statement *s = rows->stmt;
 
 	switch (sqlite3_step(s->stmt)) {
 	case SQLITE_ROW:
@@ -310,18 +121,18 @@ static enum pli_status sqlite_next(struct db_rows *rows, struct err *err)
 	case SQLITE_DONE:
 		return err_set(err, PLI_ABSENT, "no more rows");
 	default:
-		return failed(conn_of(rows->conn), s->sql, err);
+		return db_sqlite_failed(conn_of(rows->conn), s->sql, err);
 	}
 }
 
 static void sqlite_end(struct db_rows *rows)
 {
-	statement_give(rows->stmt);
+	db_statement_give(rows->stmt);
 }
 
 static sqlite3_stmt *stmt_of(struct db_rows *rows)
 {
-	return ((struct statement *)rows->stmt)->stmt;
+	return ((struct db_statement *)rows->stmt)->stmt;
 }
 
 static bool sqlite_is_null(struct db_rows *rows, int column)
@@ -368,11 +179,11 @@ static enum pli_status step_run(struct sqlite_conn *c, enum db_step step, struct
 
 	if (!stmt) {
 		if (sqlite3_prepare_v3(c->db, step_sql[step], -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) != SQLITE_OK)
-			return failed(c, step_sql[step], err);
+			return db_sqlite_failed(c, step_sql[step], err);
 		c->steps[step] = stmt;
 	}
 	if (sqlite3_step(stmt) != SQLITE_DONE)
-		status = failed(c, step_sql[step], err);
+		status = db_sqlite_failed(c, step_sql[step], err);
 	sqlite3_reset(stmt);
 	return status;
 }
@@ -402,7 +213,7 @@ static enum pli_status sqlite_script(struct db_conn *conn, const char *sql, stru
 	struct sqlite_conn *c = conn_of(conn);
 
 	if (sqlite3_exec(c->db, sql, NULL, NULL, NULL) != SQLITE_OK)
-		return failed(c, "schema script", err);
+		return db_sqlite_failed(c, "schema script", err);
 	return PLI_OK;
 }
 
@@ -426,7 +237,7 @@ static enum pli_status checkpoint(struct sqlite_conn *c, int mode, struct err *e
 
 	/* Busy: a reader still needs old pages; full: the log goes on growing until there is room. */
 	if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY && (code & 0xff) != SQLITE_LOCKED) {
-		enum pli_status status = failed(c, "checkpoint", err);
+		enum pli_status status = db_sqlite_failed(c, "checkpoint", err);
 
 		if (status != PLI_FULL)
 			return status;
@@ -471,7 +282,7 @@ static enum pli_status sqlite_settle(struct db_conn *conn, struct err *err)
 	sqlite3_busy_timeout(c->db, BUSY_TIMEOUT_MS);
 	if (code == SQLITE_OK)
 		c->log_pages = 0;
-	return code == SQLITE_OK ? PLI_OK : failed(c, "checkpoint", err);
+	return code == SQLITE_OK ? PLI_OK : db_sqlite_failed(c, "checkpoint", err);
 }
 
 static void file_make(const char *name);
@@ -549,11 +360,9 @@ static void sqlite_close(struct db_conn *conn)
 	if (!conn)
 		return;
 	c = conn_of(conn);
-	for (size_t i = 0; i < c->slot_count; i++)
-		statement_free(c->slots[i]);
+	db_statement_end(c);
 	for (int i = 0; i < DB_STEP_COUNT; i++)
 		sqlite3_finalize(c->steps[i]);
-	mem_free(c->slots);
 	sqlite3_close(c->db);
 	mem_free(c);
 }
@@ -586,7 +395,7 @@ static enum pli_status sqlite_open(const char *name, bool create, enum db_role r
 
 	c->base.engine = &db_sqlite_engine;
 	c->checkpoint_at = CHECKPOINT_PAGES;
-	slots_grow(c);
+	db_statement_begin(c);
 	if (create)
 		file_make(name);
 	if (sqlite3_open_v2(name, &c->db, flags, db_vfs_name()) != SQLITE_OK) {
@@ -598,7 +407,7 @@ static enum pli_status sqlite_open(const char *name, bool create, enum db_role r
 	sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	if (sqlite3_exec(c->db, pragmas_both, NULL, NULL, NULL) != SQLITE_OK ||
 	    sqlite3_exec(c->db, role == DB_WRITER ? pragmas_writer : pragmas_reader, NULL, NULL, NULL) != SQLITE_OK) {
-		status = failed(c, name, err);
+		status = db_sqlite_failed(c, name, err);
 		goto close_conn;
 	}
 	log_keep(c);

@@ -1,4 +1,4 @@
-/* The writer: groups, failures that leave no trace, late items and hooks, release from another thread, full disk. */
+/* The writer: groups, failures that leave no trace, late items and hooks, release from another thread. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,78 +9,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <sys/mount.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 
-#include "clock.h"
-#include "migration.h"
-
-#include "store_testing.h"
-
-static const struct migration steps[] = {
-	{ 1, "0001-one.sql", "CREATE TABLE item (k BIGINT NOT NULL PRIMARY KEY, b BLOB) WITHOUT ROWID;"
-			     "CREATE TABLE entry (seq BIGINT NOT NULL PRIMARY KEY, k BIGINT) WITHOUT ROWID;"
-			     "CREATE TABLE number (seq BIGINT NOT NULL);" },
-};
-
-struct env {
-	char path[64];
-	struct db *db;
-	int fatal_calls;
-	/* what the hooks saw */
-	pthread_mutex_t lock;
-	int groups, largest;
-	int64_t next_seq;
-	bool finish_fails, hold;
-	struct db_group *held[64];
-	int held_count;
-	enum pli_status answer;
-};
-
-static void fatal(void *arg, const struct err *err)
-{
-	struct env *env = arg;
-
-	(void)err;
-	env->fatal_calls++;
-}
-
-static void env_open(struct env *env)
-{
-	struct db_options options = {
-		.name = "pli.db", .create = true, .readers = 2, .migrations = steps, .migration_count = 1,
-		.fatal = fatal, .fatal_arg = env,
-	};
-	struct err err = { 0 };
-
-	if (db_open(&options, &env->db, &err) != PLI_OK)
-		fail_msg("%s", err.text);
-}
-
-static int setup(void **state)
-{
-	struct env *env = mem_alloc(sizeof(*env));
-
-	scratch_make(env->path);
-	pthread_mutex_init(&env->lock, NULL);
-	env_open(env);
-	*state = env;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct env *env = *state;
-
-	db_close(env->db);
-	scratch_remove(env->path);
-	pthread_mutex_destroy(&env->lock);
-	mem_free(env);
-	return 0;
-}
+#include "db_writer_testing.h"
 
 /* ------------------------------------------------------------------ hooks as the journal has them */
 
@@ -131,37 +62,7 @@ static void hooks_set(struct env *env)
 	db_set_hooks(env->db, &hooks);
 }
 
-/* ------------------------------------------------------------------ write functions */
-
-static const char sql_item[] = "INSERT INTO item (k, b) VALUES ($1, $2)";
-static const char sql_item_again[] = "UPDATE item SET b = $2 WHERE k = $1";
-
-struct job {
-	struct env *env;
-	int64_t k;
-	bool fails, late;
-	size_t bytes;
-	int runs;
-	enum pli_status status;
-	struct err err;
-	_Atomic bool done;
-};
-
-static enum pli_status write_item(struct db_tx *tx, void *arg, struct err *err)
-{
-	struct job *job = arg;
-	uint8_t *bytes = pool_alloc(tx->pool, job->bytes + 1);
-	enum pli_status status = db_run(tx->conn, NULL, err, sql_item, "ib", job->k, bytes, job->bytes);
-
-	job->runs++;
-	if (status == PLI_OK && job->late)
-		db_tx_late(tx, pool_dup(tx->pool, &job->k, sizeof(job->k)));
-	if (status == PLI_OK)
-		status = db_run(tx->conn, NULL, err, sql_item_again, "ib", job->k, "x", (size_t)1);
-	if (status == PLI_OK && job->fails)
-		return err_field(err, PLI_INVALID, "no-good", "k", "job %lld is no good", (long long)job->k);
-	return status;
-}
+/* ------------------------------------------------------------------ jobs */
 
 static void *job_thread(void *arg)
 {
@@ -490,148 +391,6 @@ static void many_threads_many_groups(void **state)
 	assert_int_equal(count_of(env->db, "SELECT max(seq) FROM entry"), 8 * (200 - 12) - 1);
 }
 
-/* After some idle time the log is emptied: what was deleted is no more on disk. */
-static void the_log_is_emptied_when_idle(void **state)
-{
-	struct env *env = *state;
-	struct job job = { .k = 1, .bytes = 100000 };
-	struct stat st = { .st_size = 1 };
-	int64_t begun_us;
-	struct err err;
-
-	do {	/* unless we were held up for so long that it is empty already */
-		begun_us = clock_mono_us();
-		assert_int_equal(db_write(env->db, write_item, &job, &err), PLI_OK);
-		assert_int_equal(stat("pli.db-wal", &st), 0);
-		job.k++;
-	} while (!st.st_size && clock_mono_us() - begun_us > SECOND_US / 2);
-	assert_true(st.st_size > 0);
-	for (int i = 0; i < 6000 && st.st_size; i++) {
-		usleep(10000);
-		assert_int_equal(stat("pli.db-wal", &st), 0);
-	}
-	assert_int_equal(st.st_size, 0);
-	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), job.k - 1);
-}
-
-/* A file size limit stands for a disk that gives EFBIG: not "full", so the writer must stop for good. */
-static void a_broken_disk_stops_the_writer(void **state)
-{
-	struct env *env = *state;
-	struct rlimit old, low;
-	struct job job = { .k = 1, .bytes = 1 << 20 }, next = { .k = 2 };
-	struct err err;
-
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &old);
-	low = old;
-	low.rlim_cur = 200000;
-	setrlimit(RLIMIT_FSIZE, &low);
-	assert_int_not_equal(db_write(env->db, write_item, &job, &err), PLI_OK);
-	setrlimit(RLIMIT_FSIZE, &old);
-	assert_int_equal(env->fatal_calls, 1);
-	assert_int_equal(db_write(env->db, write_item, &next, &err), PLI_IO);
-	assert_int_equal(db_healthy(env->db, &err), PLI_IO);
-	/* Recovery is a new start. */
-	db_close(env->db);
-	env_open(env);
-	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), 0);
-	assert_int_equal(db_write(env->db, write_item, &next, &err), PLI_OK);
-}
-
-/* On a file system of 2 MiB: refused with PLI_FULL, all there stays, service resumes when there is room. */
-static void a_full_disk_is_a_refusal(void **state)
-{
-	struct env *env = *state;
-	struct job job = { .bytes = 30000 }, small = { .k = 1000000, .bytes = 10 };
-	enum pli_status status = PLI_OK;
-	struct err err;
-	int64_t stored;
-	int fd;
-
-	db_close(env->db);
-	env->db = NULL;
-	assert_int_equal(mkdir("small", 0700), 0);
-	if (geteuid() != 0 || mount("none", "small", "tmpfs", 0, "size=2m") != 0) {
-		env_open(env);
-		skip();
-	}
-	assert_int_equal(chdir("small"), 0);
-	env_open(env);
-	fd = open("ballast", O_CREAT | O_WRONLY, 0600);
-	assert_int_equal(posix_fallocate(fd, 0, 400000), 0);
-	close(fd);
-	while (status == PLI_OK) {
-		job.k++;
-		status = db_write(env->db, write_item, &job, &err);
-	}
-	stored = job.k - 1;
-	assert_int_equal(status, PLI_FULL);
-	assert_int_equal(db_healthy(env->db, &err), PLI_OK);
-	assert_true(stored > 3);
-	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), stored);
-	for (int i = 0; i < 5; i++)
-		assert_int_equal(db_write(env->db, write_item, &job, &err), PLI_FULL);
-	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), stored);
-	assert_int_equal(unlink("ballast"), 0);
-	assert_int_equal(db_write(env->db, write_item, &small, &err), PLI_OK);
-	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), stored + 1);
-	assert_int_equal(env->fatal_calls, 0);
-	db_close(env->db);
-	env_open(env);
-	assert_int_equal(count_of(env->db, "SELECT count(*) FROM item"), stored + 1);
-	db_close(env->db);
-	assert_int_equal(chdir(".."), 0);
-	assert_int_equal(umount("small"), 0);
-	env_open(env);
-}
-
-/* Killed at any moment: what db_write acknowledged is there, and every function's rows are there wholly or not at all. */
-static void acknowledged_writes_survive_a_kill(void **state)
-{
-	struct env *env = *state;
-	int64_t sum = 0;
-
-	db_close(env->db);
-	for (int round = 0; round < 5; round++) {
-		int pipes[2];
-		int64_t last = 0, k, had;
-		pid_t pid;
-
-		assert_int_equal(pipe(pipes), 0);
-		pid = fork();
-		if (!pid) {
-			struct job job = { .k = round * 1000000, .bytes = 5000 };
-
-			env_open(env);
-			for (;;) {
-				job.k++;
-				if (db_write(env->db, write_item, &job, NULL) != PLI_OK ||
-				    write(pipes[1], &job.k, sizeof(job.k)) != sizeof(job.k))
-					_exit(1);
-			}
-		}
-		close(pipes[1]);
-		for (int i = 0; i < 30 + round * 50 && read(pipes[0], &k, sizeof(k)) == sizeof(k); i++)
-			last = k;
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-		while (read(pipes[0], &k, sizeof(k)) == sizeof(k))
-			last = k;
-		close(pipes[0]);
-		sum += last - round * 1000000;
-		env_open(env);
-		had = count_of(env->db, "SELECT count(*) FROM item");
-		assert_true(had == sum || had == sum + 1);
-		sum = had;
-		assert_int_equal(count_of(env->db, "SELECT count(*) FROM item WHERE b <> x'78'"), 0);
-		db_close(env->db);
-	}
-	env_open(env);
-}
-
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -643,10 +402,6 @@ int main(void)
 		CASE(later_writes_are_answered_once),
 		CASE(closing_waits_for_queue_and_releases),
 		CASE(many_threads_many_groups),
-		CASE(the_log_is_emptied_when_idle),
-		CASE(a_broken_disk_stops_the_writer),
-		CASE(a_full_disk_is_a_refusal),
-		CASE(acknowledged_writes_survive_a_kill),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
