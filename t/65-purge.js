@@ -175,7 +175,7 @@ main(async () => {
 
 	// The negative control: the month's key is kept.
 	const keeping = copy(backup, 'keeping');
-	await serveLater(keeping, later(DAYS, [['src/cert/kek_store.c', 'status = shred(store, name, err);', 'status = PLI_OK;']]));
+	await serveLater(keeping, later(DAYS, [['src/cert/kek_store_end.c', 'status = shred(store, name, err);', 'status = PLI_OK;']]));
 	await until('the content goes', async () => (await keeping.request('GET', '/api/v1/letters/' + gone.id, { token })).json.retention.purged, 60);
 	await until('its key is said to be destroyed', () => sql(keeping.dir, `SELECT destroyed FROM kek WHERE kid = '${kid}'`), 60);
 	await keeping.stop();

@@ -111,7 +111,7 @@ main(async () => {
 	const wrappers = i.sql("SELECT kid AS k, hex(letter_key) AS w FROM letter UNION ALL SELECT kid, hex(letter_key) FROM draft UNION ALL SELECT '', hex(token) FROM recipient");
 	const were = content();
 	check(old.length >= 2, 'keys of several months', old);
-	const backup = path.join(TMP, 'of-before.tar'), keysBefore = path.join(TMP, 'keys-before.tar'), keysAfter = path.join(TMP, 'keys-after.tar');
+	const backup = path.join(TMP, 'of-before.tar'), keysBefore = path.join(TMP, 'keys-before.tar'), keysWhile = path.join(TMP, 'keys-while.tar'), keysAfter = path.join(TMP, 'keys-after.tar');
 	i.verb('backup', i.dir, backup);
 	i.verb('backup', '--keys', i.dir, keysBefore);
 	let deposits = 0, going = true;
@@ -125,9 +125,13 @@ main(async () => {
 	await Promise.all(depositing);
 	check(deposits > 0, 'deposits went on');
 	const moved = JSON.parse(told), root8 = moved.new.slice(0, 8);
-	const gone = entries('key.destroyed').map((e) => e.d);
-	check(moved.letters >= wrappers.filter((w) => w.k).length && moved.destroyed === gone.length, 'it says how many', moved);
-	same(Object.keys(keks()).filter((n) => old.includes(n)), [], 'the month keys of before are destroyed');
+	const left = entries('key.moved').map((e) => e.d);
+	check(moved.letters >= wrappers.filter((w) => w.k).length && moved.left === left.length && moved.destroyed === 0, 'it says how many', moved);
+	const days = (new Date(moved.until) - Date.now()) / 86400000;
+	check(days > 6.9 && days <= 7, 'and when the month keys of before are destroyed', moved);
+	same(old.filter((n) => !keks()[n] || !fs.existsSync(file('keys/kek', n + '.left'))), [], 'until then the keeper has them');
+	check(old.every((n) => fs.readFileSync(i.log, 'utf8').includes(n + ' is given up')), 'which it says itself');
+	check(/months are given up/.test(i.run(['check', i.dir, 'keys']).stdout), 'and the check says');
 	same(i.sql(`SELECT kid FROM letter WHERE kid NOT LIKE '%-${root8}' UNION SELECT kid FROM draft WHERE kid NOT LIKE '%-${root8}' UNION SELECT kid FROM segment WHERE kid NOT LIKE '%-${root8}'`), [], 'no row names an older key');
 	same(i.sql("SELECT l.kid FROM letter l WHERE NOT EXISTS (SELECT 1 FROM kek k WHERE k.kid = l.kid AND k.retired IS NULL AND k.destroyed IS NULL)"), [], 'each names one that is there');
 	same(i.sql(`SELECT hex(letter) FROM letter WHERE substr(kid, 41, 6) <> strftime('%Y%m', retention_due / 1000000, 'unixepoch') AND held IS NULL`), [], 'and of the month in which it goes');
@@ -135,8 +139,8 @@ main(async () => {
 	for (const f of ['pli.db', 'pli.db-wal'])
 		for (const w of wrappers)
 			check(!fs.readFileSync(file('data', f)).includes(Buffer.from(w.w, 'hex')), 'what they were wrapped in stands nowhere: ' + f, w);
-	check(old.every((k) => gone.some((d) => d.kid === k)), 'the journal says which are destroyed', [old, gone]);
-	check(gone.every((d) => d.next === d.kid.slice(0, 46) + '-' + root8), 'and which are in their places', gone);
+	check(old.every((k) => left.some((d) => d.kid === k)), 'the journal says which were left', [old, left]);
+	check(left.every((d) => d.next === d.kid.slice(0, 46) + '-' + root8), 'and which are in their places', left);
 	for (const [l, name] of [[long, 'l'], [held, 'h']])
 		same((await i.open(await i.link(name + '@example.org'))).status, 303, 'it opens: ' + name + ' ' + l.id);
 	const page = await (await i.signedIn('ed@example.org')).get('/letters/' + before.id);
@@ -149,9 +153,6 @@ main(async () => {
 	check(part.body.equals(Buffer.alloc(40000, 'u')), 'with the upload', part.brief);
 	verifies('the letters moved: a proof of before', bundle);
 	verifies('the letters moved: a proof', await proof(token, long.id, 'moved'));
-	i.verb('backup', '--keys', i.dir, keysAfter);
-	const restored = (keys) => JSON.parse(i.verb('restore', backup, path.join(TMP, path.basename(keys) + '.d'), '--keys', keys, '--json')).unreadable;
-	same([restored(keysBefore), restored(keysAfter)], [0, were.length], 'a backup of before is read with the keys of its time, and a restore says so');
 	const s1 = i.run(['scrub', i.dir]);
 	same(s1.status, 0, 'every letter opens: ' + s1.stdout + s1.stderr);
 
@@ -166,9 +167,27 @@ main(async () => {
 	let r = i.verify();
 	check(r.status === 0, 'journal verify', r.stdout + r.stderr);
 
-	// Across a restart, then stopped, once more each; without overlap the former key is gone at once.
+	// Eight days later; one of them was read under until yesterday.
+	const leave = (n, seconds) => fs.writeFileSync(file('keys/kek', n + '.left'), fs.readFileSync(file('keys/kek', n + '.left'), 'utf8').replace(/^\d+/, (s) => String(Number(s) - seconds)));
+	i.verb('backup', '--keys', i.dir, keysWhile);
 	await i.stop();
+	for (const n of old)
+		leave(n, (n === old[0] ? 1 : 8) * 86400);
 	await i.serve();
+	await until('the month keys of before are destroyed', () => entries('key.destroyed').length === old.length - 1, 90);
+	const gone = entries('key.destroyed').map((e) => e.d);
+	same(old.filter((n) => fs.existsSync(file('keys/kek', n))), [old[0]], 'but the one that was used');
+	same(gone.map((d) => d.kid).sort(), old.slice(1).sort(), 'which the journal says');
+	check(gone.every((d) => d.next === d.kid.slice(0, 46) + '-' + root8), 'with those in their places', gone);
+	await i.stop();
+	leave(old[0], 8 * 86400);
+	await i.serve();
+	await until('and the last', () => !fs.readdirSync(file('keys/kek')).some((n) => old.includes(n.replace('.left', ''))), 90);
+	i.verb('backup', '--keys', i.dir, keysAfter);
+	const restored = (keys) => JSON.parse(i.verb('restore', backup, path.join(TMP, path.basename(keys) + '.d'), '--keys', keys, '--json')).unreadable;
+	same([restored(keysBefore), restored(keysWhile), restored(keysAfter)], [0, 0, were.length], 'a backup of before is read with the keys of its time, and of the days after, and a restore says so');
+
+	// Across that restart, then stopped, once more each; without overlap the former key is gone at once.
 	verifies('a restart: a proof of before', bundle);
 	verifies('a restart: a proof', await proof(token, before.id, 'restarted'));
 	await i.stop();

@@ -53,6 +53,7 @@ struct settings {
 	/* [keys]; NULL: none */
 	const char *keys_passphrase_file;
 	const char *keys_module, *keys_module_env, *keys_module_files, *keys_pin_file;	/* of a PKCS#11 token */
+	unsigned keys_destroy_after_days;
 	const char *keys_seal, *keys_operator, *keys_tsa, *keys_log, *keys_wrap;	/* PKCS#11 URIs */
 	/* [signin] */
 	const char *signin_policy;	/* strong | password */

@@ -440,6 +440,9 @@ const struct settings_row settings_rows[] = {
 	  .help = "The key that signs the journal's heads (Ed25519, CKM_EDDSA)." },
 	{ "keys", "wrap", TEXT, FIELD(keys_wrap), "", .check = token_uri_is_sane, .flags = RESTART, .wanted = TOKEN_URI,
 	  .help = "The key above the keys of all letters (AES-256, CKM_AES_GCM)." },
+	{ "keys", "destroy_after_days", NUMBER, FIELD(keys_destroy_after_days), "7", 1, 366, .flags = RESTART,
+	  .help = "Days for which the keeper keeps a month's key that letters were moved away from (`pli key rotate DIR wrap --letters`); each use "
+		  "of it begins them anew. Longer than you need to see what nobody of you has asked for, and than your copies of keys/ lie apart." },
 	{ "signin", "policy", CHOICE, FIELD(signin_policy), "strong", .choices = policies,
 	  .help = "strong: a second factor beside the password; password: the password alone." },
 	{ "signin", "idle_min", NUMBER, FIELD(signin_idle_min), "30", 1, 1440,

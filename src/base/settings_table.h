@@ -32,7 +32,7 @@ struct settings_row {
 };
 
 /* Rows of one section stand together. */
-#define SETTINGS_ROW_COUNT 82
+#define SETTINGS_ROW_COUNT 83
 extern const struct settings_row settings_rows[];
 
 /* NULL when there is none. */

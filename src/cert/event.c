@@ -43,7 +43,8 @@ static const struct event events[] = {
 	{ "hold.placed", EVENT_DOCUMENT, NULL, "action", NULL },
 	{ "hold.released", EVENT_DOCUMENT, NULL, "action", NULL },
 	{ "purged", EVENT_NO_CHAIN, NULL, "journal", NULL },		/* d.seqs: entries erased; h.rows: what is left of them */
-	{ "key.destroyed", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d.kid */
+	{ "key.moved", EVENT_NO_CHAIN, NULL, "journal", NULL },		/* d: kid, next: letters have moved from the one to the other */
+	{ "key.destroyed", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d: kid; next, if letters had moved there */
 	{ "log.restored", EVENT_NO_CHAIN, NULL, "journal", NULL },	/* d: size of what was restored, signed: what had been signed */
 	{ "retention.set", EVENT_NO_CHAIN, NULL, "journal", NULL },
 	{ "log.opened", EVENT_NO_CHAIN, NULL, "journal", NULL },

@@ -30,9 +30,13 @@ void keeper_watch(struct keeper *keeper, keeper_hung_fn *hung, void *arg);
 /* KEK_MAKE, WRAP, UNWRAP in the shape the storage room wants. */
 void keeper_keywrap(struct keeper *keeper, struct keywrap *keywrap_r);
 
-/* The end of a letter KEK whose month is over, and of all that it wraps, here and in copies: durable on return.  No such key is no
- * error; the keeper refuses (PLI_DENIED) keys of months that are not over, by its own clock. */
-MUST enum pli_status keeper_kek_destroy(struct keeper *keeper, const char *kid, struct err *err);
+/* The end of a letter KEK whose month is over by the keeper's own clock, and of all that it wraps, here and in copies: durable on return.  Of a
+ * month that is not over it takes the entry `key.moved` (leaf number seq, its bytes), which lies under the keeper's head and says that letters
+ * were moved away to another key: then that one is left, and destroyed when it has not been used for the delay since (kek_store.h); who asks
+ * before is told the time, *due_us_r.  0: it is destroyed, or not there any more.  n 0: no entry.  PLI_DENIED: not left, and its month is not
+ * over; PLI_CONFLICT: the entry is not such a one. */
+MUST enum pli_status keeper_kek_destroy(struct keeper *keeper, const char *kid, uint64_t seq, const void *entry, size_t n, int64_t *due_us_r,
+					struct err *err);
 
 /* Argon2id at the keeper, in threads of its own (two at a time, bounded queue: PLI_BUSY with retry_after).
  * profile: "account" (t=2, 19 MiB) or "letter" (t=3, 64 MiB).  hash: the encoded string (at most 127 characters). Peppered with the keeper's own key. */

@@ -56,19 +56,29 @@ static enum pli_status kek_make(void *arg, const char *purpose, const struct uui
 	return status;
 }
 
-enum pli_status keeper_kek_destroy(struct keeper *keeper, const char *kid, struct err *err)
+enum pli_status keeper_kek_destroy(struct keeper *keeper, const char *kid, uint64_t seq, const void *entry, size_t entry_n, int64_t *due_us_r,
+				   struct err *err)
 {
 	struct keeper_call call = { .id = keeper_call_id(keeper), .verb = KEEPER_KEK_DESTROY };
 	size_t start, n = strlen(kid);
 	AUTO_BUF frame = { 0 };
 	enum pli_status status;
+	struct cursor c;
 
 	assert(n < 64);
 	start = keeper_frame_begin(&frame, KEEPER_KEK_DESTROY, call.id);
 	buf_u8(&frame, (uint8_t)n);
 	buf_add(&frame, kid, n);
+	buf_u64(&frame, seq);
+	buf_blob(&frame, entry, entry_n);
 	keeper_frame_end(&frame, start, 0, 0);
 	status = keeper_exchange(keeper, &call, &frame, err);
+	if (status == PLI_OK) {
+		cursor_init(&c, call.body.p, call.body.n);
+		*due_us_r = (int64_t)cursor_u64(&c);
+		if (c.bad || c.n)
+			status = malformed(err);
+	}
 	buf_free(&call.body);
 	return status;
 }

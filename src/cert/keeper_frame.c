@@ -137,7 +137,8 @@ static bool body_parse(struct cursor *c, struct keeper_request *r)
 	case KEEPER_KEK_DESTROY:
 		r->kid_n = cursor_u8(c);
 		r->kid = cursor_bytes(c, r->kid_n);
-		return r->kid && r->kid_n;
+		r->first = cursor_u64(c);
+		return r->kid && r->kid_n && blob_within(c, ENTRY_MAX_BYTES, &r->text, &r->text_n) && r->first < UINT64_C(1) << 53;
 	case KEEPER_KEY_STATE:
 		r->key = cursor_u8(c);
 		return r->key < KEY_NAMES;

@@ -13,7 +13,7 @@
  *   STATUS          nothing
  *   TOTP_CHECK      one item of UNWRAP (whose additional data begin with "totp" and a zero) · u32 code
  *   MAIL_SIGN       count × { u8 kind (mail_sign.h) · blob text }                  one frame
- *   KEK_DESTROY     u8 n, kid
+ *   KEK_DESTROY     u8 n, kid · u64 number of the leaf · blob entry `key.moved` (empty: none)
  *   KEY_STATE       u8 key (key.h)
  *   KEY_PREPARE     u8 key · u32 seconds that a log key of before signs on · blob root certificate, PEM
  *   KEY_COMMIT      u8 key · u64 number of the leaf · blob entry
@@ -29,7 +29,7 @@
  *   STATUS          u64 size · root 32 · u64 counter size · counter root 32 · u64 generation · u8 refusing · blob reason
  *   TOTP_CHECK      u8 right · u64 step
  *   MAIL_SIGN       count × blob signature
- *   KEK_DESTROY     nothing
+ *   KEK_DESTROY     u64 time µs before which it will not be destroyed (0: it is)
  *   KEY_STATE       blob fingerprint, hex · u8 a change is prepared · u8 a change is still at work
  *   KEY_PREPARE     blob old · blob new fingerprint · blob public part, PEM · blob d of the entry
  *   KEY_COMMIT      nothing
@@ -94,7 +94,7 @@ struct keeper_request {
 	uint32_t limit, code;
 	uint8_t key;					/* KEY_* */
 	uint32_t overlap_s;
-	const uint8_t *text;				/* KEY_PREPARE, KEY_COMMIT */
+	const uint8_t *text;				/* KEY_PREPARE, KEY_COMMIT, KEK_DESTROY */
 	size_t text_n;
 };
 /* Everything borrowed from the frame's bytes.  PLI_INPUT: answer it so. */

@@ -5,7 +5,9 @@
 #include "buf.h"
 #include "clock.h"
 #include "pool.h"
+#include "text.h"
 
+#include "canon.h"
 #include "entry.h"
 #include "keeper_frame.h"
 #include "keeper_heads.h"
@@ -94,6 +96,68 @@ static enum pli_status commit(const struct keeper_keys *k, const struct keeper_r
 	return PLI_OK;
 }
 
+/* ---- the end of a month's key ---- */
+
+/* The journal's entry that letters were moved away from it; nothing more can be known here of what lies under a key. */
+static enum pli_status moved_check(const struct keeper_keys *k, const struct keeper_request *r, struct pool *pool, const char **next_r,
+				   struct err *err)
+{
+	const char *d, *kid = pool_strn(pool, (const char *)r->kid, r->kid_n);
+	struct entry_view view;
+	uint8_t leaf[32];
+	enum pli_status status;
+
+	entry_leaf(r->text, r->text_n, leaf);
+	if (!keeper_heads_holds(k->heads, r->first, leaf))
+		return err_set(err, PLI_CONFLICT, "entry %" PRIu64 " is not that one in the keeper's tree", r->first + 1);
+	status = entry_parse(pool, r->text, r->text_n, &view, err);
+	if (status != PLI_OK)
+		return status;
+	d = view.e.d_json ? view.e.d_json : "{}";
+	*next_r = canon_member_str(pool, d, strlen(d), "next");
+	if (!str_eq(view.e.ev, "key.moved") || !str_eq(view.e.log, k->origin) || !*next_r || !str_eq(canon_member_str(pool, d, strlen(d), "kid"), kid))
+		return err_set(err, PLI_CONFLICT, "the entry does not say that letters were moved away from %s", kid);
+	return PLI_OK;
+}
+
+/* Said by this process itself: whoever has taken front over cannot keep it back. */
+static void say_left(const struct keeper_keys *k, const struct keeper_request *r, int64_t due_us)
+{
+	char text[200], when[25];
+
+	snprintf(text, sizeof(text), "%.*s is given up, as entry %" PRIu64 " of the journal says: unless something uses it, it is destroyed after %.10s",
+		 (int)r->kid_n, (const char *)r->kid, r->first + 1, clock_rfc3339(when, due_us));
+	if (k->said)
+		k->said("key.left", text);
+}
+
+static enum pli_status destroy(const struct keeper_keys *k, const struct keeper_request *r, struct buf *out, struct err *err)
+{
+	int64_t now_us = clock_now_us(), due_us = 0;
+	AUTO_POOL pool = pool_new();
+	enum pli_status status = PLI_OK;
+	const char *next;
+	bool fresh = false;
+	size_t start;
+
+	if (r->text_n) {
+		status = moved_check(k, r, pool, &next, err);
+		if (status == PLI_OK)
+			status = kek_store_leave(k->keks, r->kid, r->kid_n, next, r->first + 1, now_us, &fresh, err);
+	}
+	if (status == PLI_OK)
+		status = kek_store_destroy(k->keks, r->kid, r->kid_n, now_us, &due_us, err);
+	if (status != PLI_OK)
+		return status;
+	if (fresh && due_us)
+		say_left(k, r, due_us);
+	start = keeper_frame_begin(out, KEEPER_KEK_DESTROY | FRAME_ANSWER, r->id);
+	buf_u8(out, PLI_OK);
+	buf_u64(out, (uint64_t)due_us);
+	keeper_frame_end(out, start, 0, 0);
+	return PLI_OK;
+}
+
 enum pli_status keeper_keys_handle(const struct keeper_keys *keys, const struct keeper_request *request, uint64_t generation,
 				   struct buf *out, struct err *err)
 {
@@ -102,6 +166,8 @@ enum pli_status keeper_keys_handle(const struct keeper_keys *keys, const struct 
 		return state(keys, request, out, err);
 	case KEEPER_KEY_PREPARE:
 		return prepare(keys, request, out, err);
+	case KEEPER_KEK_DESTROY:
+		return destroy(keys, request, out, err);
 	default:
 		return commit(keys, request, generation, out, err);
 	}

@@ -1,4 +1,5 @@
-/* Changes of the keeper's own keys, asked for over its link: KEY_STATE, KEY_PREPARE, KEY_COMMIT (keeper_frame.h). */
+/* Changes of the keeper's own keys, and the end of months' keys, asked for over its link: KEY_STATE, KEY_PREPARE, KEY_COMMIT, KEK_DESTROY
+ * (keeper_frame.h). */
 #ifndef PLI_KEEPER_KEYS_H
 #define PLI_KEEPER_KEYS_H
 
@@ -12,11 +13,14 @@ struct keeper_request;
 struct kek_store;
 struct keyring;
 
+typedef void keeper_said_fn(const char *event, const char *text);
+
 struct keeper_keys {
 	const struct keyring *ring;
 	const char *origin;
 	struct kek_store *keks;
 	struct keeper_heads *heads;
+	keeper_said_fn *said;		/* NULL: nobody listens */
 };
 /* Appends the answer's frame to out; a commit of a signing key is answered on the link later, by its generation, and nothing is appended.
  * PLI_IO after a commit: the disk is broken, the process must end. */

@@ -106,19 +106,6 @@ static enum pli_status kek_make(struct server *s, const struct keeper_request *r
 	return PLI_OK;
 }
 
-static enum pli_status kek_destroy(struct server *s, const struct keeper_request *r, struct err *err)
-{
-	enum pli_status status = kek_store_destroy(s->keks, r->kid, r->kid_n, clock_month(clock_now_us()), err);
-	size_t start;
-
-	if (status != PLI_OK)
-		return status;
-	start = keeper_frame_begin(&s->out, KEEPER_KEK_DESTROY | FRAME_ANSWER, r->id);
-	buf_u8(&s->out, PLI_OK);
-	keeper_frame_end(&s->out, start, 0, 0);
-	return PLI_OK;
-}
-
 static void answer_status(struct server *s, const struct keeper_request *r)
 {
 	struct keeper_status status;
@@ -331,9 +318,6 @@ static void handle(struct server *s, const struct keeper_request *r)
 	case KEEPER_KEK_MAKE:
 		status = kek_make(s, r, &err);
 		break;
-	case KEEPER_KEK_DESTROY:
-		status = kek_destroy(s, r, &err);
-		break;
 	case KEEPER_PASSWORD_MAKE:
 	case KEEPER_PASSWORD_CHECK:
 		status = keeper_passwords_push(s->passwords, s->link.generation, r, &err);
@@ -356,6 +340,9 @@ static void handle(struct server *s, const struct keeper_request *r)
 		status = within(&s->changes, 1, &err);
 		if (status == PLI_OK)
 			status = keeper_keys_handle(&s->keys, r, s->link.generation, &s->out, &err);
+		break;
+	case KEEPER_KEK_DESTROY:
+		status = keeper_keys_handle(&s->keys, r, s->link.generation, &s->out, &err);
 		break;
 	case KEEPER_KEY_STATE:
 	case KEEPER_KEY_COMMIT:
@@ -471,16 +458,6 @@ static enum pli_status sweep(struct server *s, struct err *err)
 	return kek_store_sweep(s->keks, today, &count, err);
 }
 
-/* Until something is to be done without being asked. */
-static int wait_ms(struct server *s)
-{
-	int64_t now_us = clock_mono_us(), lapse_us = kek_store_lapse(s->keks, now_us);
-
-	if (kek_store_rerooting(s->keks))
-		return 0;
-	return lapse_us ? (int)((lapse_us - now_us) / 1000) + 1 : SWEEP_MS;
-}
-
 static enum pli_status loop(struct server *s, struct err *err)
 {
 	for (;;) {
@@ -492,7 +469,7 @@ static enum pli_status loop(struct server *s, struct err *err)
 
 		if (s->link.fd < 0 && s->config->control_fd < 0)
 			return PLI_OK;
-		if (poll(fds, 3, wait_ms(s)) < 0 && errno != EINTR)
+		if (poll(fds, 3, kek_store_rerooting(s->keks) ? 0 : SWEEP_MS) < 0 && errno != EINTR)
 			return err_errno(err, "the keeper cannot wait");
 		if (atomic_load(&s->broken)) {
 			*err = s->fatal;
@@ -545,6 +522,8 @@ enum pli_status keeper_serve(const struct keeper_config *config, struct err *err
 		status = key_change_settle(s->ring, clock_now_us(), err);
 	if (status == PLI_OK)
 		status = kek_store_open(s->ring, &s->keks, err);
+	if (status == PLI_OK && config->kek_delay_days)
+		kek_store_delay(s->keks, config->kek_delay_days);
 	if (status == PLI_OK)
 		status = keeper_passwords_new(s->ring, &s->link, &s->passwords, err);
 	if (status == PLI_OK)
@@ -555,7 +534,7 @@ enum pli_status keeper_serve(const struct keeper_config *config, struct err *err
 		status = keeper_stamp_new(s->ring, &s->link, s->signatures, &s->stamp, err);
 	if (status == PLI_OK)
 		status = keeper_heads_new(s->ring, config->journal_dir_fd, config->origin, &s->link, s->signatures, disk_broken, s, &s->heads, err);
-	s->keys = (struct keeper_keys){ s->ring, config->origin, s->keks, s->heads };
+	s->keys = (struct keeper_keys){ s->ring, config->origin, s->keks, s->heads, config->said };
 	if (status == PLI_OK && config->ready_fd >= 0 && write(config->ready_fd, "+", 1) != 1)
 		status = err_errno(err, "the keeper cannot say that it is ready");
 	if (status == PLI_OK)

@@ -3,7 +3,9 @@
 
 #include "clock.h"
 #include "uuid.h"
+#include "entry.h"
 #include "kek_store.h"
+#include "keyfile.h"
 #include "keyring.h"
 #include "totp.h"
 
@@ -169,6 +171,117 @@ static void second_factors(void **state)
 	assert_int_equal(keeper_totp_check(k, &item, 0, &right, &step, &err), PLI_INPUT);
 }
 
+/* ---- the end of a month's key ---- */
+
+static void root_changed(struct fixture *f, char digit)
+{
+	char id[66];
+	struct err err;
+
+	memset(id, digit, 64);
+	id[64] = '\n';
+	assert_int_equal(keyfile_replace(f->dir.keys, "root.id", 0600, id, 65, &err), PLI_OK);
+	restart(f, SIGKILL);
+}
+
+/* The journal's entry number seq + 1, appended to the keeper's tree if it is to lie there. */
+static void entered(struct fixture *f, uint64_t seq, const char *log, const char *ev, const char *kid, const char *next, bool append_it, struct buf *out)
+{
+	char d[200];
+	struct entry e = { .log = log, .seq = seq, .t_us = INT64_C(1790000000000000), .ev = ev, .method = "system", .channel = "system", .d_json = d };
+	struct answer a = { .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
+	uint8_t leaf[1][32];
+	struct err err;
+
+	snprintf(d, sizeof(d), "{\"kid\":\"%s\",\"next\":\"%s\"}", kid, next);
+	buf_reset(out);
+	assert_int_equal(entry_write(&e, out, &err), PLI_OK);
+	if (!append_it)
+		return;
+	entry_leaf(out->p, out->n, leaf[0]);
+	keeper_append(f->keeper.client, seq, (const uint8_t (*)[32])leaf, 1, appended, &a);
+	answer_wait(&a);
+	assert_int_equal(a.status, PLI_OK);
+	answer_drop(&a);
+}
+
+static enum pli_status ends(struct fixture *f, const char *kid, uint64_t seq, const struct buf *entry, int64_t *due_r)
+{
+	struct err err;
+
+	return keeper_kek_destroy(f->keeper.client, kid, seq, entry ? entry->p : "", entry ? entry->n : 0, due_r, &err);
+}
+
+/* Front asks for keys that letters live under: without an entry, with one that is not under a head, is of another log, another event, another key,
+ * names no key that is there; and with one that says what is not true: then the key stays for its days, and longer if it is used. */
+static void month_keys_stay(void **state)
+{
+	struct fixture *f = *state;
+	struct uuid entity = { { 7 } };
+	struct keywrap kw;
+	struct keywrap_item item = { .aad = "place", .aad_n = 5, .in = "0123456789abcdef0123456789abcdef", .in_n = 32 };
+	char kid[64], next[64], mark[80], text[200];
+	uint8_t wrapped[60];
+	AUTO_BUF entry = { 0 };
+	int64_t due = 0, before_us;
+	struct err err;
+
+	keeper_keywrap(f->keeper.client, &kw);
+	assert_int_equal(kw.kek(kw.arg, "letter", &entity, 2060 * 12, kid, &err), PLI_OK);
+	item.kid = kid;
+	assert_int_equal(kw.wrap(kw.arg, &item, 1, &err), PLI_OK);
+	memcpy(wrapped, item.out, 60);
+	entered(f, 0, TESTING_ORIGIN, "key.moved", kid, kid, true, &entry);
+	assert_int_equal(ends(f, kid, 0, &entry, &due), PLI_DENIED);	/* in use */
+	root_changed(f, 'e');
+	keeper_keywrap(f->keeper.client, &kw);
+	snprintf(next, sizeof(next), "%.54s-eeeeeeee", kid);
+	assert_int_equal(ends(f, kid, 0, NULL, &due), PLI_DENIED);
+	assert_int_equal(ends(f, kid, 0, &entry, &due), PLI_CONFLICT);	/* to itself */
+	entered(f, 1, TESTING_ORIGIN, "key.moved", kid, next, true, &entry);
+	assert_int_equal(ends(f, kid, 1, &entry, &due), PLI_CONFLICT);	/* there is no such key */
+	assert_int_equal(kw.kek(kw.arg, "letter", &entity, 2060 * 12, text, &err), PLI_OK);
+	assert_string_equal(text, next);
+	assert_int_equal(ends(f, kid, 0, &entry, &due), PLI_CONFLICT);	/* not that entry */
+	entered(f, 2, TESTING_ORIGIN, "key.moved", kid, next, false, &entry);
+	assert_int_equal(ends(f, kid, 2, &entry, &due), PLI_CONFLICT);	/* under no head */
+	entered(f, 2, "other.example/j/1", "key.moved", kid, next, true, &entry);
+	assert_int_equal(ends(f, kid, 2, &entry, &due), PLI_CONFLICT);
+	entered(f, 3, TESTING_ORIGIN, "key.destroyed", kid, next, true, &entry);
+	assert_int_equal(ends(f, kid, 3, &entry, &due), PLI_CONFLICT);
+	entered(f, 4, TESTING_ORIGIN, "key.moved", "letter-x", next, true, &entry);
+	assert_int_equal(ends(f, kid, 4, &entry, &due), PLI_CONFLICT);
+	/* None of it has left a trace. */
+	item.in = "0123456789abcdef0123456789abcdef";
+	item.in_n = 32;
+	assert_int_equal(kw.wrap(kw.arg, &item, 1, &err), PLI_OK);
+
+	before_us = clock_now_us() - SECOND_US;
+	entered(f, 5, TESTING_ORIGIN, "key.moved", kid, next, true, &entry);
+	assert_int_equal(ends(f, kid, 5, &entry, &due), PLI_OK);
+	assert_in_range(due, before_us + KEK_DELAY_DAYS * DAY_US, clock_now_us() + KEK_DELAY_DAYS * DAY_US);
+	assert_int_equal(kw.wrap(kw.arg, &item, 1, &err), PLI_ABSENT);
+	snprintf(mark, sizeof(mark), "kek/%s.left", kid);
+	/* Eight days ago, but somebody reads what was not moved. */
+	snprintf(text, sizeof(text), "%lld\n%s\n6\n", (long long)((clock_now_us() - 8 * DAY_US) / SECOND_US), next);
+	assert_int_equal(keyfile_replace(f->dir.keys, mark, 0600, text, strlen(text), &err), PLI_OK);
+	restart(f, SIGKILL);
+	keeper_keywrap(f->keeper.client, &kw);
+	item.in = wrapped;
+	item.in_n = 60;
+	assert_int_equal(kw.unwrap(kw.arg, &item, 1, &err), PLI_OK);
+	assert_int_equal(ends(f, kid, 5, NULL, &due), PLI_OK);
+	assert_in_range(due, before_us + KEK_DELAY_DAYS * DAY_US, clock_now_us() + KEK_DELAY_DAYS * DAY_US);
+	/* Eight days ago, and nobody has. */
+	assert_int_equal(keyfile_replace(f->dir.keys, mark, 0600, text, strlen(text), &err), PLI_OK);
+	restart(f, SIGKILL);
+	keeper_keywrap(f->keeper.client, &kw);
+	assert_int_equal(ends(f, kid, 5, &entry, &due), PLI_OK);
+	assert_int_equal(due, 0);
+	assert_int_equal(kw.unwrap(kw.arg, &item, 1, &err), PLI_ABSENT);
+	assert_int_equal(faccessat(f->dir.keys, mark, F_OK, 0), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +290,7 @@ int main(void)
 		WITH_KEEPER(staging_keys_are_swept),
 		WITH_KEEPER(passwords),
 		WITH_KEEPER(second_factors),
+		WITH_KEEPER(month_keys_stay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,43 +14,17 @@
 #include "pool.h"
 #include "text.h"
 
+#include "kek_left.h"
 #include "key.h"
 #include "key_change.h"
 #include "keyfile.h"
 #include "keyring.h"
 
-#include "kek_store.h"
+#include "kek_store_own.h"
 
-#define KID_MAX 63
-#define SLOTS 1024		/* keys kept ready; about 1.5 KiB each in use */
-#define STAGE_DAYS 14		/* an upload lives 7 days, from its last change at most 7 more */
-#define NONCE 12
-#define TAG 16
 #define FORMER "former-"
 #define BATCH_US 20000		/* of re-wrapping at a time: whoever waits for a wrap hardly notices */
-#define LINGER_US (INT64_C(60) * 1000000)
-#define ENTITY_DIGITS 32
-
-/* A key made ready in both directions, so that a wrap costs no key schedule. */
-struct kek {
-	char kid[KID_MAX + 1];
-	EVP_CIPHER_CTX *seal, *open;
-	int64_t until_us;		/* monotonic; 0: its file is there.  Else it opens until then, and is nowhere but here */
-};
-
-struct kek_store {
-	int dir_fd;
-	const struct keyring *ring;
-	struct key *root;
-	char root_id[KEK_ROOT_DIGITS + 1];	/* "" before its first change */
-	struct key *former;		/* the root before it, while keys lie under it; else NULL */
-	struct buf names;		/* those that are still to be looked at for that, each with its zero */
-	size_t names_at;
-	bool stuck;			/* one of them cannot be read: the former root stays */
-	EVP_CIPHER *gcm;
-	int64_t lapse_us;		/* monotonic: when the first of them must be forgotten that linger; 0: none */
-	struct kek slots[SLOTS];	/* by hash of the kid; a newcomer takes the place */
-};
+#define NOTED_US (INT64_C(3600) * SECOND_US)	/* so often at most the use of a key that was left is written down */
 
 /* The root in use, and the one before it if its work is not done. */
 static enum pli_status open_roots(struct kek_store *s, struct err *err)
@@ -74,6 +48,7 @@ enum pli_status kek_store_open(const struct keyring *ring, struct kek_store **st
 
 	s->dir_fd = -1;
 	s->ring = ring;
+	kek_store_delay(s, KEK_DELAY_DAYS);
 	status = open_roots(s, err);
 	if (status == PLI_OK) {
 		s->dir_fd = openat(ring->dir_fd, "kek", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -91,7 +66,12 @@ enum pli_status kek_store_open(const struct keyring *ring, struct kek_store **st
 	return PLI_OK;
 }
 
-static void forget(struct kek *k)
+void kek_store_delay(struct kek_store *store, unsigned days)
+{
+	store->delay_us = days * DAY_US;
+}
+
+void kek_forget(struct kek *k)
 {
 	EVP_CIPHER_CTX_free(k->seal);	/* both cleanse the key schedule */
 	EVP_CIPHER_CTX_free(k->open);
@@ -102,8 +82,8 @@ void kek_store_close(struct kek_store *store)
 {
 	if (!store)
 		return;
-	for (size_t i = 0; i < SLOTS; i++)
-		forget(&store->slots[i]);
+	for (size_t i = 0; i < KEK_SLOTS; i++)
+		kek_forget(&store->slots[i]);
 	if (store->dir_fd >= 0)
 		close(store->dir_fd);
 	key_close(store->root);
@@ -114,19 +94,18 @@ void kek_store_close(struct kek_store *store)
 	mem_free(store);
 }
 
-static struct kek *slot_of(struct kek_store *s, const uint8_t *kid, size_t n)
+struct kek *kek_store_slot(struct kek_store *s, const uint8_t *kid, size_t n)
 {
 	uint32_t h = 2166136261u;
 
 	for (size_t i = 0; i < n; i++)
 		h = (h ^ kid[i]) * 16777619u;
-	return &s->slots[h % SLOTS];
+	return &s->slots[h % KEK_SLOTS];
 }
 
-/* Our kids only: no separator, no dot, nothing that a path could mean. */
-static bool kid_valid(const uint8_t *kid, size_t n)
+bool kek_kid_valid(const uint8_t *kid, size_t n)
 {
-	if (!n || n > KID_MAX)
+	if (!n || n > KEK_KID_MAX)
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (!((kid[i] >= 'a' && kid[i] <= 'z') || (kid[i] >= '0' && kid[i] <= '9') || kid[i] == '-'))
@@ -143,12 +122,12 @@ static void file_aad(const char *kid, struct buf *aad)
 
 static enum pli_status make_ready(struct kek_store *s, struct kek *k, const char *kid, const uint8_t key[32], struct err *err)
 {
-	forget(k);
+	kek_forget(k);
 	k->seal = EVP_CIPHER_CTX_new();
 	k->open = EVP_CIPHER_CTX_new();
 	if (!k->seal || !k->open || EVP_EncryptInit_ex2(k->seal, s->gcm, key, NULL, NULL) != 1 ||
 	    EVP_DecryptInit_ex2(k->open, s->gcm, key, NULL, NULL) != 1) {
-		forget(k);
+		kek_forget(k);
 		return err_set(err, PLI_BUG, "a key-encrypting key cannot be made ready");
 	}
 	snprintf(k->kid, sizeof(k->kid), "%s", kid);
@@ -176,18 +155,40 @@ static enum pli_status open_file(struct kek_store *s, const char *kid, const str
 	return status;
 }
 
-static enum pli_status find(struct kek_store *s, const void *kid, size_t kid_n, struct kek **kek_r, struct err *err)
+int64_t kek_period(const char *name, const char *purpose, size_t date_n, const char **root_r)
 {
-	struct kek *k = slot_of(s, kid, kid_n);
+	size_t at = strlen(purpose) + KEK_ENTITY_DIGITS, n = strlen(name), end = at + 1 + date_n;
+	char date[11];
+	int64_t t_us;
+
+	if (!str_starts(name, purpose) || (n != end && n != end + 1 + KEK_ROOT_DIGITS) || name[at] != '-' || (n > end && name[end] != '-'))
+		return -1;
+	name += at + 1;
+	snprintf(date, sizeof(date), "%.4s-%.2s-%.2s", name, name + 4, date_n == 8 ? name + 6 : "01");
+	*root_r = n > end ? name + date_n + 1 : "";
+	return clock_parse(date, &t_us) ? t_us - 1 : -1;
+}
+
+/* A mark that cannot be read is one; beside a key under the root in use it means nothing. */
+void kek_store_left_load(struct kek_store *s, struct kek *k)
+{
+	const char *root;
+
+	memset(&k->left, 0, sizeof(k->left));
+	k->is_left = kek_period(k->kid, "letter-", 6, &root) >= 0 && !str_eq(root, s->root_id) &&
+		     kek_left_read(s->dir_fd, k->kid, &k->left, NULL) != PLI_ABSENT;
+}
+
+enum pli_status kek_store_find(struct kek_store *s, const void *kid, size_t kid_n, struct kek **kek_r, struct err *err)
+{
+	struct kek *k = kek_store_slot(s, kid, kid_n);
 	AUTO_BUF file = { 0 }, key = { .secret = 1 };
-	char name[KID_MAX + 1];
+	char name[KEK_KID_MAX + 1];
 	enum pli_status status;
 
 	*kek_r = k;
-	if (!kid_valid(kid, kid_n))
+	if (!kek_kid_valid(kid, kid_n))
 		return err_set(err, PLI_INPUT, "not a key id");
-	if (k->until_us && k->until_us < clock_mono_us())
-		forget(k);
 	if (k->seal && strlen(k->kid) == kid_n && memcmp(k->kid, kid, kid_n) == 0)
 		return PLI_OK;
 	memcpy(name, kid, kid_n);
@@ -198,9 +199,11 @@ static enum pli_status find(struct kek_store *s, const void *kid, size_t kid_n, 
 	if (status != PLI_OK)
 		return status;
 	status = open_file(s, name, &file, &key, NULL, err);
-	if (status != PLI_OK)
-		return status;
-	return make_ready(s, k, name, (const uint8_t *)key.p, err);
+	if (status == PLI_OK)
+		status = make_ready(s, k, name, (const uint8_t *)key.p, err);
+	if (status == PLI_OK)
+		kek_store_left_load(s, k);
+	return status;
 }
 
 static enum pli_status name_of(const struct kek_store *s, enum kek_purpose purpose, const struct uuid *entity, int64_t period, char kid_r[64],
@@ -213,7 +216,7 @@ static enum pli_status name_of(const struct kek_store *s, enum kek_purpose purpo
 	hex_encode(hex, entity->b, sizeof(entity->b));
 	switch (purpose) {
 	case KEK_STAGE:
-		if (period < clock_day(clock_now_us()) - STAGE_DAYS)
+		if (period < clock_day(clock_now_us()) - KEK_STAGE_DAYS)
 			return err_set(err, PLI_GONE, "the staging keys of that day are destroyed");
 		if (period < 0 || period > INT64_C(100) * 366 + 20000)
 			break;
@@ -244,7 +247,7 @@ enum pli_status kek_store_make(struct kek_store *store, enum kek_purpose purpose
 
 	if (status != PLI_OK)
 		return status;
-	status = find(store, kid_r, strlen(kid_r), &k, err);
+	status = kek_store_find(store, kid_r, strlen(kid_r), &k, err);
 	if (status != PLI_ABSENT)
 		return status;
 	mem_random(key, sizeof(key));
@@ -272,160 +275,64 @@ enum pli_status kek_store_wrap(struct kek_store *store, const void *kid, size_t 
 			       const void *key, size_t n, uint8_t *out_r, struct err *err)
 {
 	struct kek *k;
-	enum pli_status status = find(store, kid, kid_n, &k, err);
+	enum pli_status status = kek_store_find(store, kid, kid_n, &k, err);
 	int len, rest;
 
-	if (status == PLI_OK && k->until_us)
-		status = err_set(err, PLI_ABSENT, "key %s is destroyed", k->kid);
+	if (status == PLI_OK && k->is_left)
+		status = err_set(err, PLI_ABSENT, "key %s is given up: nothing is wrapped under it", k->kid);
 	if (status != PLI_OK)
 		return status;
-	mem_random(out_r, NONCE);
+	mem_random(out_r, KEK_NONCE);
 	if (EVP_EncryptInit_ex2(k->seal, NULL, NULL, out_r, NULL) != 1 || !feed_aad(k->seal, kid, kid_n, aad, aad_n) ||
-	    EVP_EncryptUpdate(k->seal, out_r + NONCE, &len, key, (int)n) != 1 ||
-	    EVP_EncryptFinal_ex(k->seal, out_r + NONCE + len, &rest) != 1 ||
-	    EVP_CIPHER_CTX_ctrl(k->seal, EVP_CTRL_AEAD_GET_TAG, TAG, out_r + NONCE + n) != 1)
+	    EVP_EncryptUpdate(k->seal, out_r + KEK_NONCE, &len, key, (int)n) != 1 ||
+	    EVP_EncryptFinal_ex(k->seal, out_r + KEK_NONCE + len, &rest) != 1 ||
+	    EVP_CIPHER_CTX_ctrl(k->seal, EVP_CTRL_AEAD_GET_TAG, KEK_TAG, out_r + KEK_NONCE + n) != 1)
 		return err_set(err, PLI_BUG, "a key could not be wrapped");
 	return PLI_OK;
+}
+
+/* Whoever has use for a key that was left puts off its end.  If that cannot be written down, there is no use. */
+static enum pli_status use_note(struct kek_store *s, struct kek *k, struct err *err)
+{
+	struct kek_left left = k->left;
+	enum pli_status status;
+
+	left.used_us = clock_now_us();
+	if (!k->is_left || left.used_us - k->left.used_us < NOTED_US)
+		return PLI_OK;
+	status = kek_left_write(s->dir_fd, k->kid, &left, err);
+	if (status == PLI_OK)
+		k->left = left;
+	return status;
 }
 
 enum pli_status kek_store_unwrap(struct kek_store *store, const void *kid, size_t kid_n, const void *aad, size_t aad_n,
 				 const void *wrapped, size_t n, uint8_t *out_r, struct err *err)
 {
 	const uint8_t *w = wrapped;
-	size_t key_n = n - NONCE - TAG;
+	size_t key_n = n - KEK_NONCE - KEK_TAG;
 	enum pli_status status;
 	struct kek *k;
-	uint8_t tag[TAG];
+	uint8_t tag[KEK_TAG];
 	int len, rest;
 
-	if (n < NONCE + TAG + 1)
+	if (n < KEK_NONCE + KEK_TAG + 1)
 		return err_set(err, PLI_INPUT, "wrapped key is too short");
-	status = find(store, kid, kid_n, &k, err);
+	status = kek_store_find(store, kid, kid_n, &k, err);
 	if (status != PLI_OK)
 		return status;
-	memcpy(tag, w + NONCE + key_n, TAG);
+	memcpy(tag, w + KEK_NONCE + key_n, KEK_TAG);
 	if (EVP_DecryptInit_ex2(k->open, NULL, NULL, w, NULL) != 1 || !feed_aad(k->open, kid, kid_n, aad, aad_n) ||
-	    EVP_DecryptUpdate(k->open, out_r, &len, w + NONCE, (int)key_n) != 1 ||
-	    EVP_CIPHER_CTX_ctrl(k->open, EVP_CTRL_AEAD_SET_TAG, TAG, tag) != 1 ||
+	    EVP_DecryptUpdate(k->open, out_r, &len, w + KEK_NONCE, (int)key_n) != 1 ||
+	    EVP_CIPHER_CTX_ctrl(k->open, EVP_CTRL_AEAD_SET_TAG, KEK_TAG, tag) != 1 ||
 	    EVP_DecryptFinal_ex(k->open, out_r + len, &rest) != 1) {
 		mem_wipe(out_r, key_n);
 		return err_set(err, PLI_INPUT, "wrapped key does not open: changed, or from another place");
 	}
-	return PLI_OK;
-}
-
-/* Overwritten before its name goes, so that the place where it lay holds it no more than the name does (on a disk that writes where
- * it is told to). */
-static enum pli_status shred(struct kek_store *s, const char *name, struct err *err)
-{
-	uint8_t noise[NONCE + 32 + TAG];
-	int fd = openat(s->dir_fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	bool ok;
-
-	if (fd < 0)
-		return errno == ENOENT ? PLI_OK : err_errno(err, "cannot open a key to destroy it");
-	mem_random(noise, sizeof(noise));
-	ok = pwrite(fd, noise, sizeof(noise), 0) == (ssize_t)sizeof(noise) && fdatasync(fd) == 0;
-	close(fd);
-	if (!ok || unlinkat(s->dir_fd, name, 0) != 0)
-		return err_errno(err, "cannot destroy a key");
-	return PLI_OK;
-}
-
-/* What stands behind purpose and entity, "letter-" and 32 digits: a date of so many digits, then perhaps the root's id, *root_r ("": none).
- * The last moment of its day (of the month's first), or -1. */
-static int64_t period_of(const char *name, const char *purpose, size_t date_n, const char **root_r)
-{
-	size_t at = strlen(purpose) + ENTITY_DIGITS, n = strlen(name), end = at + 1 + date_n;
-	char date[11];
-	int64_t t_us;
-
-	if (!str_starts(name, purpose) || (n != end && n != end + 1 + KEK_ROOT_DIGITS) || name[at] != '-' || (n > end && name[end] != '-'))
-		return -1;
-	name += at + 1;
-	snprintf(date, sizeof(date), "%.4s-%.2s-%.2s", name, name + 4, date_n == 8 ? name + 6 : "01");
-	*root_r = n > end ? name + date_n + 1 : "";
-	return clock_parse(date, &t_us) ? t_us - 1 : -1;
-}
-
-static void forget_kid(struct kek_store *s, const char *name, bool lingers)
-{
-	struct kek *k = slot_of(s, (const uint8_t *)name, strlen(name));
-
-	if (!str_eq(k->kid, name))
-		return;
-	if (!lingers)
-		forget(k);
-	else if (!k->until_us)
-		k->until_us = clock_mono_us() + LINGER_US;
-	if (k->until_us && !s->lapse_us)
-		s->lapse_us = k->until_us;
-}
-
-int64_t kek_store_lapse(struct kek_store *store, int64_t now_us)
-{
-	if (!store->lapse_us || now_us < store->lapse_us)
-		return store->lapse_us;
-	store->lapse_us = 0;
-	for (size_t i = 0; i < SLOTS; i++) {
-		struct kek *k = &store->slots[i];
-
-		if (k->until_us && k->until_us <= now_us)
-			forget(k);
-		else if (k->until_us && (!store->lapse_us || k->until_us < store->lapse_us))
-			store->lapse_us = k->until_us;
-	}
-	return store->lapse_us;
-}
-
-enum pli_status kek_store_destroy(struct kek_store *store, const void *kid, size_t kid_n, int64_t this_month, struct err *err)
-{
-	char name[KID_MAX + 1] = "";
-	const char *root = "";
-	enum pli_status status;
-	int64_t t_us;
-	bool over;
-
-	if (!kid_valid(kid, kid_n))
-		return err_set(err, PLI_INPUT, "not a key id");
-	memcpy(name, kid, kid_n);
-	t_us = period_of(name, "letter-", 6, &root);
-	over = t_us >= 0 && clock_month(t_us) < this_month;
-	if (t_us < 0 || (!over && str_eq(root, store->root_id)))
-		return err_set(err, PLI_DENIED, "key %s is in use, and not one of a month that is over", name);
-	forget_kid(store, name, !over);
-	status = shred(store, name, err);
-	if (status == PLI_OK && fsync(store->dir_fd) != 0)
-		status = err_errno(err, "cannot sync keys/kek");
+	status = use_note(store, k, err);
+	if (status != PLI_OK)
+		mem_wipe(out_r, key_n);
 	return status;
-}
-
-enum pli_status kek_store_sweep(struct kek_store *store, int64_t today, unsigned *count_r, struct err *err)
-{
-	int fd = openat(store->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
-	unsigned count = 0;
-
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return err_errno(err, "cannot read keys/kek");
-	}
-	while ((entry = readdir(dir))) {
-		const char *root;
-		int64_t t_us = period_of(entry->d_name, "stage-", 8, &root);
-
-		if (t_us < 0 || today - clock_day(t_us) <= STAGE_DAYS)
-			continue;
-		forget_kid(store, entry->d_name, false);
-		count += shred(store, entry->d_name, err) == PLI_OK;
-	}
-	closedir(dir);
-	if (count && fsync(store->dir_fd) != 0)
-		return err_errno(err, "cannot sync keys/kek");
-	*count_r = count;
-	return PLI_OK;
 }
 
 /* ---- another root ---- */
@@ -464,7 +371,7 @@ static enum pli_status list_names(struct kek_store *s, struct err *err)
 	buf_reset(&s->names);
 	s->names_at = 0;
 	while ((entry = readdir(dir)))
-		if (kid_valid((const uint8_t *)entry->d_name, strlen(entry->d_name)))
+		if (kek_kid_valid((const uint8_t *)entry->d_name, strlen(entry->d_name)))
 			buf_add(&s->names, entry->d_name, strlen(entry->d_name) + 1);
 	closedir(dir);
 	return PLI_OK;

@@ -38,13 +38,20 @@ MUST enum pli_status kek_store_wrap(struct kek_store *store, const void *kid, si
 /* out_r holds n - 28 bytes.  PLI_INPUT: does not open here. */
 MUST enum pli_status kek_store_unwrap(struct kek_store *store, const void *kid, size_t kid_n, const void *aad, size_t aad_n,
 				      const void *wrapped, size_t n, uint8_t *out_r, struct err *err);
-/* Destroys the key of (entity, month) once that month is over, or once it was made under a wrapping key of before: overwritten, then removed,
- * durable on return.  PLI_OK, too, when it is not there any more; PLI_DENIED for a key of another purpose, and for one in use of a month that
- * is not over by this_month (year·12 + month - 1).  One whose month is not over goes on opening, from memory alone and for a minute at most,
- * what somebody read just before the letters were moved away from it; it wraps nothing. */
-MUST enum pli_status kek_store_destroy(struct kek_store *store, const void *kid, size_t kid_n, int64_t this_month, struct err *err);
-/* Wipes what has gone on opening for long enough.  Both monotonic; when it is to be asked next, 0: nothing is left. */
-int64_t kek_store_lapse(struct kek_store *store, int64_t now_us);
+
+#define KEK_DELAY_DAYS 7
+/* How long a key that was left stays; KEK_DELAY_DAYS before it is said. */
+void kek_store_delay(struct kek_store *store, unsigned days);
+/* Letters were moved away from the key of (entity, month), made under a wrapping key of before, to next: the key of the same entity and month
+ * under the one in use, which is there.  From now on it wraps nothing (PLI_ABSENT) and goes on opening; each time it does so its delay begins
+ * anew, as then something needs it.  number: of the journal's entry that says so (kek_left.h).  Durable on return; *fresh_r: it was not said
+ * before.  Of a key that is not there nothing is noted.  PLI_DENIED for other keys, PLI_CONFLICT for another next. */
+MUST enum pli_status kek_store_leave(struct kek_store *store, const void *kid, size_t kid_n, const char *next, uint64_t number, int64_t now_us,
+				     bool *fresh_r, struct err *err);
+/* Destroys the key of (entity, month) once that month is over at now_us, or once it was left and nobody has used it for the delay since:
+ * overwritten, then removed, durable on return: *due_us_r is 0 then, and too when it is not there any more.  Else it is the time before which it
+ * will not be destroyed.  PLI_DENIED for a key of another purpose, and for one of a month that is not over which was not left. */
+MUST enum pli_status kek_store_destroy(struct kek_store *store, const void *kid, size_t kid_n, int64_t now_us, int64_t *due_us_r, struct err *err);
 /* Destroys staging keys whose uploads have all expired: 14 days after their day.  *count_r: how many. */
 MUST enum pli_status kek_store_sweep(struct kek_store *store, int64_t today, unsigned *count_r, struct err *err);
 

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +16,12 @@
 #include "keyfile.h"
 #include "keyring.h"
 
+#include "kek_left.h"
 #include "kek_store.h"
 
 struct place {
 	char dir[64];
-	int fd;
+	int fd, kek;
 	struct keyring ring;
 	struct kek_store *store;
 };
@@ -38,6 +40,7 @@ static int setup(void **state)
 	if (mkdirat(p->fd, "kek", 0700) != 0 || keyfile_create(p->fd, "root.kek", 0600, root, sizeof(root), &err) != PLI_OK ||
 	    kek_store_open(&p->ring, &p->store, &err) != PLI_OK)
 		return -1;
+	p->kek = openat(p->fd, "kek", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	*state = p;
 	return 0;
 }
@@ -48,6 +51,7 @@ static int teardown(void **state)
 	char line[96];
 
 	kek_store_close(p->store);
+	close(p->kek);
 	close(p->fd);
 	snprintf(line, sizeof(line), "rm -rf %s", p->dir);
 	if (system(line) != 0)
@@ -62,7 +66,7 @@ static void test_destroy(void **state)
 	struct place *p = *state;
 	struct err err = { 0 };
 	struct uuid entity = { .b = { 1, 2, 3 } };
-	int64_t now = clock_month(INT64_C(1767225600) * SECOND_US);	/* January 2026 */
+	int64_t january = INT64_C(1767225600) * SECOND_US, february = january + 31 * DAY_US, due, now = clock_month(january);	/* 2026 */
 	uint8_t key[32] = { 9 }, wrapped[60], back[32];
 	char old[64], present[64], stage[64], file[80];
 
@@ -72,76 +76,158 @@ static void test_destroy(void **state)
 	assert_int_equal(kek_store_wrap(p->store, old, strlen(old), "a", 1, key, 32, wrapped, &err), PLI_OK);
 	assert_int_equal(kek_store_unwrap(p->store, old, strlen(old), "a", 1, wrapped, 60, back, &err), PLI_OK);
 	/* Not before its month is over, and no key of another purpose. */
-	assert_int_equal(kek_store_destroy(p->store, old, strlen(old), now - 1, &err), PLI_DENIED);
-	assert_int_equal(kek_store_destroy(p->store, present, strlen(present), now, &err), PLI_DENIED);
-	assert_int_equal(kek_store_destroy(p->store, stage, strlen(stage), now + 100000, &err), PLI_DENIED);
-	assert_int_equal(kek_store_destroy(p->store, "../root.kek", 11, now, &err), PLI_INPUT);
-	assert_int_equal(kek_store_destroy(p->store, old, strlen(old), now, &err), PLI_OK);
+	assert_int_equal(kek_store_destroy(p->store, old, strlen(old), january - 1, &due, &err), PLI_DENIED);
+	assert_int_equal(kek_store_destroy(p->store, present, strlen(present), february - 1, &due, &err), PLI_DENIED);
+	assert_int_equal(kek_store_destroy(p->store, stage, strlen(stage), 2 * february, &due, &err), PLI_DENIED);
+	assert_int_equal(kek_store_destroy(p->store, "../root.kek", 11, january, &due, &err), PLI_INPUT);
+	assert_int_equal(kek_store_destroy(p->store, old, strlen(old), january, &due, &err), PLI_OK);
+	assert_int_equal(due, 0);
 	assert_int_equal(kek_store_unwrap(p->store, old, strlen(old), "a", 1, wrapped, 60, back, &err), PLI_ABSENT);
 	snprintf(file, sizeof(file), "kek/%s", old);
 	assert_int_equal(faccessat(p->fd, file, F_OK, 0), -1);
 	/* Again is no error; a new key of that name is another. */
-	assert_int_equal(kek_store_destroy(p->store, old, strlen(old), now, &err), PLI_OK);
+	assert_int_equal(kek_store_destroy(p->store, old, strlen(old), january, &due, &err), PLI_OK);
 	assert_int_equal(kek_store_make(p->store, KEK_LETTER, &entity, now - 1, old, &err), PLI_OK);
 	assert_int_equal(kek_store_unwrap(p->store, old, strlen(old), "a", 1, wrapped, 60, back, &err), PLI_INPUT);
 	snprintf(file, sizeof(file), "kek/%s", present);
 	assert_int_equal(faccessat(p->fd, file, F_OK, 0), 0);
 }
 
-/* Another wrapping key: what is made from then on is another key of another name; those of before may be destroyed before their time, and
- * then open a little longer what was read just before, from memory alone. */
+static void another_root(struct place *p, char digit)
+{
+	struct err err = { 0 };
+	char id[66];
+
+	memset(id, digit, 64);
+	id[64] = '\n';
+	assert_int_equal(keyfile_replace(p->fd, "root.id", 0600, id, 65, &err), PLI_OK);
+	assert_int_equal(kek_store_reroot(p->store, &err), PLI_OK);
+}
+
+static bool is_there(struct place *p, const char *kid, const char *suffix)
+{
+	char file[96];
+
+	snprintf(file, sizeof(file), "kek/%s%s", kid, suffix);
+	return faccessat(p->fd, file, F_OK, 0) == 0;
+}
+
+static void destroyed(struct place *p, const char *kid, int64_t now_us, enum pli_status wanted, int64_t wanted_due)
+{
+	int64_t due;
+	struct err err = { 0 };
+	enum pli_status status = kek_store_destroy(p->store, kid, strlen(kid), now_us, &due, &err);
+
+	if (status != wanted || due != wanted_due)
+		fail_msg("%s: %s, due %lld: %s", kid, pli_status_name(status), (long long)due, err.text);
+}
+
+static void reopen(struct place *p)
+{
+	struct err err = { 0 };
+
+	kek_store_close(p->store);
+	assert_int_equal(kek_store_open(&p->ring, &p->store, &err), PLI_OK);
+}
+
+/* Another wrapping key: what is made from then on is another key of another name; one of before may be destroyed before its month is over, but
+ * not on anybody's word alone, and not while it is used. */
 static void test_another_root(void **state)
 {
 	struct place *p = *state;
 	struct err err = { 0 };
-	struct uuid entity = { .b = { 1, 2, 3 } };
-	int64_t month = 2030 * 12, today = clock_day(clock_now_us()), now_us, lapse_us;
-	uint8_t key[32] = { 9 }, wrapped[60], back[32];
-	char old[64], fresh[64], stage[64], old_stage[64], meta[64], file[80], id[66];
+	struct uuid entity = { .b = { 1, 2, 3 } }, stranger = { .b = { 4 } };
+	int64_t month = 2060 * 12, today = clock_day(clock_now_us()), now_us = clock_now_us() / SECOND_US * SECOND_US, later;
+	uint8_t key[32] = { 9 }, wrapped[60], again[60], back[32];
+	char old[64], unused[64], fresh[64], other[64], stage[64], old_stage[64], meta[64];
+	bool first;
 	unsigned count;
 
 	assert_int_equal(kek_store_make(p->store, KEK_LETTER, &entity, month, old, &err), PLI_OK);
+	assert_int_equal(kek_store_make(p->store, KEK_LETTER, &entity, month + 1, unused, &err), PLI_OK);
 	assert_int_equal(kek_store_make(p->store, KEK_STAGE, &entity, today, old_stage, &err), PLI_OK);
 	assert_int_equal(kek_store_wrap(p->store, old, strlen(old), "a", 1, key, 32, wrapped, &err), PLI_OK);
-	assert_int_equal(kek_store_destroy(p->store, old, strlen(old), month - 1, &err), PLI_DENIED);
-	memset(id, 'd', 64);
-	id[64] = '\n';
-	assert_int_equal(keyfile_replace(p->fd, "root.id", 0600, id, 65, &err), PLI_OK);
-	assert_int_equal(kek_store_reroot(p->store, &err), PLI_OK);
+	another_root(p, 'd');
 	assert_int_equal(kek_store_make(p->store, KEK_LETTER, &entity, month, fresh, &err), PLI_OK);
+	assert_int_equal(kek_store_make(p->store, KEK_LETTER, &stranger, month, other, &err), PLI_OK);
 	assert_int_equal(kek_store_make(p->store, KEK_STAGE, &entity, today, stage, &err), PLI_OK);
 	assert_int_equal(kek_store_make(p->store, KEK_META, &entity, 0, meta, &err), PLI_OK);
-	assert_string_equal(fresh, "letter-01020300000000000000000000000000-203001-dddddddd");
+	assert_string_equal(fresh, "letter-01020300000000000000000000000000-206001-dddddddd");
 	assert_string_equal(meta, "meta-01020300000000000000000000000000-dddddddd");
 	assert_memory_equal(stage, old_stage, strlen(old_stage));
 	assert_string_equal(stage + strlen(old_stage), "-dddddddd");
-	/* The one in use stays; so do those of other purposes, and names that only look like one. */
-	assert_int_equal(kek_store_destroy(p->store, fresh, strlen(fresh), month, &err), PLI_DENIED);
-	assert_int_equal(kek_store_destroy(p->store, old_stage, strlen(old_stage), month, &err), PLI_DENIED);
-	assert_int_equal(kek_store_destroy(p->store, meta, strlen(meta), month, &err), PLI_DENIED);
-	assert_int_equal(kek_store_destroy(p->store, fresh, strlen(fresh) - 1, month, &err), PLI_DENIED);
+	/* Nothing goes that was not left; names that only look like a key's are none. */
+	destroyed(p, old, now_us + 3650 * DAY_US, PLI_DENIED, 0);
+	destroyed(p, fresh, now_us, PLI_DENIED, 0);
+	destroyed(p, old_stage, now_us, PLI_DENIED, 0);
+	destroyed(p, meta, now_us, PLI_DENIED, 0);
+	assert_int_equal(kek_store_leave(p->store, fresh, strlen(fresh), fresh, 5, now_us, &first, &err), PLI_DENIED);
+	assert_int_equal(kek_store_leave(p->store, old_stage, strlen(old_stage), stage, 5, now_us, &first, &err), PLI_DENIED);
+	/* Not for another's key, one of before, one that is not there, another month's. */
+	assert_int_equal(kek_store_leave(p->store, old, strlen(old), other, 5, now_us, &first, &err), PLI_CONFLICT);
+	assert_int_equal(kek_store_leave(p->store, old, strlen(old), old, 5, now_us, &first, &err), PLI_CONFLICT);
+	assert_int_equal(kek_store_leave(p->store, unused, strlen(unused), "letter-01020300000000000000000000000000-206002-dddddddd", 5, now_us, &first,
+					 &err), PLI_CONFLICT);
+	assert_int_equal(kek_store_leave(p->store, unused, strlen(unused), fresh, 5, now_us, &first, &err), PLI_CONFLICT);
+	assert_int_equal(kek_store_wrap(p->store, old, strlen(old), "a", 1, key, 32, again, &err), PLI_OK);
+	destroyed(p, old, now_us, PLI_DENIED, 0);
+
+	/* Left: it wraps nothing more and goes on opening.  Said again it is not later. */
+	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 5, now_us, &first, &err), PLI_OK);
+	assert_true(first);
+	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 6, now_us + DAY_US, &first, &err), PLI_OK);
+	assert_false(first);
+	later = now_us + 7 * DAY_US;
+	for (int life = 0; life < 2; life++) {
+		assert_int_equal(kek_store_wrap(p->store, old, strlen(old), "a", 1, key, 32, again, &err), PLI_ABSENT);
+		assert_int_equal(kek_store_unwrap(p->store, old, strlen(old), "a", 1, wrapped, 60, back, &err), PLI_OK);
+		assert_memory_equal(back, key, 32);
+		destroyed(p, old, now_us, PLI_OK, later);
+		destroyed(p, old, later - 1, PLI_OK, later);
+		reopen(p);
+	}
+	kek_store_delay(p->store, 30);
+	destroyed(p, old, later, PLI_OK, now_us + 30 * DAY_US);
+	kek_store_delay(p->store, 7);
+	/* Changed once more meanwhile: what was said holds. */
+	another_root(p, 'e');
+	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 5, now_us, &first, &err), PLI_OK);
+	assert_false(first);
+	destroyed(p, old, later - 1, PLI_OK, later);
+	another_root(p, 'd');
+	/* Used, an hour and more after it was left: its time begins anew.  What does not open is no use. */
+	assert_int_equal(kek_left_write(p->kek, old, &(struct kek_left){ now_us - 6 * DAY_US, "letter-x", 5 }, &err), PLI_OK);
+	reopen(p);
+	assert_int_equal(kek_store_unwrap(p->store, old, strlen(old), "b", 1, wrapped, 60, back, &err), PLI_INPUT);
+	destroyed(p, old, now_us, PLI_OK, now_us + DAY_US);
 	assert_int_equal(kek_store_unwrap(p->store, old, strlen(old), "a", 1, wrapped, 60, back, &err), PLI_OK);
-	assert_int_equal(kek_store_destroy(p->store, old, strlen(old), month, &err), PLI_OK);
-	snprintf(file, sizeof(file), "kek/%s", old);
-	assert_int_equal(faccessat(p->fd, file, F_OK, 0), -1);
-	memset(back, 0, sizeof(back));
-	assert_int_equal(kek_store_unwrap(p->store, old, strlen(old), "a", 1, wrapped, 60, back, &err), PLI_OK);
-	assert_memory_equal(back, key, 32);
-	assert_int_equal(kek_store_wrap(p->store, old, strlen(old), "a", 1, key, 32, wrapped, &err), PLI_ABSENT);
-	/* Not for longer than a minute. */
-	lapse_us = kek_store_lapse(p->store, now_us = clock_mono_us());
-	assert_in_range(lapse_us - now_us, 1, 60 * SECOND_US);
-	assert_int_equal(kek_store_lapse(p->store, lapse_us - 1), lapse_us);
-	assert_int_equal(kek_store_unwrap(p->store, old, strlen(old), "a", 1, wrapped, 60, back, &err), PLI_OK);
-	assert_int_equal(kek_store_lapse(p->store, lapse_us), 0);
+	reopen(p);
+	{
+		int64_t due;
+
+		assert_int_equal(kek_store_destroy(p->store, old, strlen(old), now_us + DAY_US, &due, &err), PLI_OK);
+		assert_in_range(due, now_us + 7 * DAY_US, clock_now_us() + 7 * DAY_US);
+		later = due;
+	}
+	/* A mark that cannot be read ends nothing, and is one. */
+	assert_int_equal(keyfile_replace(p->kek, "letter-01020300000000000000000000000000-206001.left", 0600, "1\n", 2, &err), PLI_OK);
+	reopen(p);
+	destroyed(p, old, later, PLI_CONFLICT, 0);
+	assert_int_equal(kek_store_wrap(p->store, old, strlen(old), "a", 1, key, 32, again, &err), PLI_ABSENT);
+	assert_int_equal(kek_left_write(p->kek, old, &(struct kek_left){ now_us, "letter-x", 5 }, &err), PLI_OK);
+	reopen(p);
+	destroyed(p, old, now_us + 7 * DAY_US, PLI_OK, 0);
+	assert_false(is_there(p, old, ""));
+	assert_false(is_there(p, old, ".left"));
 	assert_int_equal(kek_store_unwrap(p->store, old, strlen(old), "a", 1, wrapped, 60, back, &err), PLI_ABSENT);
-	assert_int_equal(kek_store_lapse(p->store, INT64_MAX), 0);
-	/* Another process knows nothing of it. */
-	kek_store_close(p->store);
-	assert_int_equal(kek_store_open(&p->ring, &p->store, &err), PLI_OK);
-	assert_int_equal(kek_store_unwrap(p->store, old, strlen(old), "a", 1, wrapped, 60, back, &err), PLI_ABSENT);
+	/* Asked again, also by who had not heard of it. */
+	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 5, now_us, &first, &err), PLI_OK);
+	assert_false(first);
+	destroyed(p, old, now_us, PLI_OK, 0);
+	assert_false(is_there(p, old, ".left"));
+
 	/* Once its month is over, one under the root in use goes as any other. */
-	assert_int_equal(kek_store_destroy(p->store, fresh, strlen(fresh), month + 1, &err), PLI_OK);
+	destroyed(p, fresh, clock_now_us() + 35 * 366 * DAY_US, PLI_OK, 0);
 	/* Staging keys of both names end with their day. */
 	assert_int_equal(kek_store_sweep(p->store, today + 14, &count, &err), PLI_OK);
 	assert_int_equal(count, 0);

@@ -21,7 +21,7 @@ static const char INSTANCE_ADD[] = "INSERT INTO instance (k, v) VALUES ($1, $2) 
 static const char KEK_GET[] = "SELECT kid FROM kek WHERE entity = $1 AND purpose = $2 AND period = $3 "
 			      "AND retired IS NULL AND destroyed IS NULL";
 static const char KEK_ADD[] = "INSERT INTO kek (entity, purpose, period, kid, created) VALUES ($1, $2, $3, $4, $5) "
-			      "ON CONFLICT (entity, purpose, period, kid) DO UPDATE SET destroyed = NULL, retired = NULL";
+			      "ON CONFLICT (entity, purpose, period, kid) DO UPDATE SET destroyed = NULL, retired = NULL, moved = NULL, next = NULL";
 static const char KEK_LOST[] = "UPDATE kek SET retired = $1 WHERE entity = $2 AND purpose = $3 AND period = $4 AND kid = $5";
 
 static const struct uuid NIL = { { 0 } };

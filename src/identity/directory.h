@@ -43,17 +43,20 @@ struct directory_kek_over {
 	struct uuid entity;
 	int64_t period;
 	char kid[64];
+	uint64_t moved;		/* number of the entry that letters were moved away from it; 0: none */
+	char next[64];		/* then: where to */
 };
 typedef enum pli_status directory_kek_over_fn(void *arg, const struct directory_kek_over *kek, struct err *err);
-/* Letter KEKs of months before `month` that are not destroyed yet, one by one.  When one is, directory_kek_destroyed takes it down;
- * next_r: the KEK in use for its month, "" when there is none. */
+/* Letter KEKs of months before `month` that are not destroyed yet, one by one.  When one is, directory_kek_destroyed takes it down. */
 MUST enum pli_status directory_kek_over(struct directory *directory, int64_t month, directory_kek_over_fn *fn, void *arg, struct err *err);
-MUST enum pli_status directory_kek_destroyed(struct db_tx *tx, const struct directory_kek_over *kek, int64_t now_us, char next_r[64],
-					     struct err *err);
+MUST enum pli_status directory_kek_destroyed(struct db_tx *tx, const struct directory_kek_over *kek, int64_t now_us, struct err *err);
+/* Takes down kek->moved and kek->next; 0 takes them back. */
+MUST enum pli_status directory_kek_moved(struct db_tx *tx, const struct directory_kek_over *kek, struct err *err);
 /* Retires the letter KEKs of `month` and later that were made under another wrapping key than `root` (the first KEK_ROOT_DIGITS of its id,
  * kek_store.h): from the return on no new row names one. */
 MUST enum pli_status directory_kek_retire(struct directory *directory, const char *root, int64_t month, int64_t now_us, struct err *err);
-/* Appends those of `month` and later that are retired and not destroyed, as structs directory_kek_over, by entity. */
+/* Appends those of `month` and later that are retired and not destroyed, as structs directory_kek_over: first those that letters were not moved
+ * away from yet, by entity. */
 MUST enum pli_status directory_kek_retired(struct directory *directory, int64_t month, struct buf *list, struct err *err);
 
 /* Entities. siren: nine digits or NULL. PLI_CONFLICT when the name exists. */

@@ -8,13 +8,15 @@
 
 #include "directory_own.h"
 
-static const char OVER_GET[] = "SELECT entity, period, kid FROM kek WHERE purpose = 'letter' AND period < $1 AND destroyed IS NULL";
-static const char RETIRED_GET[] = "SELECT entity, period, kid FROM kek WHERE purpose = 'letter' AND period >= $1 AND retired IS NOT NULL "
-				  "AND destroyed IS NULL ORDER BY entity, period, kid";
+static const char OVER_GET[] = "SELECT entity, period, kid, moved, next FROM kek WHERE purpose = 'letter' AND period < $1 AND destroyed IS NULL";
+static const char RETIRED_GET[] = "SELECT entity, period, kid, moved, next FROM kek WHERE purpose = 'letter' AND period >= $1 AND retired IS NOT NULL "
+				  "AND destroyed IS NULL ORDER BY moved IS NOT NULL, entity, period, kid";
 static const char RETIRE[] = "UPDATE kek SET retired = $1 WHERE purpose = 'letter' AND period >= $2 AND retired IS NULL AND destroyed IS NULL "
 			     "AND substr(kid, length(kid) - length($3) + 1) <> $3";
 static const char CURRENT_GET[] = "SELECT kid FROM kek WHERE entity = $1 AND purpose = 'letter' AND period = $2 AND retired IS NULL "
 				  "AND destroyed IS NULL";
+static const char MOVED_SET[] = "UPDATE kek SET moved = $1, next = $2 WHERE entity = $3 AND purpose = 'letter' AND period = $4 AND kid = $5";
+static const char STAYS_SET[] = "UPDATE kek SET moved = NULL, next = NULL WHERE entity = $1 AND purpose = 'letter' AND period = $2 AND kid = $3";
 static const char DESTROYED_SET[] = "UPDATE kek SET destroyed = $1 WHERE entity = $2 AND purpose = 'letter' AND period = $3 AND kid = $4";
 
 static enum pli_status over_copy(struct db_rows *rows, struct directory_kek_over *k, struct err *err)
@@ -25,6 +27,8 @@ static enum pli_status over_copy(struct db_rows *rows, struct directory_kek_over
 	if (!db_uuid(rows, 0, &k->entity) || !kid || strlen(kid) >= sizeof(k->kid))
 		return err_set(err, PLI_IO, "A key's row is damaged.");
 	snprintf(k->kid, sizeof(k->kid), "%s", kid);
+	k->moved = db_is_null(rows, 3) ? 0 : (uint64_t)db_int(rows, 3);
+	snprintf(k->next, sizeof(k->next), "%s", k->moved && db_text(rows, 4) ? db_text(rows, 4) : "");
 	return PLI_OK;
 }
 
@@ -86,11 +90,16 @@ enum pli_status directory_kek_current(struct directory *d, struct db_tx *tx, con
 	return err_hint(err, "Repeat it.");
 }
 
-enum pli_status directory_kek_destroyed(struct db_tx *tx, const struct directory_kek_over *kek, int64_t now_us, char next_r[64], struct err *err)
+enum pli_status directory_kek_destroyed(struct db_tx *tx, const struct directory_kek_over *kek, int64_t now_us, struct err *err)
 {
-	enum pli_status st = db_run(tx->conn, NULL, err, DESTROYED_SET, "iuit", now_us, &kek->entity, kek->period, kek->kid);
+	return db_run(tx->conn, NULL, err, DESTROYED_SET, "iuit", now_us, &kek->entity, kek->period, kek->kid);
+}
 
-	return st == PLI_OK ? current_get(tx->conn, &kek->entity, kek->period, next_r, err) : st;
+enum pli_status directory_kek_moved(struct db_tx *tx, const struct directory_kek_over *kek, struct err *err)
+{
+	if (!kek->moved)
+		return db_run(tx->conn, NULL, err, STAYS_SET, "uit", &kek->entity, kek->period, kek->kid);
+	return db_run(tx->conn, NULL, err, MOVED_SET, "ituit", (int64_t)kek->moved, kek->next, &kek->entity, kek->period, kek->kid);
 }
 
 /* ---- others in their place ---- */

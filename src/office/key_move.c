@@ -15,6 +15,7 @@
 
 #include "directory.h"
 
+#include "kek_end.h"
 #include "office_own.h"
 #include "retention_own.h"
 #include "rewrap.h"
@@ -22,6 +23,7 @@
 #include "key_move.h"
 
 #define AT_ONCE REWRAP_LETTERS_MAX
+#define ASK_US (INT64_C(3600) * SECOND_US)	/* how often the keeper is asked to destroy what was left */
 #define PASSES_MAX 100			/* over an entity whose letters are changed by others all the while */
 
 /* The table kek is the directory's; asked here so that one walk over an entity's letters finds those under any of its retired KEKs. */
@@ -36,7 +38,7 @@ static const char COUNT_GET[] =
 
 static const struct uuid NIL = { { 0 } };
 
-enum step { WALK_LETTERS, WALK_DRAFTS, UPLOADS, SETTLE, DESTROY };
+enum step { WALK_LETTERS, WALK_DRAFTS, UPLOADS, SETTLE, END };
 
 struct retired {
 	struct directory_kek_over kek;
@@ -47,8 +49,9 @@ struct key_move {
 	bool begun;
 	bool gave_up;			/* something could not be moved: tried again when asked, or after a restart */
 	int64_t month;			/* the first one that was surveyed */
-	struct retired *keks;		/* by entity */
-	unsigned count, at;		/* at: the first of the entity being walked over, then the one being destroyed */
+	struct retired *keks;		/* by entity; behind the first `unmoved` those that were left already */
+	unsigned count, unmoved, at;	/* at: the first of the entity being walked over, then the one being ended */
+	int64_t ask_us;			/* monotonic: when the keeper is asked again for those that were left */
 	enum step step;
 	struct uuid after;		/* the last letter, or draft, that was looked at */
 	unsigned passes;
@@ -97,7 +100,7 @@ static unsigned entity_end(const struct key_move *m)
 {
 	unsigned end = m->at;
 
-	while (end < m->count && same_entity(m, m->at, end))
+	while (end < m->unmoved && same_entity(m, m->at, end))
 		end++;
 	return end;
 }
@@ -117,12 +120,10 @@ static enum pli_status letters_count(struct office *office, const struct uuid *e
 	return st;
 }
 
-/* What is to be done, from the database. */
-static enum pli_status survey(struct office *office, struct key_move *m, int64_t now_us, struct err *err)
+static enum pli_status keks_list(struct office *office, struct key_move *m, int64_t now_us, struct err *err)
 {
 	struct directory_kek_over kek;
 	AUTO_BUF list = { 0 };
-	uint64_t letters = 0;
 	enum pli_status st;
 
 	m->month = purge_keys_month(now_us);
@@ -132,22 +133,50 @@ static enum pli_status survey(struct office *office, struct key_move *m, int64_t
 	mem_free(m->keks);
 	m->count = (unsigned)(list.n / sizeof(kek));
 	m->keks = mem_alloc((m->count + 1) * sizeof(*m->keks));
-	for (unsigned i = 0; i < m->count; i++)
+	m->unmoved = 0;
+	for (unsigned i = 0; i < m->count; i++) {
 		memcpy(&m->keks[i].kek, list.p + i * sizeof(kek), sizeof(kek));
-	for (m->at = 0; st == PLI_OK && m->at < m->count; m->at = entity_end(m))
+		m->unmoved += m->keks[i].kek.moved == 0;
+	}
+	return PLI_OK;
+}
+
+/* Of those that were left the keeper is asked now and then, or when somebody wants to know; nothing has to be walked over for it. */
+static void ends_begin(struct key_move *m, bool asked)
+{
+	m->step = END;
+	m->at = m->unmoved;
+	m->begun = m->at < m->count && (asked || clock_mono_us() >= m->ask_us);
+	m->state.left = m->count - m->unmoved;
+	if (m->begun || !m->state.left)
+		m->state.due_us = 0;
+}
+
+/* What is to be done, from the database. */
+static enum pli_status survey(struct office *office, struct key_move *m, int64_t now_us, bool asked, struct err *err)
+{
+	uint64_t letters = 0;
+	enum pli_status st = keks_list(office, m, now_us, err);
+
+	for (m->at = 0; !m->gave_up && st == PLI_OK && m->at < m->unmoved; m->at = entity_end(m))
 		st = letters_count(office, &m->keks[m->at].kek.entity, &letters, err);
 	if (st != PLI_OK)
 		return st;
+	ends_begin(m, asked);
+	if (m->gave_up)
+		return PLI_OK;
+	m->state.letters = m->state.moved + letters;
+	m->state.keys = m->unmoved;
+	m->state.stuck = 0;
+	m->state.done = !m->unmoved;
+	if (m->state.done)
+		return PLI_OK;
+	m->begun = true;
 	m->at = 0;
 	m->step = WALK_LETTERS;
 	m->after = NIL;
 	m->passes = 0;
 	m->raced = false;
-	m->state.letters = m->state.moved + letters;
-	m->state.keys = m->count;
-	m->state.stuck = 0;
-	m->begun = m->count != 0;
-	m->state.done = !m->begun;
 	return PLI_OK;
 }
 
@@ -265,7 +294,7 @@ static void walked(struct key_move *m)
 		m->keks[m->at].kept = m->keks[m->at].kept || m->raced;
 	m->raced = false;
 	m->passes = 0;
-	if (m->at == m->count)
+	if (m->at == m->unmoved)
 		m->step = UPLOADS;
 }
 
@@ -285,25 +314,48 @@ static enum pli_status walk(struct office *office, struct key_move *m, struct er
 	return st;
 }
 
-static enum pli_status destroy(struct office *office, struct key_move *m, int64_t now_us, struct err *err)
+/* Nothing lies under it any more: it is left, or, if it was long enough ago, destroyed. */
+static enum pli_status end_one(struct office *office, struct key_move *m, struct retired *r, int64_t now_us, struct err *err)
+{
+	bool was_left = r->kek.moved != 0;
+	struct err why = { 0 };
+	int64_t due_us;
+	enum pli_status st = kek_end(office, &r->kek, true, now_us, &due_us, &why);
+
+	if (st == PLI_CONFLICT || st == PLI_DENIED) {
+		log_warn("key.move", "%s stays: %s", r->kek.kid, why.text);
+		r->kept = true;
+		m->gave_up = m->gave_up || !was_left;
+		return PLI_OK;
+	}
+	if (st != PLI_OK) {
+		if (err)
+			*err = why;
+		return st;
+	}
+	m->state.keys -= !was_left;
+	m->state.left += !was_left;
+	m->state.left -= !due_us;
+	m->state.destroyed += !due_us;
+	if (due_us > m->state.due_us)
+		m->state.due_us = due_us;
+	return PLI_OK;
+}
+
+static enum pli_status end_step(struct office *office, struct key_move *m, int64_t now_us, struct err *err)
 {
 	struct retired *r = m->at < m->count ? &m->keks[m->at] : NULL;
 	enum pli_status st = PLI_OK;
 
-	if (r && !r->kept) {
-		st = purge_key(office, &r->kek, now_us, err);
-		r->kept = st == PLI_CONFLICT || st == PLI_DENIED;
-		m->state.destroyed += st == PLI_OK;
-		m->state.keys -= st == PLI_OK;
-	}
-	if (r && r->kept) {
+	if (r && r->kept)
 		m->gave_up = true;
-		st = PLI_OK;
-	}
+	else if (r)
+		st = end_one(office, m, r, now_us, err);
 	m->at += st == PLI_OK;
 	if (m->at >= m->count) {
 		m->begun = false;
 		m->state.done = true;
+		m->ask_us = clock_mono_us() + ASK_US;
 	}
 	return st;
 }
@@ -319,7 +371,7 @@ static enum pli_status uploads(struct office *office, struct key_move *m, struct
 	return st;
 }
 
-/* What the letters' keys were wrapped in must stand nowhere in the database's files before their KEK counts as gone: PLI_BUSY while a
+/* What the letters' keys were wrapped in must stand nowhere in the database's files before their KEK counts as left: PLI_BUSY while a
  * reader needs the log. */
 static enum pli_status settle(struct office *office, struct key_move *m, struct err *err)
 {
@@ -328,7 +380,7 @@ static enum pli_status settle(struct office *office, struct key_move *m, struct 
 	if (st != PLI_OK)
 		return st;
 	m->at = 0;
-	m->step = DESTROY;
+	m->step = END;
 	return PLI_OK;
 }
 
@@ -343,7 +395,7 @@ static enum pli_status step(struct office *office, struct key_move *m, int64_t n
 	case SETTLE:
 		return settle(office, m, err);
 	default:
-		return destroy(office, m, now_us, err);
+		return end_step(office, m, now_us, err);
 	}
 }
 
@@ -356,8 +408,8 @@ enum pli_status key_move_step(struct office *office, int64_t now_us, int64_t bud
 
 	pthread_mutex_lock(&office->moving);
 	m->gave_up = m->gave_up && !asked;
-	if (!m->gave_up && (!m->begun || m->month != purge_keys_month(now_us)))
-		st = survey(office, m, now_us, err);
+	if (!m->begun || m->month != purge_keys_month(now_us))
+		st = survey(office, m, now_us, asked, err);
 	/* At least one, however slow the machine. */
 	for (bool first = budget_us > 0; st == PLI_OK && m->begun && (first || clock_mono_us() < until_us); first = false)
 		st = step(office, m, now_us, err);

@@ -2,10 +2,11 @@
  *
  * Whoever has an old copy of keys/ can open what lies under the KEKs in it, in every later copy of the database, too.  So those KEKs are
  * retired: nothing new lies under them from then on; the keys of what does are wrapped anew under a fresh KEK of the same entity and
- * month, in small groups, beside deposits and readings; when none is left, the old KEK is destroyed and the journal says so
- * (`key.destroyed`).  A letter's content so goes when it would have gone before.
+ * month, in small groups, beside deposits and readings; when none is left, the journal says so (`key.moved`), and the keeper destroys the old
+ * KEK some days later (`key.destroyed`, kek_end.h).  A letter's content so goes when it would have gone before.
  *
- * What is retired stands in the database: a move that was broken off is gone on with by the housekeeping, or by who asks for it again. */
+ * What is retired, and what was left, stands in the database: a move that was broken off is gone on with by the housekeeping, or by who asks for
+ * it again. */
 #ifndef PLI_KEY_MOVE_H
 #define PLI_KEY_MOVE_H
 
@@ -27,7 +28,9 @@ MUST enum pli_status key_move_begin(struct office *office, const char *root, int
 struct key_move_state {
 	uint64_t letters, moved;	/* to be moved, drafts among them, and moved, since the server has known of it */
 	uint64_t stuck;			/* whose keys do not open, or cannot be wrapped: they stay as they are, and so does their KEK */
-	unsigned keys;			/* KEKs that are left */
+	unsigned keys;			/* KEKs that something may still lie under */
+	unsigned left;			/* KEKs that letters have moved away from, and that the keeper still has */
+	int64_t due_us;			/* then: the last of them is not destroyed before; 0: it has not said so yet */
 	unsigned destroyed;
 	bool done;			/* nothing is left that could be moved */
 };

@@ -2,10 +2,14 @@
  * moved keeps its key. */
 #include "office_testing.h"
 
+#include <dirent.h>
 #include <semaphore.h>
+
+#include "kek_left.h"
 
 #include "draft.h"
 #include "draft_own.h"
+#include "kek_end.h"
 #include "key_move.h"
 #include "letter_own.h"
 #include "retention_own.h"
@@ -106,6 +110,43 @@ static struct key_move_state moved_all(void)
 	return state;
 }
 
+/* As if it were eight days later for all keys that were left; how many they are. */
+static unsigned aged(void)
+{
+	int kek = openat(in.keys, "kek", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fdopendir(dup(kek));
+	struct dirent *entry;
+	unsigned count = 0;
+	struct err err = { 0 };
+
+	while ((entry = readdir(dir))) {
+		char *suffix = strstr(entry->d_name, ".left");
+		struct kek_left left;
+
+		if (!suffix)
+			continue;
+		*suffix = 0;
+		OK(kek_left_read(kek, entry->d_name, &left, &err));
+		left.used_us -= 8 * DAY_US;
+		OK(kek_left_write(kek, entry->d_name, &left, &err));
+		count++;
+	}
+	closedir(dir);
+	close(kek);
+	instance_restart(&in);		/* the keeper knows it otherwise */
+	return count;
+}
+
+static struct key_move_state ended(void)
+{
+	struct key_move_state state;
+	struct err err = { 0 };
+
+	OK(key_move_step(in.office, clock_now_us(), SECOND_US * 10, true, &state, &err));
+	assert_true(state.done);
+	return state;
+}
+
 static void verified(void)
 {
 	struct err err = { 0 };
@@ -154,7 +195,25 @@ static void all_moved(void **state)
 	assert_int_equal(s.letters, instance_count(&in, "SELECT (SELECT COUNT(*) FROM letter) + (SELECT COUNT(*) FROM draft)"));
 	assert_int_equal(s.moved, s.letters);
 	assert_int_equal(s.keys, 0);
-	assert_in_range(s.destroyed, 1, 2);	/* the draft's month may be the letters' */
+	assert_in_range(s.left, 1, 2);	/* the draft's month may be the letters' */
+	assert_int_equal(s.destroyed, 0);
+	assert_in_range(s.due_us, clock_now_us() + 6 * DAY_US, clock_now_us() + 7 * DAY_US);
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM journal WHERE event = 'key.moved'"), s.left);
+	/* Asked again, by people and in time: it is said once, and they stay. */
+	for (int i = 0; i < 3; i++) {
+		OK(key_move_step(in.office, clock_now_us(), SECOND_US * 10, i != 1, &s, &err));
+		assert_true(s.done);
+		if (i == 1)
+			instance_restart(&in);
+	}
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM journal WHERE event = 'key.moved'"), s.left);
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM kek WHERE retired IS NOT NULL AND destroyed IS NULL"), s.left);
+	assert_int_equal(aged(), s.left);
+	s = ended();
+	assert_int_equal(s.left, 0);
+	assert_int_equal(s.due_us, 0);
+	assert_in_range(s.destroyed, 1, 2);
+	assert_int_equal(aged(), 0);
 	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM letter WHERE kid NOT LIKE '%-aaaaaaaa'"), 0);
 	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM draft WHERE kid NOT LIKE '%-aaaaaaaa'"), 0);
 	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM segment WHERE kid LIKE 'stage-%-aaaaaaaa'"), 130);
@@ -230,7 +289,7 @@ static void damaged_stays(void **state)
 	assert_int_equal(s.stuck, 1);
 	assert_int_equal(s.keys, 1);
 	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM letter WHERE kid NOT LIKE '%-cccccccc'"), 1);
-	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM kek WHERE retired IS NOT NULL AND destroyed IS NULL"), 1);
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM kek WHERE retired IS NOT NULL AND moved IS NULL AND destroyed IS NULL"), 1);
 	reads(&good);
 	OK(key_move_step(in.office, clock_now_us(), SECOND_US, false, &s, &err));
 	assert_true(s.done);
@@ -346,7 +405,7 @@ static void missing_in_use(void **state)
 	instance_restart(&in);
 	s = moved_all();
 	assert_int_equal(s.stuck, 0);
-	assert_int_equal(s.destroyed, 1);
+	assert_int_equal(s.left, 1);
 	reads(&first);
 	verified();
 }
@@ -354,18 +413,79 @@ static void missing_in_use(void **state)
 /* Whoever asks for it: no key goes while something lies under it. */
 static void nothing_goes_in_use(void **state)
 {
-	struct directory_kek_over kek = { .entity = in.mairie };
+	struct directory_kek_over kek = { .entity = in.mairie, .period = clock_month(clock_now_us()) + 1 };
 	struct uuid letter = sent("a@example.org", NULL);
 	struct err err = { 0 };
+	int64_t due_us;
 	char id[66];
 
 	(void)state;
 	kid_of(&letter, kek.kid);
 	another_root('f', id);		/* so that the keeper would do it */
-	REFUSED(purge_key(in.office, &kek, clock_now_us(), &err), PLI_CONFLICT, NULL);
+	REFUSED(kek_end(in.office, &kek, true, clock_now_us(), &due_us, &err), PLI_CONFLICT, NULL);
+	REFUSED(kek_end(in.office, &kek, false, clock_now_us(), &due_us, &err), PLI_CONFLICT, NULL);
 	reads(&letter);
 	instance_run(&in, "DELETE FROM letter");
-	OK(purge_key(in.office, &kek, clock_now_us(), &err));
+	REFUSED(kek_end(in.office, &kek, false, clock_now_us(), &due_us, &err), PLI_DENIED, NULL);
+	instance_run(&in, "UPDATE kek SET retired = 1 WHERE purpose = 'letter' AND kid NOT LIKE '%-ffffffff'");
+	OK(kek_end(in.office, &kek, true, clock_now_us(), &due_us, &err));
+	assert_true(due_us > clock_now_us());
+}
+
+/* The database is an older one than the keys: letters lie under a key that was left.  They open, they move, and the key stays as long as they are
+ * read under it; what it says of them is said again when the keeper does not know the entry. */
+static void left_and_back(void **state)
+{
+	struct uuid letter, other;
+	struct key_move_state s;
+	struct err err = { 0 };
+	char id[66], kid[64];
+
+	(void)state;
+	instance_drop(&in);
+	instance_make(&in);
+	letter = sent("a@example.org", NULL);
+	instance_run(&in, "CREATE TABLE was AS SELECT entity, letter, kid, letter_key FROM letter");
+	instance_run(&in, "CREATE TABLE had AS SELECT entity, letter, n, token FROM recipient");
+	kid_of(&letter, kid);
+	another_root('7', id);
+	OK(key_move_begin(in.office, id, clock_now_us(), &err));
+	s = moved_all();
+	assert_int_equal(s.left, 1);
+	instance_run(&in, "UPDATE letter SET kid = (SELECT kid FROM was WHERE was.letter = letter.letter), "
+			  "letter_key = (SELECT letter_key FROM was WHERE was.letter = letter.letter)");
+	instance_run(&in, "UPDATE recipient SET token = (SELECT token FROM had WHERE had.letter = recipient.letter AND had.n = recipient.n)");
+	instance_restart(&in);
+	reads(&letter);
+	aged();
+	s = ended();			/* not with a letter under it */
+	assert_int_equal(s.destroyed, 0);
+	s = moved_all();
+	assert_int_equal(s.left, 1);
+	reads(&letter);
+	kid_of(&letter, kid);
+	assert_string_equal(kid + strlen(kid) - 9, "-77777777");
+	/* As if that very row were older still: current, and the keeper has left it. */
+	kid_of(&letter, kid);
+	instance_run(&in, "DELETE FROM kek WHERE kid LIKE '%-77777777'");
+	instance_run(&in, "UPDATE kek SET retired = NULL, moved = NULL, next = NULL WHERE purpose = 'letter'");
+	instance_restart(&in);
+	other = sent("b@example.org", NULL);
+	kid_of(&other, kid);
+	assert_string_equal(kid + strlen(kid) - 9, "-77777777");
+	/* The entry that the row names is another. */
+	instance_run(&in, "UPDATE kek SET moved = 1, next = (SELECT kid FROM letter) WHERE purpose = 'letter' AND retired IS NOT NULL");
+	aged();
+	s = ended();
+	assert_int_equal(s.destroyed, 0);
+	s = moved_all();		/* said again; its days are over, and nobody has used it */
+	assert_int_equal(s.destroyed, 1);
+	assert_int_equal(s.left, 0);
+	reads(&letter);
+	reads(&other);
+	instance_run(&in, "DROP TABLE was");
+	instance_run(&in, "DROP TABLE had");
+	verified();
 }
 
 static int setup(void **state)
@@ -393,6 +513,7 @@ int main(void)
 		cmocka_unit_test(key_is_missing),
 		cmocka_unit_test(missing_in_use),
 		cmocka_unit_test(nothing_goes_in_use),
+		cmocka_unit_test(left_and_back),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

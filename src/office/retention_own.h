@@ -10,7 +10,6 @@
 #include "retention.h"
 
 struct db_tx;
-struct directory_kek_over;
 struct letter;
 struct letter_keys;
 struct pool;
@@ -32,7 +31,5 @@ MUST enum pli_status purge_evidence(struct office *office, int64_t now_us, struc
 MUST enum pli_status purge_keys(struct office *office, int64_t now_us, struct err *err);
 /* The first month whose KEKs are none of its business yet. */
 int64_t purge_keys_month(int64_t now_us);
-/* Destroys a KEK that no row names any more; journaled.  PLI_CONFLICT: one does; PLI_DENIED: the keeper has it in use. */
-MUST enum pli_status purge_key(struct office *office, const struct directory_kek_over *kek, int64_t now_us, struct err *err);
 
 #endif

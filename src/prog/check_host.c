@@ -14,6 +14,7 @@
 #include "pool.h"
 #include "text.h"
 
+#include "kek_left.h"
 #include "keyring.h"
 
 #include "confine.h"
@@ -131,6 +132,22 @@ static void check_token(struct check *c, int dir_fd)
 		check_say(c, CHECK_GOOD, NULL, "%u of 5 keys lie in the token", there);
 }
 
+/* Keys of months that front says letters were moved away from: the operator should know of it. */
+static void check_left(struct check *c, int dir_fd)
+{
+	int kek = openat(dir_fd, "kek", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	unsigned count = 0;
+	int64_t oldest_us;
+	char day[25];
+
+	if (kek >= 0 && kek_left_count(kek, &count, &oldest_us, NULL) == PLI_OK && count)
+		check_say(c, CHECK_GOOD, "If nobody of you asked for that (`pli key rotate DIR wrap --letters`): stop the server and copy keys/ (doc/keys.md).",
+			  "%u keys of months are given up; the first is destroyed after %.10s", count,
+			  clock_rfc3339(day, oldest_us + c->instance->settings.keys_destroy_after_days * DAY_US));
+	if (kek >= 0)
+		close(kek);
+}
+
 void check_keys(struct check *c)
 {
 	static const struct {
@@ -161,6 +178,7 @@ void check_keys(struct check *c)
 		check_say(c, CHECK_GOOD, "Is there a copy of keys/ elsewhere, and safe?", "all keys are there");
 	check_plain(c, dir_fd);
 	check_token(c, dir_fd);
+	check_left(c, dir_fd);
 	if (fstatat(dir_fd, "root.key", &sb, AT_SYMLINK_NOFOLLOW) == 0)
 		check_say(c, CHECK_WEAK, "It signed the certificates of seal and timestamps, and is needed again only to renew them: keep it elsewhere.",
 			  "keys/root.key lies beside the keys in daily use");

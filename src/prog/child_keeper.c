@@ -70,6 +70,11 @@ static enum pli_status open_keys(struct pool *pool, const struct settings *s, st
 	return st == PLI_OK ? keyring_use_token(ring_r, &token, err) : st;
 }
 
+static void say(const char *event, const char *text)
+{
+	log_warn(event, "%s", text);
+}
+
 int child_keeper(int argc, char **argv)
 {
 	AUTO_POOL pool = pool_new_secret();
@@ -96,6 +101,8 @@ int child_keeper(int argc, char **argv)
 		.ring = &ring,
 		.journal_dir_fd = CHILD_FD_KEEPER_JOURNAL,
 		.origin = origin,
+		.kek_delay_days = child.settings.keys_destroy_after_days,
+		.said = say,
 		.ready_fd = CHILD_FD_CONTROL,
 	};
 	if (keeper_serve(&config, &err) != PLI_OK)

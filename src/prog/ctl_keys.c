@@ -237,6 +237,8 @@ enum pli_status ctl_key_letters(void *arg, struct ctl_call *call, struct err *er
 	jsonw_int(&w, "moved", (int64_t)state.moved);
 	jsonw_int(&w, "stuck", (int64_t)state.stuck);
 	jsonw_int(&w, "keys", state.keys);
+	jsonw_int(&w, "left", state.left);
+	jsonw_time(&w, "until", state.due_us);
 	jsonw_int(&w, "destroyed", state.destroyed);
 	jsonw_bool(&w, "done", state.done);
 	jsonw_object_end(&w);

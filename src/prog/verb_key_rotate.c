@@ -34,7 +34,8 @@ struct rotation {
 	int64_t overlap_days;
 	const char *old, *new, *public;		/* new NULL: no other key, the letters of the last change are moved on */
 	bool letters;
-	int64_t total, moved, stuck, keys, destroyed;
+	int64_t total, moved, stuck, keys, left, destroyed;
+	const char *until;			/* a time; NULL: no key is left, or the keeper has not said */
 };
 
 static enum pli_status ask(struct rotation *r, const char *verb, struct json_read **result_r, struct err *err)
@@ -109,12 +110,15 @@ static enum pli_status letters_ask(struct rotation *r, const char *args_json, bo
 	const struct {
 		const char *name;
 		int64_t *to;
-	} figures[] = { { "letters", &r->total }, { "moved", &r->moved }, { "stuck", &r->stuck }, { "keys", &r->keys }, { "destroyed", &r->destroyed } };
+	} figures[] = { { "letters", &r->total }, { "moved", &r->moved }, { "stuck", &r->stuck }, { "keys", &r->keys }, { "left", &r->left },
+		      { "destroyed", &r->destroyed } };
 	struct json_read *result = NULL;
 	enum pli_status st = ctl_session_call(r->session, "key letters", args_json, NULL, NULL, &result, err);
 
 	for (size_t i = 0; st == PLI_OK && i < sizeof(figures) / sizeof(figures[0]); i++)
 		st = json_read_int(result, figures[i].name, 0, INT64_MAX, figures[i].to, err);
+	if (st == PLI_OK)
+		st = json_read_str(result, "until", &r->until, err);
 	return st == PLI_OK ? json_read_bool(result, "done", done_r, err) : st;
 }
 
@@ -180,15 +184,18 @@ static void say(const struct rotation *r)
 		if (r->new)
 			printf(",\"old\":\"%s\",\"new\":\"%s\"", r->old, r->new);
 		if (r->letters)
-			printf(",\"letters\":%lld,\"destroyed\":%lld", (long long)r->moved, (long long)r->destroyed);
+			printf(",\"letters\":%lld,\"left\":%lld,\"destroyed\":%lld", (long long)r->moved, (long long)r->left, (long long)r->destroyed);
+		if (r->until)
+			printf(",\"until\":\"%s\"", r->until);
 		printf("}\n");
 		return;
 	}
 	if (r->new)
 		printf("%s: %s is in the place of %s\n", r->key, r->new, r->old[0] ? r->old : "the first one");
 	if (r->letters)
-		printf("letters: %lld have other keys of months, %lld of before are destroyed.  Make both backups now: the database of an older\n"
-		       "one can be read with the keys of its own time alone.\n", (long long)r->moved, (long long)r->destroyed);
+		printf("letters: %lld have other keys of months.  %lld of before are given up: the keeper destroys them after %.10s, each\n"
+		       "that nothing has used until then.  Make both backups before: from then on the database of an older one can be read\n"
+		       "with the keys of its own time alone.\n", (long long)r->moved, (long long)r->left, r->until ? r->until : "some days");
 }
 
 int verb_key_rotate(struct cli_call *call)
