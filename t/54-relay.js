@@ -45,6 +45,7 @@ async function good() {
 		check(m && new RegExp(`^To: (.*<)?${who}>?$`, 'm').test(m.data), `a mail of its own for ${who}`, m);
 		check(/^bounce\+[a-z2-7]{26}\.[a-z2-7]{16}@bounces\.example\.org$/.test(m.from), 'a return address of its own', m.from);
 		check(/^https:\/\/localhost:\d+\/l\/[a-z2-7]{52}$/m.test(m.data.replace(/\r/g, '')), 'the link', m.data);
+		check(/^Feedback-ID: first:letter:pli:localhost$/m.test(m.data.replace(/\r/g, '')), 'what kind of mail, of whom', m.data);
 		check(/^Auto-Submitted: auto-generated$/m.test(m.data.replace(/\r/g, '')), 'Auto-Submitted');
 		check(/^250 2\.0\.0 Ok: queued as Q\d$/.test(l.recipients[n].reply), 'the relay\'s words on the page', l.recipients[n]);
 		same(l.recipients[n].peer, `127.0.0.1 [127.0.0.1]:${relay.port}`, 'which relay');

@@ -60,6 +60,7 @@ main(async () => {
 			await desk.look(page, way, 'outbox');
 			const mails = await page.$$eval('.mail', (all) => all.map((m) => [m.querySelector('.mail-to').textContent, m.querySelector('.mail-text').textContent]));
 			same(mails.slice(-2).map((m) => m[0]), ['second@example.org', 'first@example.org'], `${way.name}: newest first`);
+			check((await page.$$eval('.mail-date', (all) => all.map((d) => d.textContent))).every((d) => (way.lang === 'fr' ? /^\d\d\/\d\d\/\d{4} \d\d:\d\d:\d\d$/ : /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/).test(d)), `${way.name}: when, as everywhere`);
 			check(mails.at(-2)[1].includes('Sender Name'), `${way.name}: its words`, mails.at(-2)[1]);
 			same(await page.$$eval('.mail', (all) => all.map((m) => m.querySelectorAll('.mail-text a').length)), mails.map(() => 1), `${way.name}: one link each`);
 			if (await page.locator('.mail').nth(mails.length - 2).getAttribute('open') === null)

@@ -130,7 +130,7 @@ main(async () => {
 	same([days(await letter({})), days(own) >= 366], [90, true], 'holds for letters from now on');
 	same((await boss.post(at + '/retention', { retention: '', name: 'marches-10ans', content_days: '3653', evidence_days: '3660' })).status, 303, 'a span of another name');
 	same(days(await letter({ retention: 'marches-10ans' })), 3653, 'is there to be asked for');
-	for (const [what, fields, words] of [['registered under a year', { retention: 'registered', content_days: '100', evidence_days: '400' }, 'un an au moins : 366 jours'], ['proofs shorter than contents', { retention: 'simple', content_days: '50', evidence_days: '40' }, 'aussi longtemps que le contenu'],
+	for (const [what, fields, words] of [['registered under a year', { retention: 'registered', content_days: '100', evidence_days: '400' }, 'un an au moins\u00a0: 366 jours'], ['proofs shorter than contents', { retention: 'simple', content_days: '50', evidence_days: '40' }, 'aussi longtemps que le contenu'],
 		['no number', { retention: 'simple', content_days: '9x', evidence_days: '40' }, 'nombre de jours entier'], ['a name of capitals', { retention: '', name: 'Dix ans', content_days: '1', evidence_days: '1' }, 'Un nom de 31 caractères'],
 		['a long name', { retention: '', name: 'x'.repeat(32), content_days: '1', evidence_days: '1' }, 'Un nom de 31 caractères']]) {
 		const a = await boss.post(at + '/retention?lang=fr', fields, { 'Accept-Language': 'fr' });

@@ -25,7 +25,7 @@ main(async () => {
 	await act(first.links[0], 'open');
 	await act(first.links[1], 'refuse');
 	const mail = await i.mail(SENDER);
-	same(subjects(), [`Courrier n° ${first.number} : refusé (localhost:${i.port})`], 'a refusal is told, an acceptance is not');
+	same(subjects(), [`Courrier n° ${first.number}\u00a0: refusé (localhost:${i.port})`], 'a refusal is told, an acceptance is not');
 	check(mail.text.includes(`${i.url}/letters/${first.id}`) && mail.text.includes(`n° ${first.number}`), 'it leads to the letter', mail.text);
 	for (const word of ['Résiliation', 'b@example.org', 'a@example.org'])
 		check(!fs.readFileSync(mail.file, 'utf8').includes(word) && !mail.text.includes(word), 'it does not say: ' + word, mail.text);

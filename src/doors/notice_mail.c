@@ -58,6 +58,19 @@ static bool about_letter(const struct notice_view *view)
 	return str_eq(view->kind, "accepted") || str_eq(view->kind, "refused") || str_eq(view->kind, "unclaimed");
 }
 
+/* To one who has an account. */
+static bool about_account(const struct notice_view *view)
+{
+	return str_eq(view->kind, "setup") || str_eq(view->kind, "reset") || str_eq(view->kind, "changed") || about_alert(view) || about_letter(view);
+}
+
+/* By it large providers of mailboxes count complaints: what kind of mail, of whom.  Nothing of letter or recipient. */
+static const char *feedback_id(struct pool *pool, const struct doors *doors, const struct notice_view *view)
+{
+	return pool_fmt(pool, "%s:%s:pli:%s", view->kind, about_account(view) ? "account" : view->registered ? "registered" : "letter",
+			doors->settings->host);
+}
+
 /* what: "KIND SUBJECT" */
 static void alert_put(struct pool *pool, struct view *v, const char *what, const struct locale *l)
 {
@@ -106,14 +119,15 @@ static enum pli_status account_render(struct doors *doors, struct pool *pool, co
 enum pli_status doors_notice_render(void *arg, struct pool *pool, const struct notice_view *view, struct buf *mail_out,
 				     size_t *content_at_r, struct err *err)
 {
+	struct doors *doors = arg;
 	const struct mime_header headers[] = {
 		{ "Auto-Submitted", "auto-generated" },
 		{ "X-Auto-Response-Suppress", "All" },
+		{ "Feedback-ID", feedback_id(pool, doors, view) },
 		/* Last: it may be left out. */
 		{ HEAD_LINE_HEADER, view->head ? pool_fmt(pool, "%s %s", view->head, view->head_signature) : "" },
 	};
 	size_t header_count = sizeof(headers) / sizeof(*headers) - !(view->head && view->head[0]);
-	struct doors *doors = arg;
 	struct door_call words = { .doors = doors, .pool = pool, .lang = view->lang, .locale = locale_get(view->lang) };
 	struct view *v = view_new(pool);
 	struct clock_parts parts;
@@ -128,7 +142,7 @@ enum pli_status doors_notice_render(void *arg, struct pool *pool, const struct n
 
 	clock_local(view->created_us, doors->settings->timezone, &parts);
 	mail.offset_min = parts.offset_min;
-	if (str_eq(view->kind, "setup") || str_eq(view->kind, "reset") || str_eq(view->kind, "changed") || about_alert(view) || about_letter(view))
+	if (about_account(view))
 		return account_render(doors, pool, view, &words, &mail, mail_out, content_at_r, err);
 	view_str(v, "sender_name", view->sender_name);
 	view_str(v, "entity_name", view->entity_name);

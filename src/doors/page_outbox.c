@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "clock.h"
 #include "locale.h"
 #include "pool.h"
 #include "text.h"
@@ -17,6 +18,7 @@
 #include "caught_mail.h"
 #include "http.h"
 
+#include "desk.h"
 #include "door.h"
 #include "portal.h"
 
@@ -104,6 +106,17 @@ static void line_put(struct door_call *c, struct view *v, const char *line, size
 		view_strn(item, "href", line + base_n, n - base_n);
 }
 
+/* When it was caught, as every other page says a moment: names begin with it, as 20261122T161053502Z. */
+static const char *caught_at(struct door_call *c, const char *name, const char *date)
+{
+	int64_t t_us;
+
+	if (strlen(name) > 19 && clock_parse(pool_fmt(c->pool, "%.4s-%.2s-%.5s:%.2s:%.2s.%.3sZ", name, name + 4, name + 6, name + 11,
+						       name + 13, name + 15), &t_us))
+		return desk_moment(c, t_us, true);
+	return date;
+}
+
 static void mail_put(struct door_call *c, struct view *v, const char *name)
 {
 	AUTO_BUF bytes;
@@ -119,7 +132,7 @@ static void mail_put(struct door_call *c, struct view *v, const char *name)
 	view_str(item, "from", mail.from);
 	view_str(item, "to", mail.to);
 	view_str(item, "subject", mail.subject);
-	view_str(item, "date", mail.date);
+	view_str(item, "date", caught_at(c, name, mail.date));
 	for (at = mail.text, end = mail.text + mail.text_n; at < end;) {
 		const char *lf = memchr(at, '\n', (size_t)(end - at));
 		size_t n = lf ? (size_t)(lf - at) : (size_t)(end - at);

@@ -15,12 +15,18 @@ const SCREENS = [
 	{ name: 'desktop-dark-en', ...B.DESKTOP, colorScheme: 'dark', locale: 'en-GB' },
 ];
 
-// Style sheets as files: every rule is closed where it belongs.
+// Style sheets as files: every rule is closed where it belongs, and none stands twice.
 function sheetsWhole() {
 	for (const name of fs.readdirSync(path.join(__dirname, '../../web/assets')).filter((n) => n.endsWith('.css'))) {
 		const text = fs.readFileSync(path.join(__dirname, '../../web/assets', name), 'utf8');
+		const rules = new Set();
 		let depth = 0;
 		for (const line of text.split('\n')) {
+			const [, selector] = /^([^@{}]+) {/.exec(line) || [];
+			if (depth === 0 && selector) {
+				check(!rules.has(selector), `${name}: "${selector}" is one rule, not two that undo each other`);
+				rules.add(selector);
+			}
 			if (/^@media/.test(line))
 				check(depth === 0, `${name}: "${line}" stands within another rule`);
 			depth += (line.match(/{/g) || []).length - (line.match(/}/g) || []).length;
