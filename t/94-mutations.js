@@ -2,7 +2,8 @@
 // Goal: no forgery passes, and each is refused with words of its own.  `pli proof attack` makes over a hundred single mutations of a
 // sender's and of a recipient's proof of a real server (bytes, files, their order, words, signers, a forger's own keys); each is refused by
 // `pli proof verify` with just the words that were foretold, at least sixty different ones; a choice of every kind is refused by verify.sh
-// under dash and busybox.  Then what only two true proofs make possible: another letter's, another recipient's, an older state's parts.
+// under dash and busybox.  Then what only two true proofs make possible: another letter's, another recipient's, an older state's parts.  Last, documents beside the
+// proof: they may be there or not, all or some, and are what was deposited.
 'use strict';
 const fs = require('fs');
 const path = require('path');
@@ -97,6 +98,29 @@ function mixed(older, newer, other, recipients) {
 		'manifest: lists sheet-002.salt where sheet-002.json must be', 'files: sheet-002.json does not belong here');
 }
 
+// Message and attachments beside a proof.
+function documents(file, bare) {
+	const files = unzip(fs.readFileSync(file)), own = files.filter((f) => f.name.startsWith('documents/')), at = (name) => own.find((f) => f.name === name).data;
+	same(own.map((f) => [f.name, f.data.toString()]), [['documents/message.md', 'M'], ['documents/001.pdf', 'unone'], ['documents/002.txt', 'deux']], 'message and documents are in it');
+	const holds = (name, list) => {
+		const mixed = path.join(TMP, 'documents.asice');
+		fs.writeFileSync(mixed, zip(list));
+		same([program(mixed).status, ...['dash', 'busybox sh'].map((which) => shell(list, which).last)], [0, 'VERIFIED', 'VERIFIED'], name);
+	};
+	holds('all of them', files);
+	holds('one of them', files.filter((f) => !own.includes(f) || f.name === 'documents/002.txt'));
+	holds('none', files.filter((f) => !own.includes(f)));
+	holds('with another ending', files.map((f) => f.name === 'documents/001.pdf' ? { ...f, name: 'documents/001' } : f));
+	const put = (name, data, of = files) => [...of.filter((f) => f.name !== name), { ...files[0], name, data }];
+	refused('a changed document', put('documents/001.pdf', Buffer.from('unonE')), 'content: documents/001.pdf is not what was deposited');
+	refused('a longer message', put('documents/message.md', Buffer.from('M ')), 'content: documents/message.md is not what was deposited');
+	refused('a document of no part', put('documents/003.txt', at('documents/002.txt')), 'content: documents/003.txt is of no part of the letter');
+	refused('a document twice', put('documents/001.txt', at('documents/001.pdf')), 'files: documents/001.txt does not belong here');
+	refused('a part without its number', put('documents/000.txt', at('documents/001.pdf')), 'files: documents/000.txt does not belong here');
+	refused('a name that is none', put('documents/bail.pdf', at('documents/001.pdf')), 'files: documents/bail.pdf does not belong here');
+	refused('documents that the proof withholds', put('documents/message.md', Buffer.from('M'), unzip(bare)), 'files: documents/message.md does not belong here');
+}
+
 main(async () => {
 	const i = new Instance().make();
 	await i.serve();
@@ -115,6 +139,16 @@ main(async () => {
 	};
 	const one = await letter('one'), two = await letter('two');
 	const older = await one.proof(), a = await recipient(one, 'a'), b = await recipient(one, 'b'), newer = await one.proof(), other = await two.proof();
+	// By command line; not where the proof withholds what the letter contains.
+	const get = (id, ...more) => i.run(['proof', 'get', id, '--documents', '--server', i.url, '--ca', path.join(i.dir, 'tls/ca.pem'), '--token-file', tokenFile, ...more]);
+	const tokenFile = path.join(TMP, 'token'), whole = path.join(TMP, 'whole.asice'), refusing = path.join(TMP, 'withheld.asice');
+	fs.writeFileSync(tokenFile, token);
+	same(get(one.made.json.id, '-o', whole).status, 0, 'a proof with its documents');
+	const secret = (await i.multipart('/api/v1/letters', token, [['to', 'secret@example.org'], ['class', 'registered'], ['subject', 'S'], ['message', 'M']])).json.id;
+	await i.mail('secret@example.org');
+	const bare = (await i.request('GET', `/api/v1/letters/${secret}/proof?recipient=secret@example.org`, { token })).body;
+	const none = get(secret, '--recipient', 'secret@example.org', '-o', refusing);
+	check(none.status !== 0 && /withholds what the letter contains/.test(none.stderr) && !fs.existsSync(refusing), 'no documents beside a proof that withholds them', none.stderr);
 	await i.stop();
 	pins = ['--root', path.join(i.dir, 'public/root.pem'), '--log-key', path.join(i.dir, 'public/log.pub')];
 	script = path.join(TMP, 'verify.sh');
@@ -127,4 +161,5 @@ main(async () => {
 		scripts(what, attack(what, file));
 	}
 	mixed(unzip(older), unzip(newer), unzip(other), [unzip(a), unzip(b)]);
+	documents(whole, bare);
 });

@@ -40,6 +40,11 @@ struct facts_witness {
 	const char *text;	/* of the key, as in witness.pub */
 	int64_t time_us;	/* when it signed, as it says */
 };
+/* The message or a part itself, put beside the proof by whoever holds it. */
+struct facts_document {
+	const struct zip_file *file;
+	unsigned n;		/* of the part; 0: the message */
+};
 struct bundle_facts {
 	struct pool *pool;
 	const struct zip_file **files;	/* sorted by name */
@@ -48,6 +53,8 @@ struct bundle_facts {
 	unsigned renewal_count;	/* renewal-1.… to renewal-N.…, three files each (renewal.h) */
 	bool external;		/* external.tst and external.pem are there */
 	bool witnessed;		/* witness.txt and witness.pub are there */
+	struct facts_document *documents;	/* documents/…, by name; not listed, and bound by manifest.json alone */
+	unsigned document_count;
 	/* Who wrote and about what: in the sheets, or opened by withheld.json, or left out with manifest.json (then the sheets' sender, entity
 	 * and subject are NULL, and of the content only `manifest` is known). */
 	enum { FACTS_NAMED, FACTS_OPENED, FACTS_WITHHELD } naming;
@@ -89,7 +96,7 @@ const char *facts_listed(const struct bundle_facts *facts, size_t i);
  * here and in all that follows. */
 enum pli_status facts_failed(struct err *err, const char *stage, const char *file);
 
-/* manifest.json. */
+/* manifest.json, and documents/… against it. */
 MUST enum pli_status facts_content(struct bundle_facts *facts, struct err *err);
 /* sheet*.json, sheet*.salt; with each other and with manifest.json. */
 MUST enum pli_status facts_sheets(struct bundle_facts *facts, struct err *err);

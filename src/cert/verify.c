@@ -63,7 +63,7 @@ static const struct step {
 	[STEP_WITNESS] = { "witness", "witness: what witnesses have signed of the checkpoint holds", verify_witness, ON(CHECKPOINT),
 		"cat checkpoint.txt witness.txt witness.pub 2>/dev/null; sh verify.sh ." },
 	[STEP_CONTENT] = { "content", "content: list of parts and sheets", verify_content, ON(FILES),
-		"openssl dgst -sha256 manifest.json && grep -o '\"manifest\":\"[0-9a-f]*\"' sheet*.json" },
+		"find . -name manifest.json -o -path './documents/*' | xargs -r openssl dgst -sha256; grep -o '\"manifest\":\"[0-9a-f]*\"' sheet*.json" },
 	[STEP_ENTRIES] = { "entries", "entries: each in the tree of the checkpoint at its number", verify_entries, ON(FILES),
 		"sh verify.sh ." },
 	[STEP_CHAINS] = { "chains", "chains: complete from their first entry", verify_chains, ON(ENTRIES),

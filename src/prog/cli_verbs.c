@@ -140,6 +140,7 @@ static const struct args_option options_stats[] = {
 };
 static const struct args_option options_proof_get[] = {
 	{ "--recipient", "A", "the bundle of this recipient (else the sender's)", false, 0 },
+	{ "--documents", NULL, "with message and attachments beside it, where you may read them", false, 0 },
 	{ "--pdf", "K", "a sealed PDF instead: deposit, available, sending, failure, acceptance, refusal, unclaimed or receipt", false, 0 },
 	{ "--lang", "L", "of the PDF: fr or en", false, 0 },
 	{ "--output", "F", "where to (proof-ID.asice or .pdf); - is standard output", false, 'o' }, SERVER, END,
@@ -289,7 +290,7 @@ const struct cli_verb cli_verbs[] = {
 	  "sent: letters handed over; delivered, read: recipients notified in the period, and of them those who have opened; median: how\n"
 	  "long they took; failures: notices given up; bytes: what letters held.",
 	  options_stats, 0, 0, verb_stats },
-	{ "proof get", "proof get ID [--recipient A] [--pdf K] [-o FILE]", "fetch a proof bundle, or a proof as PDF", NULL, options_proof_get, 1, 1,
+	{ "proof get", "proof get ID [--recipient A] [--documents | --pdf K] [-o FILE]", "fetch a proof bundle, or a proof as PDF", NULL, options_proof_get, 1, 1,
 	  verb_proof_get },
 	{ "proof certificate", "proof certificate ID... [--recipient A]... [--deadline T] [-o FILE]", "a certificate of time and silence over letters",
 	  "Of every recipient: when the letter was made available to him, when he was notified, when he opened it, or that he had not at\n"

@@ -14,6 +14,7 @@
 #include "args.h"
 #include "cli.h"
 #include "client.h"
+#include "proof_documents.h"
 #include "proof_paper.h"
 #include "sysexit.h"
 #include "verb_file.h"
@@ -59,6 +60,7 @@ static const char *path(struct cli_call *call, struct client *client)
 
 int verb_proof_get(struct cli_call *call)
 {
+	bool documents = args_flag(call->args, "--documents");
 	const char *id = args_word(call->args, 0);
 	struct client_request request = { .method = "GET" };
 	struct client_response response = { 0 };
@@ -72,7 +74,10 @@ int verb_proof_get(struct cli_call *call)
 		return sysexit_say(&err);
 	}
 	request.path = path(call, client);
-	st = client_send(client, &request, &response, &err);
+	st = documents && args_value(call->args, "--pdf") ? err_set(&err, PLI_INPUT, "--documents is of a bundle, not of a PDF")
+		: client_send(client, &request, &response, &err);
+	if (st == PLI_OK && documents)
+		st = proof_documents_add(call->pool, client, id, &response.body, &err);
 	if (st == PLI_OK)
 		st = keep(call, pool_fmt(call->pool, "proof-%s.%s", id, args_value(call->args, "--pdf") ? "pdf" : "asice"), &response.body, &err);
 	client_response_free(&response);

@@ -100,15 +100,19 @@ manifest=META-INF/ASiCManifest.xml
 signature=META-INF/signature.p7s
 find . ! -type f ! -type d -print >"$T/odd"
 [ ! -s "$T/odd" ] || fail "files: $(sed -n '1s|^\./||p' "$T/odd") is neither a file nor a folder"
-find . -type d -print | sort >"$T/folders"
-printf '.\n./META-INF\n./journal\n' | cmp -s - "$T/folders" || fail "files: the folders must be META-INF and journal"
+find . -type d -print | grep -vxF ./documents | sort >"$T/folders"
+printf '.\n./META-INF\n./journal\n' | cmp -s - "$T/folders" || fail "files: the folders must be META-INF and journal, documents besides"
 [ -s $manifest ] || fail "files: $manifest is missing"
 find . -type f -print | sed 's|^\./||' >"$T/have"
 sed -n 's|^<DataObjectReference URI="\([A-Za-z0-9._/-]*\)">.*$|\1|p' $manifest >"$T/listed"
 renewals=0
 while [ -e "renewal-$((renewals + 1)).sha512" ] && [ $renewals -lt 99 ]; do renewals=$((renewals + 1)); done
 renewal_names() { awk -v n="$1" 'BEGIN { for (i = 1; i <= n; i++) printf "renewal-%d.sha512\nrenewal-%d.tst\nrenewal-%d.pem\n", i, i, i }'; }
-{ cat "$T/listed"; printf '%s\n' mimetype $manifest $signature; renewal_names $renewals; } >"$T/must"
+# Message and parts themselves may be beside the proof, each once, unless the proof withholds what they are; the list of contents binds them.
+grep -E '^documents/(message\.md|[0-9]{3}(\.[a-z0-9]{1,8})?|[1-9][0-9]{3}(\.[a-z0-9]{1,8})?)$' "$T/have" |
+	awk '{ n = $0; sub(/^documents\//, "", n); sub(/\..*/, "", n) } n != "000" && !seen[n]++' >"$T/documents"
+! grep -qxF withheld.sha256 "$T/listed" || : >"$T/documents"
+{ cat "$T/listed" "$T/documents"; printf '%s\n' mimetype $manifest $signature; renewal_names $renewals; } >"$T/must"
 awk 'NR == FNR { have[$0]++; next } !have[$0] { print; exit }' "$T/have" "$T/must" >"$T/missing"
 awk 'NR == FNR { must[$0]++; next } --must[$0] < 0 { print; exit }' "$T/must" "$T/have" >"$T/extra"
 [ ! -s "$T/missing" ] || fail "files: $(sed -n 1p "$T/missing") is missing"
@@ -153,6 +157,7 @@ case $size in ''|0*|*[!0-9]*|?????????????????*) fail "checkpoint: line 2 of che
 tree_root=$(awk "$AWK_CODES"' NR == 3 { print from_base64($0) }' checkpoint.txt)
 [ -n "$tree_root" ] || fail "checkpoint: line 3 of checkpoint.txt is not a hash"
 sha256_names <"$T/names" >"$T/digests"
+[ ! -s "$T/documents" ] || sha256_names <"$T/documents" >"$T/bodies"
 awk -v size="$size" -v root="$tree_root" "$AWK_CODES"'
 	BEGIN {
 		print "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
@@ -572,6 +577,7 @@ kind=sender
 	[ -z "$external_time" ] || printf 'external\t%s\n' "$external_time"
 	[ $naming != withheld ] || awk '{ print "withheld\t" $0 }' withheld.sha256
 	sed -n 's/^\([0-9a-f]*\) manifest\.json$/manifest	\1/p' "$T/digests"
+	[ ! -s "$T/documents" ] || sed 's/^\(.*\) \(.*\)$/body	\2	\1/' "$T/bodies"
 	sed 's/^\(.*\) \(.*\)$/leaf	\2	\1/' "$T/leaves"
 	sed 's/^\(.*\) \(.*\)$/sheet	\2	\1/' "$T/sheet-digests"
 	sed -n 's/^index \(.*\) \(.*\)$/index	\1	\2/p' "$T/plan"
@@ -620,9 +626,10 @@ awk -F'\t' -v out="$T/receipt" -v xml="$T/evidence" "$AWK_CODES"'
 	function line(key, value) { print key ":" (value == "" ? "" : " " value) >out }
 
 	NR == FNR {
-		if ($1 ~ /^(leaf|index|sheet|stamp|salt)$/) known[$1, $2] = $3
+		if ($1 ~ /^(leaf|index|sheet|stamp|salt|body)$/) known[$1, $2] = $3
 		else known[$1] = $2
 		if ($1 == "stamp") stamps++
+		if ($1 == "body") body[++bodies] = $2
 		next
 	}
 	{
@@ -651,6 +658,13 @@ awk -F'\t' -v out="$T/receipt" -v xml="$T/evidence" "$AWK_CODES"'
 		for (i in json) if (i ~ /^manifest\.json/) manifest_members--
 		if (manifest_members != 0) bad("content: manifest.json has members that do not belong there")
 		if (!((f, "/v") in json)) bad("content: manifest.json has no version")
+		for (i = 1; i <= bodies; i++) {
+			p = body[i]; sub(/^documents\//, "", p); sub(/\..*/, "", p)
+			if (p != "message" && ("1" p) - (length(p) == 3 ? 1000 : 10000) > parts)
+				bad("content: " body[i] " is of no part of the letter")
+			p = p == "message" ? "/message" : "/parts/" (("1" p) - (length(p) == 3 ? 1000 : 10000))
+			if (digest(f, p "/sha256") != known["body", body[i]]) bad("content: " body[i] " is not what was deposited")
+		}
 	}
 	function salted(f,   p) {
 		p = known["salt", substr(f, 1, length(f) - 5) ".salt"]
