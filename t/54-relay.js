@@ -201,6 +201,16 @@ async function away() {
 	for (let n = 0; n < 30; n++)
 		same(relay.taken.filter((m) => m.to[0] === `r${n}@example.org`).length, 1, `r${n}: once`);
 	same(i.one('SELECT COUNT(*) FROM notice WHERE tries > 0'), 0, 'no try counted');
+	// Silence after MAIL, on a fresh connection and on one that was kept.
+	for (const fresh of [true, false]) {
+		let met = false;
+		relay.script = (v) => v === 'mail' && !met ? (met = true) && HANG : undefined;
+		if (fresh)
+			for (const s of relay.open)
+				s.socket.destroy();
+		await settled(i, await letter(i, `silent-${fresh}@example.org`), 'sent', 30);
+		same([met, relay.taken.filter((m) => m.to[0] === `silent-${fresh}@example.org`).length], [true, 1], 'silence after MAIL: once');
+	}
 	const log = fs.readFileSync(i.log, 'utf8');
 	check(/"event":"relay.away"/.test(log) && /"event":"relay.back"/.test(log), 'the log tells of both');
 	// A good-bye that is never answered holds nobody up.

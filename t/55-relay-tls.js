@@ -8,7 +8,7 @@ const path = require('path');
 const { spawnSync } = require('child_process');
 const { Instance, check, same, until, pause, main } = require('./lib/pli.js');
 const { nameServer } = require('./lib/name_server.js');
-const { Relay, pair } = require('./lib/relay.js');
+const { Relay, HANG, pair } = require('./lib/relay.js');
 
 let count = 0;
 
@@ -59,6 +59,9 @@ async function starttls() {
 	relay.script = (verb) => verb === 'starttls' ? '454 4.7.0 TLS not available' : undefined;
 	await waits(i, two, /^454 4\.7\.0/);
 	same(spoken(relay, 'mail'), 0, 'STARTTLS refused: nothing was sent');
+	relay.script = (verb) => verb === 'starttls' ? HANG : undefined;
+	await waits(i, two, /fell silent at STARTTLS/);
+	same(spoken(relay, 'mail'), 0, 'STARTTLS never answered: nothing was sent');
 	relay.script = null;
 	// Somebody else's certificate, and one that nobody vouches for.
 	for (const [bad, what] of [[other, 'another name'], [stranger, 'an unknown signer']]) {
@@ -112,6 +115,10 @@ async function signIn() {
 	const one = await letter(i, 'one@example.org');
 	await waits(i, one, /^535 5\.7\.8/);
 	same(relay.taken.length, 0, 'a wrong password: nothing leaves');
+	relay.script = (verb) => verb === 'auth' ? HANG : undefined;
+	await waits(i, one, /fell silent at AUTH/);
+	same(relay.taken.length, 0, 'AUTH never answered: nothing leaves');
+	relay.script = null;
 	// The next courier reads the file again.
 	fs.writeFileSync(file, 'pass wörd;1\n');
 	process.kill(i.children()['pli-courier'], 'SIGKILL');

@@ -1,4 +1,4 @@
-// Pages of people signed in, looked at in a browser: three sizes, light and dark, both languages, with and without JavaScript.  On each:
+// Pages of people signed in, looked at in a browser: three sizes, light and dark, both languages, with and without JavaScript, and once as narrow as it gets.  On each:
 // a quiet console (browser.js), nothing wider than the window, no fault that axe finds, nothing inline, style sheets whole, a picture.
 'use strict';
 const fs = require('fs');
@@ -57,6 +57,20 @@ async function look(page, what, screen) {
 	await B.shot(page, what.replace(/[^a-z0-9-]+/gi, '_'));
 }
 
+// What a screen of 320 points shows, or a larger one at 400 %: all of it, also what was folded, with nothing beyond its edge.
+async function narrow(browser, instance, email, pages) {
+	const context = await B.open(browser, instance, { viewport: { width: 320, height: 640 }, locale: 'fr-FR', name: 'narrow' });
+	const page = await context.newPage();
+	await B.signIn(page, instance, email);
+	for (const [name, target] of Object.entries(pages)) {
+		await page.goto(instance.url + target);
+		await page.$$eval('details', (all) => all.forEach((d) => { d.open = true; }));
+		const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+		check(wide <= 0, `${name}: not wider than 320 points`, wide);
+	}
+	await context.close();
+}
+
 // pages: {name: path}
 async function lookAtAll(browser, instance, email, pages) {
 	for (const screen of SCREENS) {
@@ -70,6 +84,7 @@ async function lookAtAll(browser, instance, email, pages) {
 		}
 		await context.close();
 	}
+	await narrow(browser, instance, email, pages);
 }
 
 module.exports = { look, lookAtAll, sheetsWhole, SCREENS };
