@@ -198,6 +198,13 @@ static void test_bcc_leaves_no_mark(void **state)
 
 /* ------------------------------------------------------------------------------------ every single byte */
 
+/* Where each verification takes ten times as long: a prime, so that every kind of place is met. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define BYTE_STEP 13
+#else
+#define BYTE_STEP 1
+#endif
+
 /* Every byte of every file in turn is changed in the archive, its checksums set right. */
 static void test_every_byte(void **state)
 {
@@ -212,7 +219,7 @@ static void test_every_byte(void **state)
 		uint8_t *own = pool_dup(w->pool, file->p, file->n);
 
 		file->p = own;
-		for (size_t at = 0; at < file->n; at++) {
+		for (size_t at = i % BYTE_STEP; at < file->n; at += BYTE_STEP) {
 			uint8_t was = own[at];
 			struct buf zip;
 			struct err err = { 0 };
@@ -227,7 +234,7 @@ static void test_every_byte(void **state)
 			changed++;
 		}
 	}
-	assert_true(changed > 30000);
+	assert_true(changed > 30000 / BYTE_STEP);
 	assert_int_equal(forge_verify(&f, &(struct err){ 0 }), PLI_OK);
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <cmocka.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -113,9 +114,11 @@ static void *peer_run(void *arg)
 			continue;
 		hear(p, fd);
 		pthread_mutex_lock(&p->lock);
-		const char *says = p->says;
 		size_t n = p->says_n;
+		char *says = malloc(n ? n : 1);
 
+		assert(says);
+		memcpy(says, p->says, n);
 		pthread_mutex_unlock(&p->lock);
 		for (size_t at = 0; at < n; ) {
 			ssize_t done = send(fd, says + at, n - at, MSG_NOSIGNAL);
@@ -124,6 +127,7 @@ static void *peer_run(void *arg)
 				break;
 			at += (size_t)done;
 		}
+		free(says);
 		close(fd);
 	}
 	return NULL;

@@ -8,7 +8,7 @@ static void *stop_server(void *arg)
 {
 	struct fixture *f = arg;
 
-	http_server_stop(f->server, 20000);
+	http_server_stop(f->server, 120000);
 	f->server = NULL;
 	return NULL;
 }

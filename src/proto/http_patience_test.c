@@ -1,4 +1,6 @@
 /* The HTTP engine end to end, by time: slow and idle clients, and the graceful stop. */
+#include <stdatomic.h>
+
 #include "http_testbed.h"
 
 /* A client that sends a byte of its head (or body) at a time is told 408; others are served meanwhile. */
@@ -88,7 +90,7 @@ static void idle_peers_are_let_go(void **state)
 struct load {
 	struct fixture *f;
 	int number;
-	int answers;
+	atomic_int answers;
 };
 
 /* Asks until the server goes away; every answer that comes is whole. */
@@ -131,19 +133,22 @@ static void stop_under_load_is_clean(void **state)
 	client_say(&blocked, "GET /block HTTP/1.1\r\n" H "\r\n");
 	seen_wait(&seen.waiting, 1);
 	for (int i = 0; i < 8; i++) {
-		loads[i] = (struct load){ &f, i, 0 };
+		loads[i].f = &f;
+		loads[i].number = i;
+		atomic_init(&loads[i].answers, 0);
 		assert_int_equal(pthread_create(&threads[i], NULL, load_main, &loads[i]), 0);
 	}
 	seen_wait(&seen.done, 200);
+	for (int i = 0; i < 8; i++)
+		while (!loads[i].answers)
+			sched_yield();
 	gate_set(true);
 	server_down(&f);
 	/* what was under way was answered */
 	expect_reply(&blocked, 200, "opened");
 	client_close(&blocked);
-	for (int i = 0; i < 8; i++) {
+	for (int i = 0; i < 8; i++)
 		pthread_join(threads[i], NULL);
-		assert_true(loads[i].answers > 0);
-	}
 }
 
 /* The grace ends before a peer has read: it is cut off, the server still ends. */
