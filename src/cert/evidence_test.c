@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "keyring.h"
 #include "text.h"
 #include "checkpoint.h"
 #include "seal.h"
@@ -279,7 +280,8 @@ static void operator_later(void **state)
 	struct testing_dir d;
 	struct err err = { 0 };
 	struct stat st;
-	struct buf before, after;
+	struct buf before, after, before_key;
+	unsigned count;
 
 	(void)state;
 	testing_dir_make(&d, 1);
@@ -302,7 +304,25 @@ static void operator_later(void **state)
 	assert_int_equal(renameat(d.keys, "operator.key", d.keys, "next-operator.key"), 0);
 	assert_int_equal(keygen_operator(d.keys, d.public_dir, TESTING_ORIGIN, &err), PLI_OK);
 	assert_int_not_equal(fstatat(d.keys, "operator.key", &st, 0), 0);
-	assert_int_equal(renameat(d.keys, "next-operator.key", d.keys, "operator.key"), 0);
+	/* In a token likewise. */
+	assert_int_equal(renameat(d.keys, "next-operator.key", d.keys, "next-operator.token"), 0);
+	assert_int_equal(keygen_operator(d.keys, d.public_dir, TESTING_ORIGIN, &err), PLI_OK);
+	assert_int_equal(renameat(d.keys, "next-operator.token", d.keys, "operator.token"), 0);
+	assert_int_equal(keygen_operator(d.keys, d.public_dir, TESTING_ORIGIN, &err), PLI_OK);
+	assert_int_not_equal(fstatat(d.keys, "operator.key", &st, 0), 0);
+	assert_int_equal(renameat(d.keys, "operator.token", d.keys, "operator.key"), 0);
+	/* The root's key is under a pass phrase: then that is said, and nothing made. */
+	before_key = testing_get(d.keys, "root.key");
+	assert_int_equal(unlinkat(d.keys, "operator.key", 0), 0);
+	assert_int_equal(unlinkat(d.keys, "operator.pem", 0), 0);
+	assert_int_equal(unlinkat(d.public_dir, "operator.pem", 0), 0);
+	assert_int_equal(keyring_protect(d.keys, "a pass phrase long enough", &count, &err), PLI_OK);
+	assert_int_equal(keygen_operator(d.keys, d.public_dir, TESTING_ORIGIN, &err), PLI_DENIED);
+	assert_non_null(strstr(err.text, "pass phrase"));
+	assert_int_not_equal(fstatat(d.keys, "operator.key", &st, 0), 0);
+	testing_put(d.keys, "root.key", before_key.p, before_key.n);
+	assert_int_equal(keygen_operator(d.keys, d.public_dir, TESTING_ORIGIN, &err), PLI_OK);
+	buf_free(&before_key);
 	/* The root's key is elsewhere. */
 	assert_int_equal(unlinkat(d.public_dir, "operator.pem", 0), 0);
 	assert_int_equal(unlinkat(d.keys, "operator.key", 0), 0);

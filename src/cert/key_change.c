@@ -66,6 +66,13 @@ bool key_change_pending(const struct keyring *ring, enum key_name name)
 	return there(ring, next_marks[name]) && key_there(ring, name, NEXT);
 }
 
+bool key_change_has(int keys_dir_fd, enum key_name name)
+{
+	struct keyring ring = { .dir_fd = keys_dir_fd };
+
+	return there(&ring, marks[name]) && (key_there(&ring, name, "") || key_there(&ring, name, NEXT));
+}
+
 /* ---- fingerprints ---- */
 
 static enum pli_status public_pem(struct key *key, struct buf *out, struct err *err)

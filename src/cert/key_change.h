@@ -48,6 +48,9 @@ MUST enum pli_status key_change_current(const struct keyring *ring, enum key_nam
  * have signed.  Of a wrapping key nothing can be told.  PLI_CONFLICT. */
 MUST enum pli_status key_change_verify(struct pool *pool, const char *origin, const char *d, size_t n, const char *const lists[KEY_NAMES],
 				       struct err *err);
+/* Is there a key of that name with its certificate, in a file or a token, in use or in the middle of a change, which key_change_settle finishes?
+ * For who has no ring. */
+bool key_change_has(int keys_dir_fd, enum key_name name);
 /* Is there a prepared one? */
 bool key_change_pending(const struct keyring *ring, enum key_name name);
 

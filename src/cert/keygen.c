@@ -20,7 +20,9 @@
 #include "cipher.h"
 
 #include "counter.h"
+#include "key_change.h"
 #include "keyfile.h"
+#include "keyring.h"
 #include "note_key.h"
 #include "pem.h"
 
@@ -217,7 +219,8 @@ static bool is_there(int dir_fd, const char *name)
 static enum pli_status root_read(int keys, int public, struct pair *root, struct err *err)
 {
 	AUTO_BUF key = { .secret = 1 }, cert = { 0 };
-	enum pli_status status = keyfile_read(keys, "root.key", &key, err);
+	/* Without the pass phrase: of a protected one it is said. */
+	enum pli_status status = keyring_read(&(struct keyring){ .dir_fd = keys }, "root.key", &key, err);
 	BIO *bio;
 
 	if (status == PLI_OK)
@@ -237,19 +240,12 @@ static enum pli_status root_read(int keys, int public, struct pair *root, struct
 	return PLI_OK;
 }
 
-/* In a file or a token; in the middle of a change, which the keeper will finish, under the name of the next one. */
-static bool operator_key_is_there(int keys)
-{
-	return is_there(keys, "operator.key") || is_there(keys, "operator.token") || is_there(keys, "next-operator.key") ||
-	       is_there(keys, "next-operator.token");
-}
-
 enum pli_status keygen_operator(int keys_dir_fd, int public_dir_fd, const char *origin, struct err *err)
 {
 	struct pair root = { 0 };
 	enum pli_status status;
 
-	if (operator_key_is_there(keys_dir_fd) && is_there(keys_dir_fd, "operator.pem")) {
+	if (key_change_has(keys_dir_fd, KEY_OPERATOR)) {
 		AUTO_BUF cert = { 0 };
 
 		if (is_there(public_dir_fd, "operator.pem"))
