@@ -205,12 +205,17 @@ struct kek_row {
 	const struct uuid *entity;
 	int64_t period;
 	const char *kid;
+	struct directory *directory;
+	uint64_t retirements;		/* when the keeper was asked */
 };
 
+/* Keys were retired since the keeper gave this one: it may be one of them. */
 static enum pli_status kek_insert(struct db_tx *tx, void *arg, struct err *err)
 {
 	const struct kek_row *k = arg;
 
+	if (atomic_load(&k->directory->retirements) != k->retirements)
+		return err_set(err, PLI_AGAIN, "The keys of letters are being changed at this moment.");
 	return db_run(tx->conn, NULL, err, KEK_ADD, "utiti", k->entity, k->purpose, k->period, k->kid, clock_now_us());
 }
 
@@ -283,7 +288,7 @@ static enum pli_status kek_probe(struct directory *d, const struct kek_row *row,
 enum pli_status directory_kek(struct directory *directory, const char *purpose, const struct uuid *entity, int64_t period,
 			      char kid_r[64], struct err *err)
 {
-	struct kek_row row = { purpose, entity, period, kid_r };
+	struct kek_row row = { purpose, entity, period, kid_r, directory, atomic_load(&directory->retirements) };
 	enum pli_status st;
 
 	if (kek_cached(directory, purpose, entity, period, kid_r))
@@ -296,6 +301,8 @@ enum pli_status directory_kek(struct directory *directory, const char *purpose, 
 		st = directory->keywrap.kek(directory->keywrap.arg, purpose, entity, period, kid_r, err);
 		if (st == PLI_OK)
 			st = db_write(directory->db, kek_insert, &row, err);
+		if (st == PLI_AGAIN)
+			return directory_kek(directory, purpose, entity, period, kid_r, err);
 	}
 	if (st == PLI_OK)
 		kek_remember(directory, purpose, entity, period, kid_r);

@@ -105,6 +105,7 @@ enum pli_status directory_kek_moved(struct db_tx *tx, const struct directory_kek
 /* ---- others in their place ---- */
 
 struct retirement {
+	struct directory *directory;
 	const char *root;
 	int64_t month, now_us;
 };
@@ -113,12 +114,13 @@ static enum pli_status retire_fn(struct db_tx *tx, void *arg, struct err *err)
 {
 	const struct retirement *r = arg;
 
+	atomic_fetch_add(&r->directory->retirements, 1);
 	return db_run(tx->conn, NULL, err, RETIRE, "iit", r->now_us, r->month, r->root);
 }
 
 enum pli_status directory_kek_retire(struct directory *d, const char *root, int64_t month, int64_t now_us, struct err *err)
 {
-	struct retirement r = { root, month, now_us };
+	struct retirement r = { d, root, month, now_us };
 	enum pli_status st = db_write(d->db, retire_fn, &r, err);
 
 	directory_keks_forget(d);

@@ -6,6 +6,7 @@
 #define PLI_DIRECTORY_OWN_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -50,6 +51,7 @@ struct directory {
 	struct keywrap keywrap;
 	uint8_t instance_key[32];
 
+	atomic_uint_fast64_t retirements;	/* of letter KEKs: what the keeper said before is not written after */
 	pthread_mutex_t adding;		/* entities: look, then make a key, then write */
 	pthread_mutex_t lock;		/* of all that follows; held for memory work only */
 	struct directory_known *known[DIRECTORY_BUCKETS];

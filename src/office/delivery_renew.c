@@ -117,6 +117,7 @@ static enum pli_status renew(struct office *office, struct pool *pool, const cha
 	uint8_t fresh[LINK_BYTES], aad[META_AAD_MAX];
 	enum pli_status st = delivery_place_read(office, pool, token, &place, err);
 
+	*moved_r = false;
 	if (st == PLI_OK)
 		st = delivery_place_open(office, &place, err);
 	if (st == PLI_OK)
@@ -133,6 +134,7 @@ static enum pli_status renew(struct office *office, struct pool *pool, const cha
 	keeper_keywrap(office->parts.keeper, &keywrap);
 	st = keywrap.wrap(keywrap.arg, &r.item, 1, err);
 	mem_wipe(fresh, sizeof fresh);
+	*moved_r = st == PLI_ABSENT;	/* the letter may lie under another by now */
 	if (st != PLI_OK)
 		return st;
 	uuid_make(&r.notice);
@@ -153,7 +155,7 @@ enum pli_status delivery_renew(struct office *office, struct pool *pool, const c
 	bool moved = false;
 	enum pli_status st = renew(office, pool, token, actor, &moved, err);
 
-	for (int tries = 0; st == PLI_BUSY && moved && tries < 3; tries++)
+	for (int tries = 0; (st == PLI_BUSY || st == PLI_ABSENT) && moved && tries < 3; tries++)
 		st = renew(office, pool, token, actor, &moved, err);
 	return st;
 }

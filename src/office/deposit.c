@@ -408,8 +408,10 @@ static enum pli_status keys_wrap_again(struct deposit_work *w, struct err *err)
 	st = kek_find(w, err);
 	if (st == PLI_OK)
 		st = rewrap_values(w->office, w->pool, &w->letter.entity, &w->letter.letter, from, w->kid, values, count, err);
-	if (st != PLI_OK)
+	if (st != PLI_OK) {
+		memcpy(w->kid, from, sizeof(from));	/* under which they still lie */
 		return st;
+	}
 	w->wrapped_key = (struct deposit_bytes){ values[0].wrapped, values[0].wrapped_n };
 	for (unsigned i = 1; i < count; i++)
 		w->recipients[i - 1].wrapped_token = (struct deposit_bytes){ values[i].wrapped, values[i].wrapped_n };
@@ -422,6 +424,10 @@ static enum pli_status settled(struct deposit_work *w, enum pli_status st, struc
 	for (int tries = 0; st == PLI_BUSY && w->retired && tries < 3; tries++) {
 		w->retired = false;
 		st = keys_wrap_again(w, err);
+		if (st == PLI_ABSENT) {		/* that one was left meanwhile, too */
+			directory_keks_forget(w->office->parts.directory);
+			st = keys_wrap_again(w, err);
+		}
 		if (st == PLI_OK)
 			st = db_write(w->office->parts.db, deposit_write, w, err);
 	}

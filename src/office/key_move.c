@@ -24,17 +24,12 @@
 
 #define AT_ONCE REWRAP_LETTERS_MAX
 #define ASK_US (INT64_C(3600) * SECOND_US)	/* how often the keeper is asked to destroy what was left */
-#define PASSES_MAX 100			/* over an entity whose letters are changed by others all the while */
+#define PASSES_MAX 100			/* over letters that are changed by others all the while */
 
-/* The table kek is the directory's; asked here so that one walk over an entity's letters finds those under any of its retired KEKs. */
-#define UNDER_RETIRED "kid IN (SELECT kid FROM kek WHERE entity = $1 AND purpose = 'letter' AND retired IS NOT NULL AND destroyed IS NULL)"
-static const char LETTERS_GET[] = "SELECT letter, kid FROM letter WHERE entity = $1 AND letter > $2 AND " UNDER_RETIRED
-				  " ORDER BY letter LIMIT $3";
-static const char DRAFTS_GET[] = "SELECT draft, kid FROM draft WHERE entity = $1 AND draft > $2 AND " UNDER_RETIRED
-				 " ORDER BY draft LIMIT $3";
-static const char COUNT_GET[] =
-	"SELECT (SELECT COUNT(*) FROM letter WHERE entity = $1 AND " UNDER_RETIRED ") + "
-	"(SELECT COUNT(*) FROM draft WHERE entity = $1 AND " UNDER_RETIRED ")";
+static const char LETTERS_GET[] = "SELECT letter FROM letter WHERE entity = $1 AND kid = $2 AND letter > $3 ORDER BY letter LIMIT $4";
+static const char DRAFTS_GET[] = "SELECT draft FROM draft WHERE entity = $1 AND kid = $2 AND draft > $3 ORDER BY draft LIMIT $4";
+static const char COUNT_GET[] = "SELECT (SELECT COUNT(*) FROM letter WHERE entity = $1 AND kid = $2) + "
+				"(SELECT COUNT(*) FROM draft WHERE entity = $1 AND kid = $2)";
 
 static const struct uuid NIL = { { 0 } };
 
@@ -49,11 +44,12 @@ struct key_move {
 	bool begun;
 	bool gave_up;			/* something could not be moved: tried again when asked, or after a restart */
 	int64_t month;			/* the first one that was surveyed */
-	struct retired *keks;		/* by entity; behind the first `unmoved` those that were left already */
-	unsigned count, unmoved, at;	/* at: the first of the entity being walked over, then the one being ended */
+	struct retired *keks;		/* behind the first `unmoved` those that were left already */
+	unsigned count, unmoved, at;	/* at: the one whose letters are walked over, then the one being ended */
 	int64_t ask_us;			/* monotonic: when the keeper is asked again for those that were left */
 	enum step step;
 	struct uuid after;		/* the last letter, or draft, that was looked at */
+	struct object_rekey_at staged;	/* the last segment of an upload */
 	unsigned passes;
 	bool raced;			/* in this pass */
 	struct key_move_state state;
@@ -91,25 +87,11 @@ enum pli_status key_move_begin(struct office *office, const char *root, int64_t 
 
 /* ---- under office->moving ---- */
 
-static bool same_entity(const struct key_move *m, unsigned a, unsigned b)
-{
-	return uuid_same(&m->keks[a].kek.entity, &m->keks[b].kek.entity);
-}
-
-static unsigned entity_end(const struct key_move *m)
-{
-	unsigned end = m->at;
-
-	while (end < m->unmoved && same_entity(m, m->at, end))
-		end++;
-	return end;
-}
-
-static enum pli_status letters_count(struct office *office, const struct uuid *entity, uint64_t *count_r, struct err *err)
+static enum pli_status letters_count(struct office *office, const struct directory_kek_over *kek, uint64_t *count_r, struct err *err)
 {
 	struct db_conn *conn = db_reader_take(office->parts.db);
 	struct db_rows rows = { 0 };
-	enum pli_status st = db_query(conn, &rows, err, COUNT_GET, "u", entity);
+	enum pli_status st = db_query(conn, &rows, err, COUNT_GET, "ut", &kek->entity, kek->kid);
 
 	if (st == PLI_OK)
 		st = db_next(&rows, err);
@@ -158,8 +140,8 @@ static enum pli_status survey(struct office *office, struct key_move *m, int64_t
 	uint64_t letters = 0;
 	enum pli_status st = keks_list(office, m, now_us, err);
 
-	for (m->at = 0; !m->gave_up && st == PLI_OK && m->at < m->unmoved; m->at = entity_end(m))
-		st = letters_count(office, &m->keks[m->at].kek.entity, &letters, err);
+	for (unsigned i = 0; !m->gave_up && st == PLI_OK && i < m->unmoved; i++)
+		st = letters_count(office, &m->keks[i].kek, &letters, err);
 	if (st != PLI_OK)
 		return st;
 	ends_begin(m, asked);
@@ -175,33 +157,23 @@ static enum pli_status survey(struct office *office, struct key_move *m, int64_t
 	m->at = 0;
 	m->step = WALK_LETTERS;
 	m->after = NIL;
+	m->staged = (struct object_rekey_at){ .n = 0 };
 	m->passes = 0;
 	m->raced = false;
 	return PLI_OK;
 }
 
-struct found {
-	struct uuid letter;
-	struct retired *from;
-};
-
-static enum pli_status find(struct office *office, struct key_move *m, struct found found_r[AT_ONCE], unsigned *count_r, struct err *err)
+static enum pli_status find(struct office *office, struct key_move *m, struct uuid found_r[AT_ONCE], unsigned *count_r, struct err *err)
 {
-	const struct uuid *entity = &m->keks[m->at].kek.entity;
+	const struct directory_kek_over *kek = &m->keks[m->at].kek;
 	struct db_conn *conn = db_reader_take(office->parts.db);
 	struct db_rows rows = { 0 };
-	unsigned n = 0, end = entity_end(m);
-	enum pli_status st = db_query(conn, &rows, err, m->step == WALK_DRAFTS ? DRAFTS_GET : LETTERS_GET, "uui", entity, &m->after,
+	unsigned n = 0;
+	enum pli_status st = db_query(conn, &rows, err, m->step == WALK_DRAFTS ? DRAFTS_GET : LETTERS_GET, "utui", &kek->entity, kek->kid, &m->after,
 				      (int64_t)AT_ONCE);
 
-	while (st == PLI_OK && n < AT_ONCE && (st = db_next(&rows, err)) == PLI_OK) {
-		found_r[n].from = NULL;
-		for (unsigned i = m->at; i < end; i++)
-			if (str_eq(m->keks[i].kek.kid, db_text(&rows, 1)))
-				found_r[n].from = &m->keks[i];
-		if (db_uuid(&rows, 0, &found_r[n].letter))
-			n++;
-	}
+	while (st == PLI_OK && n < AT_ONCE && (st = db_next(&rows, err)) == PLI_OK)
+		n += db_uuid(&rows, 0, &found_r[n]);
 	db_end(&rows);
 	db_reader_give(office->parts.db, conn);
 	*count_r = n;
@@ -215,28 +187,29 @@ static bool of_one(enum pli_status st)
 }
 
 /* One that could not be moved with nobody in the way.  If its KEK is not there any more, its month's end closes it. */
-static void keep(struct key_move *m, const struct found *f, const struct err *why)
+static void keep(struct key_move *m, const struct err *why)
 {
-	if (!f->from->kept)
-		log_warn("key.move", "letters under %s keep their keys: %s", f->from->kek.kid, why->text);
-	f->from->kept = true;
+	struct retired *from = &m->keks[m->at];
+
+	if (!from->kept)
+		log_warn("key.move", "letters under %s keep their keys: %s", from->kek.kid, why->text);
+	from->kept = true;
 	m->state.stuck++;
 }
 
 /* All of them together. */
-static enum pli_status together(struct office *office, struct key_move *m, const struct found *found, unsigned count, unsigned *taken_r,
+static enum pli_status together(struct office *office, struct key_move *m, const struct uuid *found, unsigned count, unsigned *taken_r,
 				bool *raced_r, struct err *err)
 {
+	const struct directory_kek_over *from = &m->keks[m->at].kek;
 	struct rewrap *group = mem_alloc(sizeof(*group));
 	struct db_conn *conn = db_reader_take(office->parts.db);
 	enum pli_status st = db_snapshot(conn, err);
 	unsigned n = 0;
 
-	rewrap_init(group, office, &m->keks[m->at].kek.entity);
+	rewrap_init(group, office, &from->entity);
 	for (; st == PLI_OK && n < count && !rewrap_full(group); n++)
-		if (found[n].from)
-			st = rewrap_add(group, conn, &found[n].letter, m->step == WALK_DRAFTS, found[n].from->kek.kid, found[n].from->kek.period,
-					err);
+		st = rewrap_add(group, conn, &found[n], m->step == WALK_DRAFTS, from->kid, from->period, err);
 	db_reader_give(office->parts.db, conn);
 	if (st == PLI_OK)
 		st = rewrap_run(group, err);
@@ -248,7 +221,7 @@ static enum pli_status together(struct office *office, struct key_move *m, const
 	return st;
 }
 
-static enum pli_status group_move(struct office *office, struct key_move *m, const struct found *found, unsigned count, unsigned *taken_r,
+static enum pli_status group_move(struct office *office, struct key_move *m, const struct uuid *found, unsigned count, unsigned *taken_r,
 				  struct err *err)
 {
 	struct err why = { 0 };
@@ -268,7 +241,7 @@ static enum pli_status group_move(struct office *office, struct key_move *m, con
 	if (raced) {
 		m->raced = true;
 	} else if (*taken_r == 1 && of_one(st)) {
-		keep(m, found, &why);
+		keep(m, &why);
 	} else {
 		if (err)
 			*err = why;
@@ -277,7 +250,7 @@ static enum pli_status group_move(struct office *office, struct key_move *m, con
 	return PLI_OK;
 }
 
-/* The entity's letters, then its drafts are through: once more if somebody was in the way, else the next entity's. */
+/* Its letters, then its drafts are through: once more if somebody was in the way, else the next one's. */
 static void walked(struct key_move *m)
 {
 	m->after = NIL;
@@ -290,17 +263,16 @@ static void walked(struct key_move *m)
 		m->raced = false;
 		return;
 	}
-	for (unsigned end = entity_end(m); m->at < end; m->at++)
-		m->keks[m->at].kept = m->keks[m->at].kept || m->raced;
+	m->keks[m->at].kept = m->keks[m->at].kept || m->raced;
 	m->raced = false;
 	m->passes = 0;
-	if (m->at == m->unmoved)
+	if (++m->at == m->unmoved)
 		m->step = UPLOADS;
 }
 
 static enum pli_status walk(struct office *office, struct key_move *m, struct err *err)
 {
-	struct found found[AT_ONCE];
+	struct uuid found[AT_ONCE];
 	unsigned count = 0, taken = 0;
 	enum pli_status st = find(office, m, found, &count, err);
 
@@ -310,7 +282,7 @@ static enum pli_status walk(struct office *office, struct key_move *m, struct er
 		return st;
 	st = group_move(office, m, found, count, &taken, err);
 	if (st == PLI_OK && taken)
-		m->after = found[taken - 1].letter;
+		m->after = found[taken - 1];
 	return st;
 }
 
@@ -364,11 +336,11 @@ static enum pli_status end_step(struct office *office, struct key_move *m, int64
 static enum pli_status uploads(struct office *office, struct key_move *m, struct err *err)
 {
 	unsigned moved;
-	enum pli_status st = object_stage_rekey(office->parts.objects, &moved, err);
+	enum pli_status st = object_stage_rekey(office->parts.objects, &m->staged, &moved, err);
 
-	if (st == PLI_OK)
+	if (st == PLI_ABSENT)
 		m->step = SETTLE;
-	return st;
+	return st == PLI_ABSENT ? PLI_OK : st;
 }
 
 /* What the letters' keys were wrapped in must stand nowhere in the database's files before their KEK counts as left: PLI_BUSY while a

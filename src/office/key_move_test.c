@@ -9,6 +9,8 @@
 
 #include "draft.h"
 #include "draft_own.h"
+#include "directory_own.h"
+
 #include "kek_end.h"
 #include "key_move.h"
 #include "letter_own.h"
@@ -99,13 +101,18 @@ static void staged(unsigned count)
 	}
 }
 
+static bool some_staged;		/* some uploads had moved, others not, when a call ended */
+
+/* In the smallest steps. */
 static struct key_move_state moved_all(void)
 {
 	struct key_move_state state = { 0 };
 	struct err err = { 0 };
 
-	for (int i = 0; i < 1000 && !state.done; i++)
+	for (int i = 0; i < 1000 && !state.done; i++) {
 		OK(key_move_step(in.office, clock_now_us(), 1, true, &state, &err));
+		some_staged |= instance_count(&in, "SELECT COUNT(DISTINCT length(kid)) FROM segment WHERE kid IS NOT NULL") > 1;
+	}
 	assert_true(state.done);
 	return state;
 }
@@ -192,6 +199,7 @@ static void all_moved(void **state)
 	another_root('a', id);
 	OK(key_move_begin(in.office, id, clock_now_us(), &err));
 	s = moved_all();
+	assert_true(some_staged);
 	assert_int_equal(s.letters, instance_count(&in, "SELECT (SELECT COUNT(*) FROM letter) + (SELECT COUNT(*) FROM draft)"));
 	assert_int_equal(s.moved, s.letters);
 	assert_int_equal(s.keys, 0);
@@ -488,6 +496,89 @@ static void left_and_back(void **state)
 	verified();
 }
 
+/* The keeper has its older root again, and the database knows that key as retired: what it makes under the root in use is in use. */
+static void current_again(void **state)
+{
+	struct uuid letter;
+	char kid[64], again[64];
+
+	(void)state;
+	letter = sent("a@example.org", NULL);
+	kid_of(&letter, kid);
+	instance_run(&in, "UPDATE kek SET retired = 1 WHERE purpose = 'letter' AND retired IS NULL AND destroyed IS NULL");
+	instance_restart(&in);
+	letter = sent("b@example.org", NULL);
+	kid_of(&letter, again);
+	assert_string_equal(kid, again);
+	reads(&letter);
+}
+
+/* The keeper has named its key, then the keys are retired, and only then the row is to be written. */
+static struct {
+	struct keywrap real;
+	const char *root;
+	unsigned asked;
+} between;
+
+static enum pli_status kek_between(void *arg, const char *purpose, const struct uuid *entity, int64_t period, char kid_r[64], struct err *err)
+{
+	enum pli_status st = between.real.kek(arg, purpose, entity, period, kid_r, err);
+
+	if (st != PLI_OK || between.asked++)
+		return st;
+	memcpy(kid_r + strlen(kid_r) - 8, "12345678", 8);	/* of before */
+	return directory_kek_retire(in.directory, between.root, purge_keys_month(clock_now_us()), clock_now_us(), err);
+}
+
+static void retired_while_named(void **state)
+{
+	int64_t month = clock_month(clock_now_us()) + 5;
+	struct err err = { 0 };
+	char id[66], kid[64];
+
+	(void)state;
+	another_root('2', id);
+	between.real = in.directory->keywrap;
+	between.root = id;
+	between.asked = 0;
+	in.directory->keywrap.kek = kek_between;
+	OK(directory_kek(in.directory, "letter", &in.mairie, month, kid, &err));
+	in.directory->keywrap = between.real;
+	assert_string_equal(kid + strlen(kid) - 9, "-22222222");
+	assert_int_equal(between.asked, 2);
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM kek WHERE kid LIKE '%-12345678'"), 0);
+}
+
+static void plan_uses(const char *sql, const char *index)
+{
+	struct db_conn *conn = db_reader_take(in.db);
+	struct db_rows rows = { 0 };
+	AUTO_BUF plan = { 0 };
+	struct err err = { 0 };
+	enum pli_status st;
+
+	OK(db_query(conn, &rows, &err, sql, ""));
+	while ((st = db_next(&rows, &err)) == PLI_OK)
+		buf_fmt(&plan, "%s\n", db_text(&rows, 3));
+	assert_int_equal(st, PLI_ABSENT);
+	db_end(&rows);
+	db_reader_give(in.db, conn);
+	if (!strstr(plan.p, index) || strstr(plan.p, "SCAN letter") || strstr(plan.p, "TEMP B-TREE"))
+		fail_msg("%s: %s", sql, plan.p);
+}
+
+/* What is asked of each key of a month does not read all letters of its entity. */
+static void index_is_used(void **state)
+{
+	(void)state;
+	plan_uses("EXPLAIN QUERY PLAN SELECT letter FROM letter WHERE entity = x'00' AND kid = 'k' AND letter > x'00' ORDER BY letter LIMIT 64",
+		  "letter_kid (entity=? AND kid=? AND letter>?)");
+	plan_uses("EXPLAIN QUERY PLAN SELECT (SELECT COUNT(*) FROM letter WHERE entity = x'00' AND kid = 'k') + 1", "letter_kid (entity=? AND kid=?)");
+	plan_uses("EXPLAIN QUERY PLAN SELECT letter FROM letter WHERE entity = x'00' AND kid = 'k' LIMIT 1", "letter_kid (entity=? AND kid=?)");
+	plan_uses("EXPLAIN QUERY PLAN SELECT letter, held FROM letter WHERE entity = x'00' AND letter IN "
+		  "(SELECT letter FROM letter WHERE entity = x'00' AND kid = 'k' LIMIT 64)", "letter_kid (entity=? AND kid=?)");
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -514,6 +605,9 @@ int main(void)
 		cmocka_unit_test(missing_in_use),
 		cmocka_unit_test(nothing_goes_in_use),
 		cmocka_unit_test(left_and_back),
+		cmocka_unit_test(current_again),
+		cmocka_unit_test(retired_while_named),
+		cmocka_unit_test(index_is_used),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

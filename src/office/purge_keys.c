@@ -22,7 +22,8 @@
 #define ROUNDS_MAX 64		/* of AT_ONCE letters; more next time */
 #define GRACE_US DAY_US		/* after the month's end, for what was under way */
 
-static const char LETTERS_UNDER[] = "SELECT letter, held FROM letter WHERE entity = $1 AND kid = $2 LIMIT $3";
+static const char LETTERS_UNDER[] = "SELECT letter, held FROM letter WHERE entity = $1 AND letter IN "
+				    "(SELECT letter FROM letter WHERE entity = $1 AND kid = $2 LIMIT $3)";	/* by their index */
 static const char DRAFTS_UNDER[] = "SELECT draft FROM draft WHERE entity = $1 AND kid = $2 LIMIT $3";
 
 /* ---- one KEK ---- */

@@ -33,7 +33,7 @@ struct rotation {
 	const char *dir, *key;
 	int64_t overlap_days;
 	const char *old, *new, *public;		/* new NULL: no other key, the letters of the last change are moved on */
-	bool letters;
+	bool letters, incomplete;	/* some could not be moved; all else is done */
 	int64_t total, moved, stuck, keys, left, destroyed;
 	const char *until;			/* a time; NULL: no key is left, or the keeper has not said */
 };
@@ -140,9 +140,11 @@ static enum pli_status letters_move(struct rotation *r, bool begin, struct err *
 		progress_show(&progress, (uint64_t)r->moved);
 	}
 	progress_end(&progress);
-	if (st != PLI_OK || !r->keys)
+	if (st != PLI_OK || !(r->keys || r->stuck))
 		return st;
-	(void)err_set(err, PLI_CONFLICT, "%lld keys of months stay: the keys of letters under them do not open", (long long)r->keys);
+	r->incomplete = true;
+	(void)err_set(err, PLI_CONFLICT, "%lld keys of months stay: the keys of %lld letters under them do not open", (long long)r->keys,
+		      (long long)r->stuck);
 	return err_hint(err, "The server's log names them; pli scrub reads every letter.");
 }
 
@@ -184,7 +186,8 @@ static void say(const struct rotation *r)
 		if (r->new)
 			printf(",\"old\":\"%s\",\"new\":\"%s\"", r->old, r->new);
 		if (r->letters)
-			printf(",\"letters\":%lld,\"left\":%lld,\"destroyed\":%lld", (long long)r->moved, (long long)r->left, (long long)r->destroyed);
+			printf(",\"letters\":%lld,\"stuck\":%lld,\"left\":%lld,\"destroyed\":%lld", (long long)r->moved, (long long)r->stuck,
+			       (long long)r->left, (long long)r->destroyed);
 		if (r->until)
 			printf(",\"until\":\"%s\"", r->until);
 		printf("}\n");
@@ -214,8 +217,10 @@ int verb_key_rotate(struct cli_call *call)
 	if (st == PLI_OK)
 		st = rotate(&r, &err);
 	ctl_session_close(r.session);
-	if (st != PLI_OK)
+	if (st != PLI_OK && !(r.incomplete && call->json))
 		return sysexit_say(&err);
 	say(&r);
+	if (st != PLI_OK)
+		return sysexit_say(&err);
 	return EX_OK;
 }

@@ -123,8 +123,13 @@ void object_unpin(struct object_store *store);
  * and files without a row older than grace_us.  Walks all blob files: for once in a while. */
 MUST enum pli_status object_sweep(struct object_store *store, int64_t now_us, int64_t grace_us, unsigned *removed_r, struct err *err);
 
-/* Puts the keys of what is staged under the staging keys in use, where those of its days were made under a wrapping key of before;
- * *moved_r: segments.  What is written at this moment may stay as it is until it is sent or swept. */
-MUST enum pli_status object_stage_rekey(struct object_store *store, unsigned *moved_r, struct err *err);
+/* Puts the keys of what is staged under the staging keys in use, where those of its days were made under a wrapping key of before: of some
+ * segments behind *at (all zero: from the first), which then says how far it came; *moved_r: so many were changed.  PLI_ABSENT: there are no more.
+ * What is written at this moment may stay as it is until it is sent or swept.  Blocks. */
+struct object_rekey_at {
+	struct uuid entity, object;
+	uint32_t n;
+};
+MUST enum pli_status object_stage_rekey(struct object_store *store, struct object_rekey_at *at, unsigned *moved_r, struct err *err);
 
 #endif

@@ -30,14 +30,13 @@ struct rekey {
 	struct object_store *store;
 	struct staged *all;
 	unsigned count;
-	unsigned moved;
 };
 
-static enum pli_status page_read(struct rekey *r, const struct staged *after, struct err *err)
+static enum pli_status page_read(struct rekey *r, const struct object_rekey_at *after, struct err *err)
 {
 	struct db_conn *conn = db_reader_take(r->store->db);
 	struct db_rows rows = { 0 };
-	enum pli_status st = db_query(conn, &rows, err, STAGED_GET, "uuii", &after->entity, &after->object, (int64_t)after->was.n,
+	enum pli_status st = db_query(conn, &rows, err, STAGED_GET, "uuii", &after->entity, &after->object, (int64_t)after->n,
 				      (int64_t)AT_ONCE);
 
 	for (r->count = 0; st == PLI_OK && r->count < AT_ONCE && (st = db_next(&rows, err)) == PLI_OK; r->count++) {
@@ -112,29 +111,23 @@ static enum pli_status put_fn(struct db_tx *tx, void *arg, struct err *err)
 	return st;
 }
 
-enum pli_status object_stage_rekey(struct object_store *store, unsigned *moved_r, struct err *err)
+enum pli_status object_stage_rekey(struct object_store *store, struct object_rekey_at *at, unsigned *moved_r, struct err *err)
 {
 	struct rekey r = { .store = store, .all = mem_alloc(AT_ONCE * sizeof(*r.all)) };
-	struct staged *after = mem_alloc(sizeof(*after));
-	enum pli_status st = page_read(&r, after, err);
+	enum pli_status st = page_read(&r, at, err);
+	unsigned moves = 0;
 
-	while (st == PLI_OK && r.count) {
-		unsigned moves = 0;
-
-		for (unsigned i = 0; st == PLI_OK && i < r.count; i++) {
-			st = wrap_again(&r, &r.all[i], err);
-			moves += st == PLI_OK && r.all[i].moves;
-		}
-		if (st == PLI_OK && moves)
-			st = db_write(store->db, put_fn, &r, err);
-		if (st != PLI_OK)
-			break;
-		r.moved += moves;
-		*after = r.all[r.count - 1];
-		st = page_read(&r, after, err);
+	for (unsigned i = 0; st == PLI_OK && i < r.count; i++) {
+		st = wrap_again(&r, &r.all[i], err);
+		moves += st == PLI_OK && r.all[i].moves;
 	}
-	*moved_r = r.moved;
-	mem_free(after);
+	if (st == PLI_OK && moves)
+		st = db_write(store->db, put_fn, &r, err);
+	*moved_r = st == PLI_OK ? moves : 0;
+	if (st == PLI_OK && r.count)
+		*at = (struct object_rekey_at){ r.all[r.count - 1].entity, r.all[r.count - 1].object, r.all[r.count - 1].was.n };
+	else if (st == PLI_OK)
+		st = PLI_ABSENT;
 	mem_free(r.all);
 	return st;
 }
