@@ -160,12 +160,17 @@ async function proofs(i, token, w) {
 
 	// Lines that do not belong there, in a container that the same house would seal: so the manifest is made to fit, and the seal fails later.
 	const lines = fs.readFileSync(path.join(folder, 'witness.txt'), 'utf8'), keys = fs.readFileSync(path.join(folder, 'witness.pub'), 'utf8');
-	const otherLog = new Log('example.com/log').grow(5), note = otherLog.note();
-	const answerOf = await w[0].get('/checkpoint/localhost/j/1');
-	const stolen = note.split('\n\n')[1].replace(/— \S+ \S+\n/, '') + lines.split('\n')[0] + '\n';
-	check(answerOf.status === 200 && stolen.length > 10, 'there are lines to steal');
+	// A witness of ours signs this head, another log's, and an older head of this one.
+	const own = tlog.vkey('elsewhere', 4, foreign.raw) + '\n', now = Math.floor(Date.now() / 1000), head = fs.readFileSync(path.join(folder, 'checkpoint.txt'), 'utf8');
+	const lineOver = (note) => ({ 'witness.pub': own, 'witness.txt': tlog.cosign(note, 'elsewhere', foreign, now) });
+	const earlier = i.sql('SELECT CAST(checkpoint AS TEXT) AS note FROM head ORDER BY size LIMIT 1')[0].note;
+	check(earlier !== head && tlog.parseNote(earlier).origin === tlog.parseNote(head).origin, 'there is an older head');
 	const older = lines.replace(/(— \S+ \S{6})(.)/, (_, a, b) => a + (b === 'A' ? 'B' : 'A'));
 	for (const [what, change, words] of [
+		// It is as the script wants it, so that the two after it are refused for what they are over; only the journal's proofs have other lines.
+		['another witness\'s line over this head', lineOver(head), /proof: journal\/001\.tlog-proof: another checkpoint|proof: journal\/001\.tlog-proof: cut/],
+		['a line from another log', lineOver(new Log('example.com/log').grow(5).note()), /witness: the line of elsewhere in witness\.txt is not its cosignature of this checkpoint/],
+		['a line from an older head', lineOver(earlier), /witness: the line of elsewhere in witness\.txt is not its cosignature of this checkpoint/],
 		['a line changed', { 'witness.txt': older }, /witness: the line of localhost/],
 		['a line left out', { 'witness.txt': lines.split('\n').slice(1).join('\n') }, /witness: /],
 		['lines exchanged', { 'witness.txt': lines.split('\n').slice(0, 2).reverse().join('\n') + '\n' }, /witness: the line of localhost/],

@@ -63,6 +63,14 @@ const signedBy = (note, vkeyText) => {
 	return crypto.verify(null, Buffer.from(`cosignature/v1\ntime ${time}\n${parsed.text}`), publicObject(key.raw), s.blob.subarray(8)) ? { time: Number(time) } : null;
 };
 
+// A witness's line under a note (C2SP tlog-cosignature, Ed25519).
+const cosign = (note, name, key, time) => {
+	const at = Buffer.alloc(8);
+	at.writeBigUInt64BE(BigInt(time));
+	const signature = crypto.sign(null, Buffer.from(`cosignature/v1\ntime ${time}\n${parseNote(note).text}`), key.privateKey);
+	return `— ${name} ${Buffer.concat([keyId(name, 4, key.raw), at, signature]).toString('base64')}\n`;
+};
+
 const tileNumber = (n) => {
 	let s = String(n % 1000).padStart(3, '0');
 	for (n = Math.floor(n / 1000); n > 0; n = Math.floor(n / 1000))
@@ -71,4 +79,4 @@ const tileNumber = (n) => {
 };
 const tilePath = (level, n, width = 256) => `tile/${level}/${tileNumber(n)}${width < 256 ? '.p/' + width : ''}`;
 
-module.exports = { sha256, leafHash, node, root, consistency, keyId, vkey, newKey, rawOf, parseVkey, signNote, parseNote, signedBy, tilePath };
+module.exports = { sha256, leafHash, node, root, consistency, keyId, vkey, newKey, rawOf, parseVkey, signNote, cosign, parseNote, signedBy, tilePath };
