@@ -14,11 +14,11 @@ function sums() {
 	const bytes = fs.readFileSync(path.join(i.dir, 'keys/signatures'));
 	let best = { generation: 0 };
 	for (const at of [0, 512]) {
-		if (bytes.length < at + 48 || bytes.toString('latin1', at, at + 4) !== 'PLIS')
+		if (bytes.length < at + 56 || bytes.toString('latin1', at, at + 4) !== 'PLIS')
 			continue;
 		const n = (k) => Number(bytes.readBigUInt64BE(at + 4 + 8 * k));
 		if (n(0) > best.generation)
-			best = { generation: n(0), checkpoints: n(1), tokens: n(2), seals: n(3), mails: n(4) };
+			best = { generation: n(0), checkpoints: n(1), tokens: n(2), seals: n(3), mails: n(4), changes: n(5) };
 	}
 	return best;
 }
@@ -56,12 +56,20 @@ main(async () => {
 	await until('the keeper is back', () => (i.children()['pli-keeper'] || keeper) !== keeper, 20);
 	check(sums().checkpoints >= before.checkpoints && sums().seals === 9, 'a death loses nothing', sums());
 	await i.ready(20);
+	// Both keys sign that one takes the other's place, and the root signs the new certificate.
+	same(sums().changes, 0, 'no key was changed');
+	i.verb('key', 'rotate', i.dir, 'tsa');
+	const once = sums().changes;	// asked again, both sign again
+	check(once >= 3, 'a change of key is counted', once);
+	i.verb('key', 'rotate', i.dir, 'log', '--overlap', '0');
+	const changes = sums().changes;
+	check(changes >= once + 2, 'of the log\'s, too', changes);
 	await i.stop();
 	yesterday();
 	await i.serve();
 	await until('the sums are in the journal', () => entries().length === 1);
 	const d = entries()[0].d;
-	check(d.checkpoints >= before.checkpoints && d.tokens >= before.tokens && d.seals === 9, 'as they were', d);
+	check(d.checkpoints >= before.checkpoints && d.tokens >= before.tokens && d.seals === 9 && d.changes === changes, 'as they were', d);
 	const shown = (await i.request('GET', '/api/v1/journal?limit=5', { token: auditor, headers: { 'Accept-Language': 'en' } })).text;
 	await i.stop();
 	await i.serve();

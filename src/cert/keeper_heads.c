@@ -325,12 +325,12 @@ static enum pli_status text_sign(struct keeper_heads *h, const struct job *job, 
 		return status;
 	}
 	status = seal_make_two(keeper_signers_seal(h->signers), keeper_signers_operator(h->signers), job->data, job->count, p7s, err);
+	if (status != PLI_OK)
+		return status;
+	signatures_add(h->signatures, SIGNATURE_SEAL, 2);
+	status = token_make(keeper_signers_tsa(h->signers), p7s->p, p7s->n, clock_now_us(), token, err);
 	if (status == PLI_OK)
-		status = token_make(keeper_signers_tsa(h->signers), p7s->p, p7s->n, clock_now_us(), token, err);
-	if (status == PLI_OK) {
-		signatures_add(h->signatures, SIGNATURE_SEAL, 2);
 		signatures_add(h->signatures, SIGNATURE_TOKEN, 1);
-	}
 	return status;
 }
 

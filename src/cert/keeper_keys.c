@@ -13,6 +13,7 @@
 #include "keeper_heads.h"
 #include "kek_store.h"
 #include "key_change.h"
+#include "signatures.h"
 
 #include "keeper_keys.h"
 
@@ -44,6 +45,7 @@ static enum pli_status prepare(const struct keeper_keys *k, const struct keeper_
 	AUTO_POOL pool = pool_new();
 	struct key_change c;
 	struct keeper_status heads;
+	bool begun = key_change_pending(k->ring, (enum key_name)r->key);
 	size_t start;
 	enum pli_status status;
 
@@ -54,6 +56,9 @@ static enum pli_status prepare(const struct keeper_keys *k, const struct keeper_
 				    r->overlap_s, &c, err);
 	if (status != PLI_OK)
 		return status;
+	/* Both keys' statements, and the root's on a certificate that was made now; a wrapping key signs nothing. */
+	if (r->key != KEY_WRAP)
+		signatures_add(k->signatures, SIGNATURE_CHANGE, r->key == KEY_LOG || begun ? 2 : 3);
 	start = keeper_frame_begin(out, KEEPER_KEY_PREPARE | FRAME_ANSWER, r->id);
 	buf_u8(out, PLI_OK);
 	blob_text(out, c.old);

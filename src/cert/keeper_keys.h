@@ -12,6 +12,7 @@ struct keeper_heads;
 struct keeper_request;
 struct kek_store;
 struct keyring;
+struct signatures;
 
 typedef void keeper_said_fn(const char *event, const char *text);
 
@@ -21,6 +22,7 @@ struct keeper_keys {
 	struct kek_store *keks;
 	struct keeper_heads *heads;
 	keeper_said_fn *said;		/* NULL: nobody listens */
+	struct signatures *signatures;
 };
 /* Appends the answer's frame to out; a commit of a signing key is answered on the link later, by its generation, and nothing is appended.
  * PLI_IO after a commit: the disk is broken, the process must end. */

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -11,7 +12,9 @@
 #include "signatures.h"
 
 #define FILE_NAME "signatures"
-#define SLOT_BYTES (4 + 8 + 8 * SIGNATURE_KINDS + 4)
+#define SLOT_BYTES_OF(kinds) (4 + 8 + 8 * (kinds) + 4)
+#define SLOT_BYTES SLOT_BYTES_OF(SIGNATURE_KINDS)
+#define KINDS_BEFORE 4
 #define SLOT_OFFSET 512
 
 struct signatures {
@@ -32,20 +35,30 @@ static void slot_write(const struct signatures *s, uint8_t slot[SLOT_BYTES])
 	memcpy(slot, b.p, SLOT_BYTES);
 }
 
+static bool whole(const uint8_t slot[SLOT_BYTES], unsigned kinds)
+{
+	size_t n = SLOT_BYTES_OF(kinds) - 4;
+	struct cursor c;
+
+	cursor_init(&c, slot + n, 4);
+	return memcmp(slot, "PLIS", 4) == 0 && cursor_u32(&c) == (uint32_t)crc32(0, slot, (uInt)n);
+}
+
 /* Takes the slot when it is whole and newer. */
 static void slot_read(const uint8_t slot[SLOT_BYTES], struct signatures *s)
 {
-	uint64_t generation, counts[SIGNATURE_KINDS];
+	unsigned kinds = whole(slot, SIGNATURE_KINDS) ? SIGNATURE_KINDS : whole(slot, KINDS_BEFORE) ? KINDS_BEFORE : 0;
+	uint64_t generation;
 	struct cursor c;
 
 	cursor_init(&c, slot + 4, SLOT_BYTES - 4);
 	generation = cursor_u64(&c);
-	for (int i = 0; i < SIGNATURE_KINDS; i++)
-		counts[i] = cursor_u64(&c);
-	if (memcmp(slot, "PLIS", 4) != 0 || cursor_u32(&c) != (uint32_t)crc32(0, slot, SLOT_BYTES - 4) || generation <= s->generation)
+	if (!kinds || generation <= s->generation)
 		return;
 	s->generation = generation;
-	memcpy(s->counts, counts, sizeof(counts));
+	memset(s->counts, 0, sizeof(s->counts));
+	for (unsigned i = 0; i < kinds; i++)
+		s->counts[i] = cursor_u64(&c);
 }
 
 enum pli_status signatures_open(int keys_dir_fd, struct signatures **signatures_r, struct err *err)
@@ -59,9 +72,11 @@ enum pli_status signatures_open(int keys_dir_fd, struct signatures **signatures_
 	s = mem_alloc(sizeof(*s));
 	s->fd = fd;
 	pthread_mutex_init(&s->lock, NULL);
-	for (int i = 0; i < 2; i++)
-		if (pread(fd, slot, sizeof(slot), i * SLOT_OFFSET) == (ssize_t)sizeof(slot))
+	for (int i = 0; i < 2; i++) {
+		memset(slot, 0, sizeof(slot));
+		if (pread(fd, slot, sizeof(slot), i * SLOT_OFFSET) > 0)
 			slot_read(slot, s);
+	}
 	*signatures_r = s;
 	return PLI_OK;
 }

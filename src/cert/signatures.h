@@ -1,7 +1,8 @@
 /* How often the keeper has signed, by kind, since the instance began: keys/signatures.  What the keeper signs without anybody's
  * knowledge would show here; front writes the sums into the journal once a day.
  *
- * Two slots of 512 bytes, written in turn: "PLIS" ‖ u64 generation ‖ u64 for each kind ‖ CRC-32 of what is before; big-endian.
+ * Two slots of 512 bytes, written in turn: "PLIS" ‖ u64 generation ‖ u64 for each kind ‖ CRC-32 of what is before; big-endian.  Slots of before have
+ * the first four kinds alone.
  * A sum is written at once but flushed only at the end: a power cut may lose the last seconds, a crash of the process nothing. */
 #ifndef PLI_SIGNATURES_H
 #define PLI_SIGNATURES_H
@@ -10,7 +11,11 @@
 
 #include "status.h"
 
-enum signature_kind { SIGNATURE_CHECKPOINT, SIGNATURE_TOKEN, SIGNATURE_SEAL, SIGNATURE_MAIL, SIGNATURE_KINDS };
+enum signature_kind {
+	SIGNATURE_CHECKPOINT, SIGNATURE_TOKEN, SIGNATURE_SEAL, SIGNATURE_MAIL,
+	SIGNATURE_CHANGE,	/* of a key: statements by old and new, the root's on a certificate */
+	SIGNATURE_KINDS
+};
 
 struct signatures;
 

@@ -35,9 +35,9 @@ static enum pli_status note_write(struct db_tx *tx, void *arg, struct err *err)
 		return st;
 	return journal_add(n->office->parts.journal, tx,
 			   &(struct journal_event){ .ev = "keeper.signed", .actor = &SYSTEM,
-						    .d_json = pool_fmt(tx->pool, "{\"checkpoints\":%" PRIu64 ",\"mails\":%" PRIu64
+						    .d_json = pool_fmt(tx->pool, "{\"changes\":%" PRIu64 ",\"checkpoints\":%" PRIu64 ",\"mails\":%" PRIu64
 								       ",\"seals\":%" PRIu64 ",\"tokens\":%" PRIu64 "}",
-								       sums[SIGNATURE_CHECKPOINT], sums[SIGNATURE_MAIL],
+								       sums[SIGNATURE_CHANGE], sums[SIGNATURE_CHECKPOINT], sums[SIGNATURE_MAIL],
 								       sums[SIGNATURE_SEAL], sums[SIGNATURE_TOKEN]) },
 			   err);
 }
