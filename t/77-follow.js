@@ -84,6 +84,17 @@ main(async () => {
 					check(!fs.readFileSync(to).includes(c), `${way.name}: the proof of a visible recipient says nothing of the hidden one`);
 			}
 
+			// What happens while the page is looked at shows there, without being loaded again.
+			const link = await i.link(c);
+			await page.focus('button[value="' + c + '"]');
+			await i.open(link);
+			if (way.js) {
+				await until(`${way.name}: an opening shows by itself`, async () => /2 (sur|of) 3/.test(await page.textContent('.state')));
+				same((await rows())[2][5].split(/\s/)[0], way.lang === 'fr' ? 'Oui' : 'Yes', `${way.name}: in the table, too`);
+				check((await page.textContent('.timeline li')).includes(way.lang === 'fr' ? 'Un destinataire' : 'One recipient'), `${way.name}: and among what happened`, await page.textContent('.timeline li'));
+				same(await page.evaluate(() => document.activeElement.value), c, `${way.name}: who stands on a button stays there`);
+			}
+
 			// Again: to one, to those who have not read, to all; each time once, however often it is pressed.
 			const again = async (what, act, wanted) => {
 				await act();
@@ -93,8 +104,8 @@ main(async () => {
 				same((await rows()).map((r) => Number(r[4])), wanted, `${way.name}: ${what}`);
 			};
 			await again('again to one', () => page.click(`button[value="${a}"]`), [2, 1, 1]);
-			await again('again to who has not read', async () => { await page.click('.menus .menu:nth-child(2) summary'); await page.click('button[value=unread]'); }, [3, 1, 2]);
-			await again('again to all', async () => { await page.click('.menus .menu:nth-child(2) summary'); await page.click('button[value=all]'); }, [4, 2, 3]);
+			await again('again to who has not read', async () => { await page.click('.menus .menu:nth-child(2) summary'); await page.click('button[value=unread]'); }, [3, 1, 1]);
+			await again('again to all', async () => { await page.click('.menus .menu:nth-child(2) summary'); await page.click('button[value=all]'); }, [4, 2, 2]);
 			check((await page.$$eval('.timeline .sentence', (all) => all.map((x) => x.textContent))).some((t) => (/renvoyé à|sent again to/).test(t)), `${way.name}: and it happened`);
 			await context.close();
 		}
@@ -115,6 +126,14 @@ main(async () => {
 		check(presses.every((a) => a.status === 303 && /done=resent/.test(a.headers.location)), 'six presses', presses.map((a) => a.status + ' ' + a.headers.location));
 		await until('the notice went again', async () => (await letter(locked)).recipients[0].sends === 2);
 		same(i.one(`SELECT COUNT(*) FROM notice WHERE kind = 'resend' AND letter = X'${locked.replace(/-/g, '')}'`), 1, 'and once');
+
+		// A page that asks by itself is nobody's presence: the session ends all the same.
+		i.sqlWrite('UPDATE session SET seen = seen - 120000000');
+		const kept = () => i.one('SELECT MAX(seen) FROM session'), was = kept();
+		same((await s.get('/letters/' + locked, { 'X-Follow': '1' })).status, 200, 'a page that follows');
+		same(kept(), was, 'does not keep the session');
+		same((await s.get('/letters/' + locked)).status, 200, 'who loads it');
+		check(kept() > was, 'does');
 
 		// Other roles.
 		const id = await send('Rôles', 'to@roles.example', 'cc@roles.example', 'hidden@roles.example');

@@ -199,7 +199,10 @@ static enum pli_status identify_session(struct door_call *c, struct err *err)
 {
 	struct session *s = POOL_NEW(c->pool, struct session);
 	const char *value = cookie_get(c->pool, http_field(&c->x->req, "cookie"), SESSION_COOKIE);
-	enum pli_status st = session_find(c->doors->directory, c->pool, value, clock_now_us(), s, err);
+	/* A page that follows what becomes of letters asks by itself, and is nobody's presence. */
+	bool follows = c->x->req.method == HTTP_GET && http_field(&c->x->req, "x-follow");
+	enum pli_status st = follows ? session_look(c->doors->directory, c->pool, value, clock_now_us(), s, err)
+				     : session_find(c->doors->directory, c->pool, value, clock_now_us(), s, err);
 
 	if (st != PLI_OK)
 		return st;

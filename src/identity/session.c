@@ -121,8 +121,8 @@ static void form_key_make(struct directory *d, struct session *s)
 	hex_encode(s->form_key, mac, sizeof(mac));
 }
 
-enum pli_status session_find(struct directory *d, struct pool *pool, const char *value, int64_t now_us, struct session *session_r,
-			     struct err *err)
+static enum pli_status session_by_value(struct directory *d, struct pool *pool, const char *value, int64_t now_us, bool present,
+					 struct session *session_r, struct err *err)
 {
 	uint8_t hash[32];
 	struct found f = { .session = session_r };
@@ -154,9 +154,21 @@ enum pli_status session_find(struct directory *d, struct pool *pool, const char 
 		.method = session_r->strong ? "password+totp" : "password", .level = session_r->strong ? 3 : 2,
 	};
 	form_key_make(d, session_r);
-	if (now_us - session_r->seen_us >= SEEN_US)
+	if (present && now_us - session_r->seen_us >= SEEN_US)
 		seen_note(d, hash, now_us);
 	return PLI_OK;
+}
+
+enum pli_status session_find(struct directory *d, struct pool *pool, const char *value, int64_t now_us, struct session *session_r,
+			     struct err *err)
+{
+	return session_by_value(d, pool, value, now_us, true, session_r, err);
+}
+
+enum pli_status session_look(struct directory *d, struct pool *pool, const char *value, int64_t now_us, struct session *session_r,
+			     struct err *err)
+{
+	return session_by_value(d, pool, value, now_us, false, session_r, err);
 }
 
 /* ---- beginning and raising ---- */

@@ -33,6 +33,9 @@ struct session {
 /* Who holds this cookie value.  PLI_UNAUTH, one text for all, when nobody does (any more). */
 MUST enum pli_status session_find(struct directory *directory, struct pool *pool, const char *value, int64_t now_us,
 				  struct session *session_r, struct err *err);
+/* The same for what a page asks by itself: its idle time goes on as if nobody were there. */
+MUST enum pli_status session_look(struct directory *directory, struct pool *pool, const char *value, int64_t now_us,
+				  struct session *session_r, struct err *err);
 
 struct session_new {
 	struct uuid entity, account;
