@@ -7,6 +7,7 @@ const fs = require('fs');
 const path = require('path');
 const { Instance, check, same, until, main, TMP } = require('./lib/pli.js');
 const tlog = require('./lib/tlog.js');
+const { unzip, zip } = require('./lib/zip.js');
 
 main(async () => {
 	const i = new Instance().make({ conf: '[mail]\nsign = yes\ndkim = ed25519\n' });
@@ -72,6 +73,20 @@ main(async () => {
 	r = remote(quoted);
 	check(r.status === 0 && /mails: 1 heads in 1 mails \(0 signed/.test(r.stdout), 'the line in a text', r.all);
 
+	// So do proofs, as containers and in PDF.
+	const papers = path.join(TMP, 'papers'), id = (await i.request('GET', '/api/v1/letters?limit=1', { token })).json.letters[0].id;
+	fs.mkdirSync(papers);
+	for (const name of ['proof', 'proof.pdf'])
+		fs.writeFileSync(path.join(papers, name), (await i.request('GET', `/api/v1/letters/${id}/${name}`, { token })).body);
+	for (const f of [local, remote]) {
+		r = f(papers, box);
+		check(r.status === 0 && /mails: 5 heads in 3 mails and 2 proofs \(5 signed by the log\) are all/.test(r.stdout), 'proofs bear witness, too', r.all);
+	}
+	const altered = path.join(TMP, 'altered.asice'), swap = (t) => t.replace(/\n(\d+)\n/, (_, n) => `\n${Number(n) - 1}\n`);
+	fs.writeFileSync(altered, zip(unzip(fs.readFileSync(path.join(papers, 'proof'))).map((f) => f.name === 'checkpoint.txt' ? { ...f, data: Buffer.from(swap(f.data.toString())) } : f)));
+	r = local(altered);
+	check(r.status === 65 && /altered\.asice: the head in this proof is not signed by the log's key/.test(r.stderr), 'a changed head in a proof', r.all);
+
 	// The operator rewrites the journal: stopped, back to an older copy with all keys and counters, and another history from there.
 	await i.stop();
 	check(local(box).status === 0, 'stopped: all mails fit', local(box).all);
@@ -104,4 +119,12 @@ main(async () => {
 	// Both are signed by the same key: the two together convict, whoever holds the server.
 	const [one, two] = [kept, new_].map((f) => headOf(fs.readFileSync(f, 'latin1')));
 	check(tlog.signedBy(one.note, vkey) && tlog.signedBy(two.note, vkey), 'both heads are signed by the log');
+	// Another key in the place of the log's: what the one before has signed bears witness as it did, against the log as well.
+	i.verb('key', 'rotate', i.dir, 'log', '--overlap', '0');
+	check((await i.request('GET', '/log/key')).text.trim() !== vkey, 'the log has another key');
+	for (const [what, f] of [['here', local], ['by address', remote]]) {
+		r = f(box, new_);
+		check(r.status === 0 && /4 heads in 4 mails \(4 signed/.test(r.stdout), `${what}: mails under the key of before`, r.all);
+		check(f(kept, new_).status === 65 && f(forged).status === 65, `${what}: and what does not fit still does not`);
+	}
 });

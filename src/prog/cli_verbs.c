@@ -36,7 +36,7 @@ static const struct args_option options_journal_verify[] = {
 	{ "--log-key", "F", "with --url: the log's published key (log.pub, or one line NAME+ID+KEY)", false, 0 },
 	{ "--state", "F", "with --url: what was seen last time; kept there for the next time", false, 0 },
 	{ "--witness", "F", "with --url: keys of witnesses, one a line, of which one must have signed the head", false, 0 },
-	{ "--mail", "PATH", "a mail or a folder of mails: each must bear witness of this very log; may be repeated", true, 0 },
+	{ "--mail", "PATH", "a mail, a proof, or a folder of them: each must bear witness of this very log; may be repeated", true, 0 },
 	{ "--ca", "F", "with --url: certificate authority to trust, PEM", false, 0 }, JSON, END,
 };
 static const struct args_option options_serve[] = {

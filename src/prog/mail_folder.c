@@ -11,6 +11,8 @@
 #include "text.h"
 
 #include "head_line.h"
+#include "pdf_read.h"
+#include "zip.h"
 
 #include "checkpoint.h"
 
@@ -20,6 +22,14 @@
 
 #define MAIL_MAX_BYTES (64u << 20)
 #define DEPTH_MAX 12
+
+static bool signed_by_log(const struct mail_folder *f, const char *note, size_t n, struct checkpoint *c_r)
+{
+	for (unsigned i = 0; i < f->key_count; i++)
+		if (checkpoint_verify(note, n, f->origin, f->keys[i], c_r, NULL) == PLI_OK)
+			return true;
+	return false;
+}
 
 /* The line and the log's signature are a checkpoint. */
 static enum pli_status signature_check(const struct mail_folder *f, const struct head_line *line, const char *path, struct err *err)
@@ -33,7 +43,7 @@ static enum pli_status signature_check(const struct mail_folder *f, const struct
 		if (note.p[i] == ' ')
 			note.p[i] = '\n';
 	buf_fmt(&note, "\n\n\xe2\x80\x94 %s %s\n", line->origin, base64_encode(base64, line->signature, sizeof(line->signature)));
-	if (checkpoint_verify(note.p, note.n, f->key->name, f->key->public_key, &c, NULL) == PLI_OK)
+	if (signed_by_log(f, note.p, note.n, &c))
 		return PLI_OK;
 	return err_set(err, PLI_CONFLICT, "%.150s: the head in its header is not signed by the log's key", path);
 }
@@ -57,6 +67,35 @@ static void claim_add(struct mail_folder *f, const struct head_line *line, const
 	f->signed_heads += line->has_signature;
 }
 
+/* Of a proof, the signed head that it brings along; whether the rest of it holds, `pli proof verify` says. */
+static enum pli_status proof_read(struct mail_folder *f, const struct buf *bytes, const char *path, struct err *err)
+{
+	struct head_line line = { .has_signature = true };
+	const struct zip_file *note = NULL;
+	AUTO_BUF attached = { 0 };
+	AUTO_POOL pool = pool_new();
+	struct zip_file *files = NULL;
+	struct checkpoint c;
+	size_t count = 0;
+	bool pdf = pdf_is(bytes->p, bytes->n);
+
+	if (pdf && pdf_attached(bytes->p, bytes->n, MAIL_MAX_BYTES, &attached, NULL) != PLI_OK)
+		return PLI_OK;
+	if (zip_read_open(pool, pdf ? attached.p : bytes->p, pdf ? attached.n : bytes->n, MAIL_MAX_BYTES, &files, &count, NULL) != PLI_OK)
+		return PLI_OK;
+	for (size_t i = 0; i < count && !note; i++)
+		note = str_eq(files[i].name, "checkpoint.txt") ? &files[i] : NULL;
+	if (!note || checkpoint_parse((const char *)note->p, note->n, &c, NULL) != PLI_OK || !str_eq(c.origin, f->origin))
+		return PLI_OK;
+	f->proofs++;
+	if (!signed_by_log(f, (const char *)note->p, note->n, &c))
+		return err_set(err, PLI_CONFLICT, "%.150s: the head in this proof is not signed by the log's key", path);
+	line.size = c.size;
+	memcpy(line.root, c.root, sizeof(line.root));
+	claim_add(f, &line, path);
+	return PLI_OK;
+}
+
 static enum pli_status mail_read(struct mail_folder *f, int fd, const char *path, struct err *err)
 {
 	struct head_line heads[MAIL_HEADS_MAX];
@@ -74,12 +113,14 @@ static enum pli_status mail_read(struct mail_folder *f, int fd, const char *path
 		bytes.n += (size_t)n;
 	if (n < 0)
 		return err_set(err, PLI_IO, "%.200s: %s", path, strerror(errno));
+	if (pdf_is(bytes.p, bytes.n) || (bytes.n > 4 && memcmp(bytes.p, "PK\3\4", 4) == 0))
+		return proof_read(f, &bytes, path, err);
 	f->mails++;
 	/* What is no mail says nothing. */
 	if (mail_heads(bytes.p, bytes.n, heads, &count, NULL) != PLI_OK)
 		count = 0;
 	for (unsigned i = 0; i < count && st == PLI_OK; i++) {
-		if (!str_eq(heads[i].origin, f->key->name))
+		if (!str_eq(heads[i].origin, f->origin))
 			continue;
 		if (heads[i].has_signature)
 			st = signature_check(f, &heads[i], path, err);

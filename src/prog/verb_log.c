@@ -13,6 +13,8 @@
 #include "checkpoint.h"
 #include "keyfile.h"
 #include "log_monitor.h"
+#include "note_key.h"
+#include "pem_list.h"
 
 #include "mail_read.h"
 #include "mail_text.h"
@@ -48,10 +50,18 @@ static enum pli_status file_read(struct pool *pool, const char *name, char **tex
 	return PLI_OK;
 }
 
-/* A verifier key (one line), or the published PEM, whose name is then the origin given. */
-static enum pli_status key_read(struct pool *pool, const char *name, const char *origin, struct note_key *key_r, struct err *err)
+#define LOG_KEYS_MAX 32
+
+/* The log's: the one in use, and with it all that it has had, as far as the file tells. */
+struct log_keys {
+	struct note_key now;
+	uint8_t all[LOG_KEYS_MAX][32];
+	unsigned count;
+};
+
+/* A verifier key (one line), or the published PEM, whose name is then the origin given and in which keys of before follow the one in use. */
+static enum pli_status keys_read(struct pool *pool, const char *name, const char *origin, struct log_keys *keys_r, struct err *err)
 {
-	uint8_t public_key[32];
 	char *text;
 	size_t n;
 	enum pli_status st = file_read(pool, name, &text, &n, err);
@@ -59,37 +69,46 @@ static enum pli_status key_read(struct pool *pool, const char *name, const char 
 	if (st != PLI_OK)
 		return st;
 	if (!strstr(text, "-----BEGIN")) {
-		st = note_key_parse(text, strcspn(text, " \r\n"), key_r, err);
-		if (st == PLI_OK && key_r->type != NOTE_KEY_LOG)
+		st = note_key_parse(text, strcspn(text, " \r\n"), &keys_r->now, err);
+		if (st == PLI_OK && keys_r->now.type != NOTE_KEY_LOG)
 			st = err_set(err, PLI_INPUT, "%.100s holds a witness's key, not a log's", name);
+		if (st == PLI_OK)
+			memcpy(keys_r->all[0], keys_r->now.public_key, sizeof(keys_r->all[0]));
+		keys_r->count = 1;
 		return st;
 	}
-	st = checkpoint_public_key(text, n, public_key, err);
-	if (st == PLI_OK)
-		note_key_init(key_r, origin, NOTE_KEY_LOG, public_key);
-	return st;
+	st = checkpoint_public_key(text, n, keys_r->all[0], err);
+	if (st != PLI_OK)
+		return st;
+	note_key_init(&keys_r->now, origin, NOTE_KEY_LOG, keys_r->all[0]);
+	keys_r->count = pem_list_publics(pool, text, keys_r->all, LOG_KEYS_MAX);
+	return PLI_OK;
 }
 
-static enum pli_status mails_read(struct cli_call *call, const struct note_key *key, struct mail_folder *f, struct err *err)
+static enum pli_status mails_read(struct cli_call *call, const struct log_keys *keys, struct mail_folder *f, struct err *err)
 {
 	const char *const *paths = args_values(call->args, "--mail", NULL);
 	static struct mail_sets sets;
 	enum pli_status st = PLI_OK;
 
-	*f = (struct mail_folder){ .pool = call->pool, .key = key };
+	*f = (struct mail_folder){ .pool = call->pool, .origin = keys->now.name, .keys = keys->all, .key_count = keys->count };
 	if (*paths)
 		mail_read_prepare(&sets);
 	for (; *paths && st == PLI_OK; paths++)
 		st = mail_folder_read(f, *paths, err);
 	if (st == PLI_OK && args_value(call->args, "--mail") && !f->count)
-		st = err_set(err, PLI_ABSENT, "none of %u mails bears witness of the log %s", f->mails, key->name);
+		st = err_set(err, PLI_ABSENT, "none of %u mails bears witness of the log %s", f->mails, keys->now.name);
 	return st;
 }
 
 static void mails_say(struct cli_call *call, const struct mail_folder *f)
 {
-	if (f->count && !call->json)
-		printf("mails: %u heads in %u mails (%u signed by the log) are all heads of this log\n", f->count, f->mails - f->others, f->signed_heads);
+	if (!f->count || call->json)
+		return;
+	printf("mails: %u heads in %u mails", f->count, f->mails - f->others);
+	if (f->proofs)
+		printf(" and %u proofs", f->proofs);
+	printf(" (%u signed by the log) are all heads of this log\n", f->signed_heads);
 }
 
 static int failed(struct cli_call *call, const struct err *err)
@@ -115,7 +134,8 @@ static void done_say(struct cli_call *call, const struct tree *tree)
 struct remote {
 	struct cli_call *call;
 	struct log_client *client;
-	struct note_key key, witnesses[WITNESSES_MAX];
+	struct log_keys keys;
+	struct note_key witnesses[WITNESSES_MAX];
 	unsigned witness_count;
 	struct log_state state;
 	struct mail_folder mails;
@@ -230,10 +250,10 @@ static enum pli_status remote_prepare(struct remote *r, struct err *err)
 	if (st == PLI_OK)
 		st = origin_find(r, &origin, err);
 	if (st == PLI_OK)
-		st = key_read(r->call->pool, key, origin, &r->key, err);
+		st = keys_read(r->call->pool, key, origin, &r->keys, err);
 	if (st == PLI_OK)
 		st = witnesses_read(r, err);
-	return st == PLI_OK ? mails_read(r->call, &r->key, &r->mails, err) : st;
+	return st == PLI_OK ? mails_read(r->call, &r->keys, &r->mails, err) : st;
 }
 
 static int verify_remote(struct cli_call *call)
@@ -243,7 +263,7 @@ static int verify_remote(struct cli_call *call)
 	struct err err = { 0 };
 	enum pli_status st = remote_prepare(&r, &err);
 	const struct log_monitor monitor = {
-		.key = &r.key, .witnesses = r.witnesses, .witness_count = r.witness_count, .fetch = remote_fetch,
+		.key = &r.keys.now, .witnesses = r.witnesses, .witness_count = r.witness_count, .fetch = remote_fetch,
 		.claims = r.mails.claims, .claim_count = r.mails.count, .say = remote_say, .arg = &r,
 	};
 
@@ -277,7 +297,7 @@ static enum pli_status check_mails(struct cli_call *call, struct err *err)
 {
 	struct instance instance;
 	struct mail_folder mails;
-	struct note_key key;
+	struct log_keys keys = { 0 };
 	struct tree tree;
 	char *origin;
 	const char *pem;
@@ -291,10 +311,10 @@ static enum pli_status check_mails(struct cli_call *call, struct err *err)
 	if (st == PLI_OK) {
 		origin[strcspn(origin, "\n")] = '\0';
 		pem = args_value(call->args, "--log-key");
-		st = key_read(call->pool, pem ? pem : pool_fmt(call->pool, "%s/public/log.pub", instance.path), origin, &key, err);
+		st = keys_read(call->pool, pem ? pem : pool_fmt(call->pool, "%s/public/log.pub", instance.path), origin, &keys, err);
 	}
 	if (st == PLI_OK)
-		st = mails_read(call, &key, &mails, err);
+		st = mails_read(call, &keys, &mails, err);
 	if (st == PLI_OK) {
 		fd = openat(instance.folder_fd[FOLDER_JOURNAL], "leaves", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 		st = fd >= 0 ? log_claims_check(mails.claims, mails.count, leaves_next, &fd, &tree, err) : err_errno(err, "journal/leaves");
