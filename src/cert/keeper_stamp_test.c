@@ -10,6 +10,7 @@
 #include "keyring.h"
 #include "stamp_desk.h"
 #include "token.h"
+#include "rate.h"
 #include "tsa_query.h"
 
 /* A request of RFC 3161 over 32 bytes of one value; cert: the certificate is wanted. */
@@ -287,6 +288,53 @@ static void gone(void **state)
 	testing_keeper_start(&f->dir, &f->keeper);
 }
 
+/* What front may ask for in a while has an end, whatever it is, and comes back with time. */
+static void rates(void **state)
+{
+	struct rate r = { .per_minute = 6, .burst = 12 };
+	const int64_t now = 100 * SECOND_US;
+
+	(void)state;
+	assert_false(rate_take(&r, 13, now));
+	for (int i = 0; i < 12; i++)
+		assert_true(rate_take(&r, 1, now));
+	assert_false(rate_take(&r, 1, now));
+	assert_false(rate_take(&r, 1, now + 10 * SECOND_US - 1));
+	assert_true(rate_take(&r, 1, now + 10 * SECOND_US));
+	assert_false(rate_take(&r, 1, now + 10 * SECOND_US));
+	assert_false(rate_take(&r, 12, now + 129 * SECOND_US));
+	assert_true(rate_take(&r, 12, now + 130 * SECOND_US));
+	assert_false(rate_take(&r, 1, now + 130 * SECOND_US));
+	/* Idle for long: no more than so many at once. */
+	assert_false(rate_take(&r, 13, now + 100000 * SECOND_US));
+	assert_true(rate_take(&r, 12, now + 100000 * SECOND_US));
+	assert_false(rate_take(&r, 1, now + 100000 * SECOND_US));
+}
+
+/* Twelve changes of a key at once, six a minute: then the keeper says that it is too much, and goes on with what else it is asked. */
+static void asks_too_much(void **state)
+{
+	struct fixture *f = *state;
+	enum pli_status st = PLI_OK;
+	AUTO_BUF query = { 0 }, reply = { 0 };
+	struct err err = { 0 };
+	unsigned taken = 0;
+
+	for (; st == PLI_OK && taken < 100; taken += st == PLI_OK) {
+		AUTO_BUF old = { 0 }, new = { 0 }, public = { 0 }, d = { 0 };
+		const struct keeper_key_change change = { &old, &new, &public, &d };
+
+		st = keeper_key_prepare(f->keeper.client, KEY_LOG, 0, "", &change, &err);
+	}
+	assert_int_equal(st, PLI_BUSY);
+	assert_true(taken >= 12);
+	assert_non_null(strstr(err.text, "more is asked of the keeper"));
+	assert_true(err.retry_after_s > 0);
+	query_make(1, true, &query);
+	ask(f, &query, &reply);
+	is_over(&reply, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +344,8 @@ int main(void)
 		WITH_KEEPER(another_key),
 		WITH_KEEPER(a_desk_for_many),
 		WITH_KEEPER(gone),
+		cmocka_unit_test(rates),
+		WITH_KEEPER(asks_too_much),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
