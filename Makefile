@@ -211,8 +211,7 @@ install: all $(B)/share/.made
 	sed 's,@BIN@,$(PREFIX)/bin,g' system/pli@.service >$(B)/share/pli@.service
 	install -m 644 $(B)/share/pli@.service $(UNITS)/systemd/system/pli@.service
 	install -m 644 system/pli.sysusers $(UNITS)/sysusers.d/pli.conf
-	for f in README.md ARCHITECTURE.md CHANGELOG.md LICENSE doc/api.md doc/formats.md doc/keys.md doc/operating.md doc/retention.md doc/backup.md doc/proof.md doc/log.md; do \
-		[ ! -e $$f ] || install -m 644 $$f $(DATA)/doc/pli/; done
+	install -m 644 README.md ARCHITECTURE.md CHANGELOG.md LICENSE doc/*.md $(DATA)/doc/pli/
 	install -m 644 third_party/llhttp/LICENSE-MIT $(DATA)/doc/pli/LICENSE-llhttp
 	install -m 644 third_party/gentium/OFL.txt $(DATA)/doc/pli/LICENSE-gentium
 

@@ -20,14 +20,17 @@ same 'what is installed' "$(sort <<'END'
 ./usr/share/doc/pli/LICENSE-gentium
 ./usr/share/doc/pli/LICENSE-llhttp
 ./usr/share/doc/pli/README.md
+./usr/share/doc/pli/alerts.md
 ./usr/share/doc/pli/api.md
 ./usr/share/doc/pli/backup.md
 ./usr/share/doc/pli/formats.md
 ./usr/share/doc/pli/keys.md
 ./usr/share/doc/pli/log.md
 ./usr/share/doc/pli/operating.md
+./usr/share/doc/pli/performance.md
 ./usr/share/doc/pli/proof.md
 ./usr/share/doc/pli/retention.md
+./usr/share/doc/pli/time.md
 ./usr/share/fish/vendor_completions.d/pli.fish
 ./usr/share/man/man1/pli.1
 ./usr/share/man/man5/pli.conf.5
