@@ -78,6 +78,7 @@ main(async () => {
 			const text = await page.textContent('main');
 			for (const word of [`a@${way.name}.example`, `b@${way.name}.example`, `c@${way.name}.example`, `Plan pour ${way.name}`, 'Plan n° 3.pdf', 'Sender Name'])
 				check(text.includes(word), `${way.name}: the last look shows "${word}"`);
+			check(text.includes(crypto.createHash('sha256').update(bytes).digest('hex')), `${way.name}: and the fingerprint that the proof will have`);
 			same(await page.textContent('.message strong'), 'plan', `${way.name}: the message as it will be read`);
 			same(await page.$$eval('.crosses li', (l) => l.length), 5, `${way.name}: what the proof will not establish`);
 			same((await letters()).filter((l) => l.subject === `Plan pour ${way.name}`), [], `${way.name}: nothing is sent yet`);

@@ -45,6 +45,7 @@ static void people_put(struct view *v, const struct letter *l, const char *kind,
 static void content_put(struct door_call *c, struct view *v, const struct draft *d)
 {
 	struct buf *html = POOL_NEW(c->pool, struct buf);
+	char hex[65];
 
 	if (*d->message) {
 		buf_init_secret(html);
@@ -57,6 +58,7 @@ static void content_put(struct door_call *c, struct view *v, const struct draft 
 
 		view_str(item, "name", d->parts[i].name);
 		view_str(item, "size", answer_size_text(c, d->parts[i].size));
+		view_str(item, "sha256", hex_encode(hex, d->parts[i].sha256, 32));
 	}
 }
 
