@@ -137,7 +137,9 @@ every_s = 1\naway = block\n`);
 	check(attack.status === 0 && tried.caught === tried.count && tried.count > 60, 'every forgery is caught', attack.stdout.slice(0, 400) + attack.stderr);
 	const pdf = await i.request('GET', `/api/v1/letters/${id}/proof.pdf?kind=deposit&lang=en`, { token });
 	fs.writeFileSync(file('p.pdf'), pdf.body);
-	check(/authority outside the service has stamped/.test(spawnSync('pdftotext', [file('p.pdf'), '-'], { encoding: 'utf8' }).stdout.replace(/\s+/g, ' ')), 'a proof for people says so, too', pdf.brief.slice(0, 100));
+	const page = spawnSync('pdftotext', [file('p.pdf'), '-'], { encoding: 'utf8' }).stdout.replace(/\s+/g, ' ');
+	check(/authority outside the service has stamped/.test(page), 'a proof for people says so, too', pdf.brief.slice(0, 100));
+	check(/the entry was there when it stamped/.test(page) && !/The time by any other clock/.test(page), 'and does not say that no other clock shows anything', page);
 	same(i.run(['proof', 'verify', file('p.pdf'), ...anchors]).status, 0, 'and verifies');
 
 	// Both clocks for every entry: in the API, on the entry's page, in `pli check`.

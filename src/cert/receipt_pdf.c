@@ -29,6 +29,7 @@
 
 #define BUNDLE_MAX_BYTES ((size_t)512 << 20)
 #define LIMITS 5
+#define LIMIT_CLOCK 4	/* of them: another where an authority outside has stamped the head */
 /* 72 mm: a module of the largest code is at least four points of a 150 dpi scan. */
 #define CODE_SIDE 206.0
 
@@ -322,7 +323,7 @@ static void limits(struct proof *p)
 	if (withheld(p))
 		sheet_point(&p->sheet, word(p, "receipt.not.withheld"));
 	for (int i = 1; i <= LIMITS; i++)
-		sheet_point(&p->sheet, word(p, pool_fmt(p->pool, "receipt.not.%d", i)));
+		sheet_point(&p->sheet, word(p, i == LIMIT_CLOCK && p->facts.external ? "receipt.not.outside" : pool_fmt(p->pool, "receipt.not.%d", i)));
 }
 
 static const char *fingerprint(struct proof *p, const char *name)
