@@ -135,6 +135,11 @@ main(async () => {
 		same((await s.get('/letters/' + locked)).status, 200, 'who loads it');
 		check(kept() > was, 'does');
 
+		// What came to nothing is not said in the colour of success.
+		const nobody = await s.post(`/letters/${locked}/resend`, { recipient: 'nobody@nowhere.example' });
+		same(nobody.headers.location, `/letters/${locked}?done=not-resent`, 'nobody is written to who was not');
+		check(/class="note wait" role="status">\S/.test((await s.get(nobody.headers.location)).text), 'and that looks like what it is');
+
 		// Other roles.
 		const id = await send('Rôles', 'to@roles.example', 'cc@roles.example', 'hidden@roles.example');
 		await i.link('hidden@roles.example');

@@ -93,6 +93,8 @@ static void put_places(struct door_call *c, struct view *v, enum portal_place he
 
 static void put_done(struct door_call *c, struct view *v)
 {
+	/* Not what was wanted, or not certain yet: not said in the colour of success. */
+	static const char *const WAITS[] = { "not-resent", "uncertain" };
 	const char *done = door_query(c, "done");
 	char key[64];
 
@@ -101,6 +103,9 @@ static void put_done(struct door_call *c, struct view *v)
 	snprintf(key, sizeof(key), "done.%s", done);
 	if (locale_has(c->locale, key))
 		view_str(v, "done", locale_text(c->locale, key));
+	for (size_t i = 0; i < sizeof(WAITS) / sizeof(*WAITS); i++)
+		if (str_eq(done, WAITS[i]))
+			view_bool(v, "done_waits", true);
 }
 
 void portal_page(struct door_call *c, int code, const struct template *t, struct view *v, const char *title, enum portal_place place)
