@@ -38,7 +38,7 @@ function inside(file, i, what) {
 	same(r.status, 0, `${what}: something is attached: ${r.out}`);
 	const v = spawnSync(PLI, ['proof', 'verify', out, '--root', path.join(i.dir, 'public/root.pem'), '--log-key', path.join(i.dir, 'public/log.pub')], { encoding: 'utf8' });
 	same(v.status, 0, `${what}: the proof inside verifies: ${v.stdout}${v.stderr}`);
-	return execFileSync('unzip', ['-p', out, 'receipt.txt', 'receipt.xml', '*.json'], { encoding: 'utf8' });
+	return execFileSync('unzip', ['-p', out, 'receipt.txt', 'receipt.xml', '*.json', 'VERIFY.md'], { encoding: 'utf8' });
 }
 
 main(async () => {
@@ -88,6 +88,7 @@ main(async () => {
 				check(entries.length > 0 && entries.every((e) => packed.includes(e[1] + e[2] + e[3])), `${what}: both clocks of every entry`, text);
 				const head = /^Checkpoint-Size: (\d+)\nCheckpoint-Root: (\w+)$/m.exec(words);
 				check(packed.includes('localhost/j/1' + head[1] + Buffer.from(head[2], 'hex').toString('base64')), `${what}: the journal's head`, text);
+				check(words.includes({ fr: '# Comment vérifier', en: '# How to verify' }[lang]), `${what}: how to verify, in its language`);
 				if (to)
 					check(!text.includes('hidden@') && !words.includes('hidden@') && !text.includes(CC) && !words.includes(CC), `${what}: names nobody else`);
 				const again = await get(query, lang);

@@ -114,7 +114,7 @@ static enum pli_status proofs_make(struct making *m, struct certificate_proof *p
 		const struct target *t = &m->targets[i];
 		AUTO_BUF bundle = { 0 };
 
-		st = proof_make(m->office, m->pool, &t->letter->entity, &t->letter->letter, t->recipient->n, PROOF_SENDERS, NULL,
+		st = proof_make(m->office, m->pool, &t->letter->entity, &t->letter->letter, t->recipient->n, &(struct proof_form){ .copy = PROOF_SENDERS },
 				&bundle, err);
 		if (st == PLI_OK)
 			proofs[i] = (struct certificate_proof){ pool_dup(m->pool, bundle.p, bundle.n), bundle.n };

@@ -75,7 +75,8 @@ static enum pli_status make(struct office *office, struct pool *pool, const stru
 	AUTO_BUF bundle = { 0 };
 	struct receipt_pdf what = { .kind = w->kind, .lang = w->lang, .timezone = office->parts.settings->timezone,
 				    .base_url = office->parts.base_url };
-	enum pli_status st = proof_make(office, pool, &w->letter->entity, &w->letter->letter, w->n, w->copy, w->kind, &bundle, err);
+	enum pli_status st = proof_make(office, pool, &w->letter->entity, &w->letter->letter, w->n,
+					&(struct proof_form){ w->copy, w->kind, w->lang }, &bundle, err);
 
 	what.bundle = bundle.p;
 	what.bundle_n = bundle.n;

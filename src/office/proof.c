@@ -291,11 +291,11 @@ static void letter_fill(struct pool *pool, const struct letter *l, struct bundle
 }
 
 static enum pli_status bundle_gather(struct office *office, struct db_conn *conn, struct pool *pool, const struct uuid *entity,
-				     const struct uuid *letter_id, unsigned n, enum proof_copy copy, const struct receipt_kind *until,
-				     struct bundle *b, struct err *err)
+				     const struct uuid *letter_id, unsigned n, const struct proof_form *form, struct bundle *b,
+				     struct err *err)
 {
 	struct letter *l;
-	struct gather g = { .pool = pool, .until = until };
+	struct gather g = { .pool = pool, .until = form->until };
 	int64_t newest;
 	enum pli_status st = letter_load(office, conn, pool, entity, letter_id, &l, NULL, err);
 
@@ -308,18 +308,18 @@ static enum pli_status bundle_gather(struct office *office, struct db_conn *conn
 	for (unsigned i = 0; n && i < l->recipient_count; i++)
 		if (l->recipients[i].n == n)
 			g.recipient = &l->recipients[i].recipient;
-	*b = (struct bundle){ .kind = n ? "recipient" : "sender", .root_pem = office->parts.root_pem, .lang = office->parts.settings->lang,
+	*b = (struct bundle){ .kind = n ? "recipient" : "sender", .root_pem = office->parts.root_pem, .lang = form->lang ? form->lang : office->parts.settings->lang,
 			      .base_url = office->parts.base_url };
 	letter_fill(pool, l, b);
 	st = journal_rows(conn, &(struct journal_filter){ .letter = letter_id, .oldest_first = true, .limit = PROOF_ENTRIES_MAX },
 			  gather_row, &g, err);
 	if (st == PLI_OK && g.count == 0)
 		st = err_set(err, PLI_IO, "The journal has no entry of this letter.");
-	if (st == PLI_OK && until && !g.found)
+	if (st == PLI_OK && form->until && !g.found)
 		st = err_field(err, PLI_ABSENT, "no-such-event", "kind", "This has not happened: there is no proof of it.");
 	if (st == PLI_OK)
 		st = people_fill(office, conn, pool, l, n, b, err);
-	if (st == PLI_OK && n && copy == PROOF_OWN)
+	if (st == PLI_OK && n && form->copy == PROOF_OWN)
 		st = withhold(l, n, b, err);
 	if (st == PLI_OK)
 		st = tree_choose(office, conn, pool, &g, b, err);
@@ -332,7 +332,7 @@ static enum pli_status bundle_gather(struct office *office, struct db_conn *conn
 }
 
 enum pli_status proof_make(struct office *office, struct pool *pool, const struct uuid *entity, const struct uuid *letter, unsigned n,
-			   enum proof_copy copy, const struct receipt_kind *until, struct buf *out, struct err *err)
+			   const struct proof_form *form, struct buf *out, struct err *err)
 {
 	struct bundle b;
 	struct db_conn *conn;
@@ -343,7 +343,7 @@ enum pli_status proof_make(struct office *office, struct pool *pool, const struc
 	conn = db_reader_take(office->parts.db);
 	st = db_snapshot(conn, err);
 	if (st == PLI_OK)
-		st = bundle_gather(office, conn, pool, entity, letter, n, copy, until, &b, err);
+		st = bundle_gather(office, conn, pool, entity, letter, n, form, &b, err);
 	db_reader_give(office->parts.db, conn);
 	return st == PLI_OK ? bundle_write(&b, office->parts.keeper, out, err) : st;
 }
@@ -381,14 +381,14 @@ enum pli_status letter_proof(struct office *office, const struct principal *who,
 
 	if (st == PLI_OK && l->archived_us)
 		return archive_import_proof_get(office, pool, l, n, out, err);
-	return st == PLI_OK ? proof_make(office, pool, &l->entity, &l->letter, n, PROOF_OWN, NULL, out, err) : st;
+	return st == PLI_OK ? proof_make(office, pool, &l->entity, &l->letter, n, &(struct proof_form){ .copy = PROOF_OWN }, out, err) : st;
 }
 
 enum pli_status delivery_proof(struct office *office, struct pool *pool, const struct delivery_view *view, struct buf *out, struct err *err)
 {
 	const struct letter *l = view->letter;
 
-	return proof_make(office, pool, &l->entity, &l->letter, l->recipients[view->me].n, PROOF_OWN, NULL, out, err);
+	return proof_make(office, pool, &l->entity, &l->letter, l->recipients[view->me].n, &(struct proof_form){ .copy = PROOF_OWN }, out, err);
 }
 
 static enum pli_status receipt_get(struct office *office, const struct delivery_view *view, struct buf *out, struct err *err)
@@ -437,7 +437,8 @@ enum pli_status delivery_receipt(struct office *office, struct pool *pool, const
 		return st;
 	st = office_room(office, OFFICE_RESERVE_READ, err);	/* what is made is kept */
 	if (st == PLI_OK)
-		st = proof_make(office, pool, &l->entity, &l->letter, keep.n, PROOF_OWN, receipt_kind_find("receipt"), &made, err);
+		st = proof_make(office, pool, &l->entity, &l->letter, keep.n,
+				&(struct proof_form){ PROOF_OWN, receipt_kind_find("receipt"), NULL }, &made, err);
 	if (st == PLI_OK)
 		st = meta_seal(view->letter_key, RECEIPT_PLACE(&l->entity, &l->letter, keep.n), made.p, made.n, &sealed, err);
 	if (st == PLI_OK)

@@ -145,7 +145,7 @@ enum pli_status selfproof_verify(struct office *office, struct pool *pool, const
 {
 	struct examine *r = POOL_NEW(pool, struct examine);
 	AUTO_BUF proof = { 0 };
-	enum pli_status st = proof_make(office, pool, entity, letter, n, PROOF_OWN, NULL, &proof, err);
+	enum pli_status st = proof_make(office, pool, entity, letter, n, &(struct proof_form){ .copy = PROOF_OWN }, &proof, err);
 
 	if (st == PLI_OK && proof.n > EXAMINE_MAX_BYTES)
 		return err_set(err, PLI_LIMIT, "the proof is too large");
