@@ -100,6 +100,19 @@ main(async () => {
 		same((await other.get(`/letters/${made.json.id}/edit`)).status, 404, 'a colleague does not');
 		same((await other.get(`/letters/${made.json.id}/review`)).status, 404, 'nor its last look');
 		same((await drafts(colleague)).length, 0, 'nor his list');
+		// Who gets the letter is told when it was sent, not when its sender began to write.
+		const begun = await i.json('POST', '/api/v1/drafts', token, { subject: 'Long in the making', to: ['late@example.org'], message: 'At last' });
+		i.sqlWrite(`UPDATE draft SET created = created - 864000000000 WHERE hex(draft) = '${begun.json.id.replace(/-/g, '').toUpperCase()}'`);
+		same((await i.json('POST', `/api/v1/drafts/${begun.json.id}/send`, token, {})).status, 201, 'a draft of ten days ago is sent');
+		await until('it is sent', async () => (await i.request('GET', '/api/v1/letters/' + begun.json.id, { token })).json.state === 'sent');
+		const link = await i.link('late@example.org'), sent = (await i.request('GET', '/api/v1/letters/' + begun.json.id, { token })).json.recipients[0].first_sent;
+		const times = (text) => [...text.matchAll(/<time datetime="([^"]*)"/g)].map((m) => m[1]);
+		same(times((await i.request('GET', link)).text)[0], sent, 'the first page says when it was sent');
+		const opened = await i.open(link);
+		check(times((await i.request('GET', link + '/letter', { headers: { Cookie: opened.cookie } })).text).includes(sent), 'and so does the letter');
+		const zip = (await i.request('GET', link + '/files.zip', { headers: { Cookie: opened.cookie } })).body.toString('latin1');
+		const date = /\r\nDate: ([^\r]*)/.exec(zip)[1];
+		check(Math.abs(new Date(date) - new Date(sent)) < 2000, 'and the mail in the archive', date);
 		await desk.accessible(chrome, i, own.cookie, ['/letters?state=drafts', '/letters']);
 	} finally {
 		await chrome.close();

@@ -71,6 +71,11 @@ static void make_page(struct archive *a)
 	template_render(&a->own[0], &tpl_pages_archive_html, v, a->c->locale);
 }
 
+static int64_t sent_us(const struct archive *a)
+{
+	return letter_sent_to_us(a->view->letter, &a->view->letter->recipients[a->view->me]);
+}
+
 static enum pli_status make_mail(struct archive *a, struct err *err)
 {
 	const struct letter *l = a->view->letter;
@@ -79,7 +84,7 @@ static enum pli_status make_mail(struct archive *a, struct err *err)
 		.from = { l->sender_name, l->sender_email },
 		.to = { NULL, l->recipients[a->view->me].address },
 		.subject = l->subject,
-		.date_us = l->created_us,
+		.date_us = sent_us(a),
 		.message_id = pool_fmt(a->c->pool, "%s%s", uuid_format(id, &l->letter), strrchr(a->c->doors->settings->mail_from, '@')),
 		.text = a->view->message_n ? a->view->message : "",
 	};
@@ -93,7 +98,7 @@ static void add_entry(struct archive *a, const char *name, uint64_t size, uint32
 
 	*f = (struct archive_file){ .archive = a, .n = n, .bytes = bytes, .size = size };
 	a->entries[a->count++] = (struct zip_entry){ .name = name, .size = size, .crc = crc,
-						     .mtime_us = a->view->letter->created_us, .open = file_open, .arg = f };
+						     .mtime_us = sent_us(a), .open = file_open, .arg = f };
 }
 
 static void tag_archive(struct archive *a)

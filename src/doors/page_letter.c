@@ -105,7 +105,7 @@ void letter_page_fill(struct door_call *c, const struct delivery_view *dv, struc
 	view_str(v, "me_address", me->address);
 	view_bool(v, "bcc_me", str_eq(me->kind, "bcc"));
 	view_fmt(v, "number", "%llu", (unsigned long long)letter->number);
-	answer_date(c, v, "sent", "sent_iso", letter->created_us);
+	answer_date(c, v, "sent", "sent_iso", letter_sent_to_us(letter, me));
 	view_bool(v, "registered", str_eq(letter->class_, "registered"));
 	view_str(v, "registered_kind", registered_kind(c->doors->settings, c->locale));
 	answer_date(c, v, "accepted", "accepted_iso", me->decided_us);

@@ -168,7 +168,7 @@ enum pli_status delivery_landing(struct office *office, struct pool *pool, const
 	who = delivery_place_who(&place);
 	*landing_r = (struct delivery_landing){
 		.sender_name = place.letter->sender_name, .sender_email = place.letter->sender_email,
-		.entity_name = place.letter->entity_name, .sent_us = place.letter->created_us,
+		.entity_name = place.letter->entity_name, .sent_us = letter_sent_to_us(place.letter, who),
 		.expires_us = place.letter->expires_us, .has_password = !str_eq(place.letter->password, "none"),
 		.opened_before = str_eq(place.state, "opened"),
 		.tries_left = place.tries < DELIVERY_TRIES_MAX ? DELIVERY_TRIES_MAX - place.tries : 0,

@@ -63,6 +63,9 @@ struct letter {
 /* By id text.  PLI_ABSENT / PLI_DENIED as principal_may says. */
 MUST enum pli_status letter_get(struct office *office, const struct principal *who, struct pool *pool, const char *id,
 				struct letter **letter_r, struct err *err);
+/* When it was sent to a recipient, as he is told: his first notice, not the day on which its sender began to write.  Before the notice is entered,
+ * and for who opened even before that, when the letter was made. */
+int64_t letter_sent_to_us(const struct letter *letter, const struct letter_recipient *recipient);
 /* Days in which a registered letter is accepted or refused. */
 unsigned letter_window_days(const struct office *office, const struct letter *letter);
 /* Message and files as their sender, or a reader of his entity, sees them; no entry is written.  PLI_DENIED for roles without that right,

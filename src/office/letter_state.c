@@ -79,6 +79,14 @@ bool letter_hides_sender(const struct letter *letter, const struct letter_recipi
 	return of_hidden_sender(letter) && !has_accepted(recipient);
 }
 
+int64_t letter_sent_to_us(const struct letter *letter, const struct letter_recipient *recipient)
+{
+	int64_t sent_us = recipient->first_sent_us;
+
+	/* Opened before its sending was entered: nothing that he has seen changes any more. */
+	return sent_us && (!recipient->read_us || sent_us <= recipient->read_us) ? sent_us : letter->created_us;
+}
+
 void letter_narrow(struct letter *letter, unsigned me)
 {
 	struct letter_recipient *r = letter->recipients, own = { 0 };
