@@ -1,21 +1,17 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "buf.h"
-#include "clock.h"
 #include "pool.h"
 #include "text.h"
 
 #include "instance.h"
 
 #define CONF_MAX_BYTES 65536
-#define ORPHANS_MS 10000
 
 const char *instance_folder_name(enum instance_folder folder)
 {
@@ -98,71 +94,6 @@ enum pli_status instance_open(struct pool *pool, const char *path, char *const *
 	}
 	*instance_r = instance;
 	return PLI_OK;
-}
-
-/* Who wrote its number into the lock last; 0: nobody can be read there. */
-static pid_t lock_owner(int fd)
-{
-	char pid[32];
-	ssize_t got = pread(fd, pid, sizeof(pid) - 1, 0);
-
-	pid[got > 0 ? got : 0] = '\0';
-	return (pid_t)strtol(pid, NULL, 10);
-}
-
-static enum pli_status sign_lock(const struct instance *instance, struct err *err)
-{
-	int fd = openat(instance->folder_fd[FOLDER_RUN], "lock", O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
-	char pid[32];
-	int n = snprintf(pid, sizeof(pid), "%ld", (long)getpid());
-	enum pli_status st = PLI_OK;
-
-	if (fd < 0 || pwrite(fd, pid, (size_t)n, 0) != n)
-		st = err_errno(err, "run/lock");
-	if (fd >= 0)
-		close(fd);
-	return st;
-}
-
-enum pli_status instance_lock(struct instance *instance, struct err *err)
-{
-	/* Only for reading: the processes that hold it with us need not be able to write into it. */
-	int fd = openat(instance->folder_fd[FOLDER_RUN], "lock", O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int64_t until = clock_mono_us() + ORPHANS_MS * INT64_C(1000);
-	enum pli_status st;
-
-	if (fd < 0)
-		return err_errno(err, "run/lock");
-	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		pid_t owner = lock_owner(fd);
-		bool killed = owner > 0 && kill(owner, 0) != 0 && errno == ESRCH;
-
-		if (!killed || clock_mono_us() > until) {
-			close(fd);
-			return err_field(err, PLI_BUSY, "running", "", "%s is in use by process %ld%s", instance->path, (long)owner,
-					 killed ? ", which was killed; what it had started does not end" : "");
-		}
-		usleep(5000);
-	}
-	st = sign_lock(instance, err);
-	if (st != PLI_OK) {
-		close(fd);
-		return st;
-	}
-	instance->lock_fd = fd;
-	return PLI_OK;
-}
-
-bool instance_running(const struct instance *instance)
-{
-	int fd = openat(instance->folder_fd[FOLDER_RUN], "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	bool busy;
-
-	if (fd < 0)
-		return false;
-	busy = flock(fd, LOCK_SH | LOCK_NB) != 0;
-	close(fd);
-	return busy;
 }
 
 enum pli_status instance_open_named(const struct instance *instance, const char *what, const char *name, int *fd_r, struct err *err)

@@ -45,7 +45,8 @@ MUST enum pli_status instance_settings(struct pool *pool, const struct instance 
 				       struct settings *settings_r, struct err *err);
 
 /* Takes run/lock, which the processes of a server hold with it: it is free when the last of them has gone.  PLI_BUSY type "running" when
- * others hold it; waits up to 10 s when they are what a killed server has left, for those end by themselves. */
+ * others hold it; waits up to 10 s when they are what a killed server has left, for those end by themselves, and up to 1 s for who has just taken
+ * it to say who he is.  PLI_IO with a hint: the file system has no locks. */
 MUST enum pli_status instance_lock(struct instance *instance, struct err *err);
 /* True while somebody else holds the lock. */
 bool instance_running(const struct instance *instance);
