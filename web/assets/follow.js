@@ -1,11 +1,11 @@
-// Pages that show how letters stand follow them: while such a page is looked at, it asks for itself, and takes over those of its parts
-// that have changed, within two seconds.  Asking by itself is no presence (X-Follow): the session ends when it would.
-// Without this script: load the page again.
+// Pages that show how letters stand follow them: while such a page is looked at, it asks for itself, and takes over those of its parts that
+// have changed: within two seconds, or a quarter of a minute once nobody has moved there for five minutes.  Asking by itself is no presence
+// (X-Follow): the session ends when it would.  Without this script: load the page again.
 'use strict';
 (() => {
-	const EVERY_MS = 1500;
+	const EVERY_MS = 1500, QUIET_EVERY_MS = 15000, QUIET_AFTER_MS = 300000;
 	const FOCUSABLE = 'a[href], button, summary, input, select, textarea';
-	let timer = 0, asking = false;
+	let timer = 0, asking = false, moved = Date.now();
 
 	// Whoever stands on a button of a part stays there when the part is new.
 	function take(part, fresh) {
@@ -24,10 +24,22 @@
 		}
 	}
 
+	const isQuiet = () => Date.now() - moved > QUIET_AFTER_MS;
+
 	function later() {
 		asking = false;
 		clearTimeout(timer);
-		timer = setTimeout(ask, EVERY_MS);
+		timer = setTimeout(ask, isQuiet() ? QUIET_EVERY_MS : EVERY_MS);
+	}
+
+	// Somebody is there, perhaps again: then at once.
+	function move() {
+		const back = isQuiet();
+		moved = Date.now();
+		if (back) {
+			clearTimeout(timer);
+			ask();
+		}
 	}
 
 	function ask() {
@@ -52,7 +64,10 @@
 
 	if (!document.querySelector('[data-live]'))
 		return;
+	for (const what of ['pointermove', 'pointerdown', 'keydown', 'scroll'])
+		addEventListener(what, move, { passive: true });
 	document.addEventListener('visibilitychange', () => {
+		moved = Date.now();
 		clearTimeout(timer);
 		ask();
 	});
