@@ -308,8 +308,8 @@ static enum pli_status bundle_gather(struct office *office, struct db_conn *conn
 	for (unsigned i = 0; n && i < l->recipient_count; i++)
 		if (l->recipients[i].n == n)
 			g.recipient = &l->recipients[i].recipient;
-	*b = (struct bundle){ .kind = n ? "recipient" : "sender", .root_pem = office->parts.root_pem, .lang = form->lang ? form->lang : office->parts.settings->lang,
-			      .base_url = office->parts.base_url };
+	*b = (struct bundle){ .kind = n ? "recipient" : "sender", .root_pem = office->parts.root_pem,
+			      .lang = form->lang ? form->lang : office->parts.settings->lang, .base_url = office->parts.base_url };
 	letter_fill(pool, l, b);
 	st = journal_rows(conn, &(struct journal_filter){ .letter = letter_id, .oldest_first = true, .limit = PROOF_ENTRIES_MAX },
 			  gather_row, &g, err);

@@ -290,8 +290,8 @@ const struct cli_verb cli_verbs[] = {
 	  "sent: letters handed over; delivered, read: recipients notified in the period, and of them those who have opened; median: how\n"
 	  "long they took; failures: notices given up; bytes: what letters held.",
 	  options_stats, 0, 0, verb_stats },
-	{ "proof get", "proof get ID [--recipient A] [--documents | --pdf K] [-o FILE]", "fetch a proof bundle, or a proof as PDF", NULL, options_proof_get, 1, 1,
-	  verb_proof_get },
+	{ "proof get", "proof get ID [--recipient A] [--documents | --pdf K] [-o FILE]", "fetch a proof bundle, or a proof as PDF", NULL,
+	  options_proof_get, 1, 1, verb_proof_get },
 	{ "proof certificate", "proof certificate ID... [--recipient A]... [--deadline T] [-o FILE]", "a certificate of time and silence over letters",
 	  "Of every recipient: when the letter was made available to him, when he was notified, when he opened it, or that he had not at\n"
 	  "this moment; verified as proofs are.  Each chain of events gets an entry for it.",

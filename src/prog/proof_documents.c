@@ -89,7 +89,8 @@ static enum pli_status contents_read(struct pool *pool, const struct zip_file *f
 	for (size_t i = 0; i < *part_count_r && sum <= DOCUMENTS_MAX_BYTES; i++)
 		sum += verb_member_int((*parts_r)[i], "size");
 	if (sum > DOCUMENTS_MAX_BYTES)
-		return err_set(err, PLI_LIMIT, "more than 200 MiB do not fit a proof: `pli archive export FILE --letter ID` has documents and proofs in one file");
+		return err_set(err, PLI_LIMIT, "more than 200 MiB do not fit a proof: `pli archive export FILE --letter ID` has documents and proofs in "
+					       "one file");
 	return PLI_OK;
 }
 
