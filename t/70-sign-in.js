@@ -105,11 +105,18 @@ async function guesses(i) {
 		b.close();
 }
 
-// One from each of many addresses, so that nobody waits: the same answer, and the same time.
+// One from each of many addresses, so that nobody waits: the same answer, and the same time.  What else the machine does can only add to a
+// time, so the quickest tenth of either is compared; where that is not enough on a busy machine, again with more, all of them together: what
+// tells the two apart does so however often it is looked at.
 async function unknown(i) {
 	const known = [], strange = [], texts = new Set();
-	for (let n = 0; n < 40; n++)
-		for (const [email, times] of [[`timing${n % 8}@example.org`, known], [`nobody${n}@example.org`, strange]]) {
+	const quick = (list) => [...list].sort((x, y) => x - y).slice(0, list.length / 10).reduce((sum, x) => sum + x, 0) / Math.floor(list.length / 10);
+	const close = () => Math.abs(quick(known) - quick(strange)) < 0.25 * Math.max(quick(known), quick(strange)) + 2;
+	for (let n = 0; n < 160 && (n < 40 || n % 40 || !close()); n++) {
+		if (n && n % 40 === 0)
+			i.sqlWrite('DELETE FROM guess');
+		const pair = [[`timing${n % 8}@example.org`, known], [`nobody${n}@example.org`, strange]];
+		for (const [email, times] of n % 2 ? pair.reverse() : pair) {
 			const b = new Browser(i, `127.1.${n}.${times === known ? 1 : 2}`);
 			await b.get('/sign-in');
 			const begin = process.hrtime.bigint();
@@ -119,11 +126,9 @@ async function unknown(i) {
 			texts.add(a.text.replace(email, 'E').replace(/name="form" value="[^"]*"/, ''));
 			b.close();
 		}
+	}
 	same(texts.size, 1, 'the same answer for known and unknown');
-	// The quicker ones: what else the machine does can only add to a time.
-	const quick = (list) => [...list].sort((x, y) => x - y)[list.length >> 2];
-	const [a, b] = [quick(known), quick(strange)];
-	check(Math.abs(a - b) < 0.25 * Math.max(a, b) + 2, 'and the same time', `${a.toFixed(1)} ms known, ${b.toFixed(1)} ms unknown`);
+	check(close(), 'and the same time', `${quick(known).toFixed(1)} ms known, ${quick(strange).toFixed(1)} ms unknown, of ${known.length} each`);
 	const r = new Browser(i, '127.2.0.1');
 	await r.get('/forgotten');
 	const answers = [];
