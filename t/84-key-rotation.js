@@ -174,7 +174,7 @@ main(async () => {
 	for (const n of old)
 		leave(n, (n === old[0] ? 1 : 8) * 86400);
 	await i.serve();
-	await until('the month keys of before are destroyed', () => entries('key.destroyed').length === old.length - 1, 90);
+	await until('the month keys of before are destroyed', () => entries('key.destroyed').length === old.length - 1, 150);
 	const gone = entries('key.destroyed').map((e) => e.d);
 	same(old.filter((n) => fs.existsSync(file('keys/kek', n))), [old[0]], 'but the one that was used');
 	same(gone.map((d) => d.kid).sort(), old.slice(1).sort(), 'which the journal says');
@@ -182,7 +182,7 @@ main(async () => {
 	await i.stop();
 	leave(old[0], 8 * 86400);
 	await i.serve();
-	await until('and the last', () => !fs.readdirSync(file('keys/kek')).some((n) => old.includes(n.replace('.left', ''))), 90);
+	await until('and the last', () => !fs.readdirSync(file('keys/kek')).some((n) => old.includes(n.replace('.left', ''))), 150);
 	i.verb('backup', '--keys', i.dir, keysAfter);
 	const restored = (keys) => JSON.parse(i.verb('restore', backup, path.join(TMP, path.basename(keys) + '.d'), '--keys', keys, '--json')).unreadable;
 	same([restored(keysBefore), restored(keysWhile), restored(keysAfter)], [0, 0, were.length], 'a backup of before is read with the keys of its time, and of the days after, and a restore says so');

@@ -196,9 +196,11 @@ static void say(const struct rotation *r)
 	if (r->new)
 		printf("%s: %s is in the place of %s\n", r->key, r->new, r->old[0] ? r->old : "the first one");
 	if (r->letters)
-		printf("letters: %lld have other keys of months.  %lld of before are given up: the keeper destroys them after %.10s, each\n"
-		       "that nothing has used until then.  Make both backups before: from then on the database of an older one can be read\n"
-		       "with the keys of its own time alone.\n", (long long)r->moved, (long long)r->left, r->until ? r->until : "some days");
+		printf("letters: %lld have other keys of months\n", (long long)r->moved);
+	if (r->letters && r->left)
+		printf("months: %lld keys of before are given up; the keeper destroys them after %.10s, each that nothing has used until then.\n"
+		       "Make both backups before: from then on the database of an older one can be read with the keys of its own time alone.\n",
+		       (long long)r->left, r->until ? r->until : "some days");
 }
 
 int verb_key_rotate(struct cli_call *call)
