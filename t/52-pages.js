@@ -8,7 +8,7 @@
 const fs = require('fs');
 const path = require('path');
 const { spawnSync } = require('child_process');
-const { Instance, check, same, until, main, TMP } = require('./lib/pli.js');
+const { Instance, check, same, until, together, main, TMP } = require('./lib/pli.js');
 const browser = require('./lib/browser.js');
 const { collect, show, LANGS } = require('./lib/pages.js');
 
@@ -330,7 +330,7 @@ async function accessible(i, pages) {
 	const axe = fs.readFileSync(path.join(__dirname, 'node_modules/axe-core/axe.min.js'), 'utf8');
 	const chrome = await browser.launch();
 	try {
-		for (const [form, options] of FORMS) {
+		await together(2, FORMS, async ([form, options]) => {
 			const context = await browser.open(chrome, i, { ...options, bypassCSP: true, name: form }, ['the server responded with a status of']);
 			const page = await context.newPage();
 			for (const p of pages.filter((x) => /light/.test(form) === /phone/.test(form) || DEEP.includes(x.name))) {
@@ -349,7 +349,7 @@ async function accessible(i, pages) {
 				same(small, [], `${what}: targets of at least 24 px`);
 			}
 			await context.close();
-		}
+		});
 	} finally {
 		await chrome.close();
 	}

@@ -4,7 +4,7 @@
 const fs = require('fs');
 const path = require('path');
 const browser = require('./browser.js');
-const { check, same } = require('./pli.js');
+const { check, same, together } = require('./pli.js');
 
 const AXE = fs.readFileSync(path.join(__dirname, '..', 'node_modules/axe-core/axe.min.js'), 'utf8');
 
@@ -30,7 +30,7 @@ const asCookies = (i, cookie) => cookie.split('; ').map((c) => ({ name: c.slice(
 
 // axe in a context of its own, where the policy of the page is not in its way.
 async function accessible(chrome, i, cookie, pages) {
-	for (const [form, options] of [['desktop, light', { ...browser.DESKTOP }], ['phone, dark', { ...browser.PHONE, colorScheme: 'dark' }]]) {
+	await together(2, [['desktop, light', { ...browser.DESKTOP }], ['phone, dark', { ...browser.PHONE, colorScheme: 'dark' }]], async ([form, options]) => {
 		const context = await browser.open(chrome, i, { ...options, bypassCSP: true, name: form });
 		await context.addCookies(asCookies(i, cookie));
 		const page = await context.newPage();
@@ -48,7 +48,7 @@ async function accessible(chrome, i, cookie, pages) {
 				same(small, [], `${at}, ${lang}, ${form}: targets of at least 24 px`);
 			}
 		await context.close();
-	}
+	});
 }
 
 module.exports = { WAYS, look, accessible, asCookies };

@@ -3,7 +3,7 @@
 'use strict';
 const fs = require('fs');
 const path = require('path');
-const { check, same } = require('./pli.js');
+const { check, same, together } = require('./pli.js');
 const B = require('./browser.js');
 
 const AXE = fs.readFileSync(path.join(__dirname, '..', 'node_modules/axe-core/axe.min.js'), 'utf8');
@@ -71,9 +71,9 @@ async function narrow(browser, instance, email, pages) {
 	await context.close();
 }
 
-// pages: {name: path}
+// pages: {name: path}; two screens at a time.
 async function lookAtAll(browser, instance, email, pages) {
-	for (const screen of SCREENS) {
+	await together(2, SCREENS, async (screen) => {
 		const context = await B.open(browser, instance, screen);
 		const page = await context.newPage();
 		await B.signIn(page, instance, email);
@@ -83,7 +83,7 @@ async function lookAtAll(browser, instance, email, pages) {
 			await look(page, `${name} ${screen.name}`, screen);
 		}
 		await context.close();
-	}
+	});
 	await narrow(browser, instance, email, pages);
 }
 

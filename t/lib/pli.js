@@ -59,6 +59,19 @@ async function wholeHour(seconds) {
 		await pause(left + 50);
 }
 
+// fn for each item, `lanes` of them under way at a time, begun in their order; resolves to what they gave.  fn(item, index, lane).
+async function together(lanes, items, fn) {
+	const results = [];
+	let next = 0;
+	await Promise.all(Array.from({ length: lanes }, async (_, lane) => {
+		while (next < items.length) {
+			const at = next++;
+			results[at] = await fn(items[at], at, lane);
+		}
+	}));
+	return results;
+}
+
 // A port that nobody else is given in this test; of all addresses of the loopback network.
 function freePort() {
 	return Number(execFileSync(process.execPath, [path.join(__dirname, 'port.js')], { encoding: 'utf8' }));
@@ -100,6 +113,7 @@ class Instance {
 		this.dir = path.join(TMP, name);
 		this.log = path.join(TMP, name + '.log');
 		this.tokens = {};
+		this.parsed = new Map();	// caught mails
 		this.deathsExpected = false;
 		this.http2 = !!process.env.PLI_TEST_HTTP2;
 	}
@@ -255,6 +269,13 @@ class Instance {
 		return s;
 	}
 
+	// From now on the session is that of the account made last: for tests with many people, each of whose sign-ins would cost a hash.
+	becomesNewest(session) {
+		const made = "(SELECT %s FROM account ORDER BY created DESC LIMIT 1)";
+		same(this.sqlWrite(`UPDATE session SET entity = ${made.replace('%s', 'entity')}, account = ${made.replace('%s', 'account')} WHERE session_hash = X'${
+			crypto.createHash('sha256').update(session.jar['__Host-s']).digest('hex')}'; SELECT changes();`), '1', 'the session goes to another account');
+	}
+
 	sqlWrite(query) {
 		return execFileSync('sqlite3', ['-cmd', '.timeout 5000', path.join(this.dir, 'data/pli.db'), query], { encoding: 'utf8' }).trim();
 	}
@@ -397,8 +418,16 @@ class Instance {
 			.map((n) => path.join(this.dir, 'outbox', n));
 	}
 
+	// A caught mail; each is read once, as the outbox writes none of them again.
+	mailIn(file) {
+		const { mtimeMs, size } = fs.statSync(file), version = mtimeMs + ' ' + size;
+		if ((this.parsed.get(file) || {}).version !== version)
+			this.parsed.set(file, { version, mail: mail.parse(fs.readFileSync(file)) });
+		return this.parsed.get(file).mail;
+	}
+
 	mails(address) {
-		return this.mailFiles().map((f) => ({ file: f, ...mail.parse(fs.readFileSync(f)) }))
+		return this.mailFiles().map((f) => ({ file: f, ...this.mailIn(f) }))
 			.filter((m) => !address || m.headers.some((h) => h.name === 'to' && h.value.replace(/^.*<(.*)>$/, '$1').toLowerCase() === address.toLowerCase()));
 	}
 
@@ -479,4 +508,4 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'])
 		process.exit(1);
 	});
 
-module.exports = { PASSWORD, formKey, cookies, setCookies, Instance, check, same, pause, until, wholeHour, main, mail, TMP, PLI, freePort };
+module.exports = { PASSWORD, formKey, cookies, setCookies, Instance, check, same, pause, until, together, wholeHour, main, mail, TMP, PLI, freePort };
