@@ -17,6 +17,7 @@
 
 #include "answer.h"
 #include "door.h"
+#include "door_form.h"
 #include "landing.h"
 
 #include "handlers.h"
@@ -164,24 +165,6 @@ enum pli_status page_landing(struct door_call *c, struct err *err)
 	return st == PLI_OK ? answer_landing(c, &landing, 200, NULL) : landing_shut(c, &landing, st, err);
 }
 
-/* Origin and Sec-Fetch are checked when sent, not demanded: text browsers send neither, and under our Referrer-Policy of no-referrer browsers send
- * `Origin: null` even to ourselves.  The form's own value is what proves where it came from. */
-static enum pli_status same_site(struct door_call *c, struct err *err)
-{
-	const char *origin = http_field(&c->x->req, "origin");
-	const char *site = http_field(&c->x->req, "sec-fetch-site");
-
-	if (origin && !str_eq(origin, "null") && !str_eq(origin, c->doors->base_url)) {
-		const char *host = http_field(&c->x->req, "host");
-
-		if (!str_eq(origin, pool_fmt(c->pool, "https://%s", host ? host : "")))
-			return err_set(err, PLI_DENIED, "This form was sent from another site.");
-	}
-	if (site && !str_eq(site, "same-origin") && !str_eq(site, "none"))
-		return err_set(err, PLI_DENIED, "This form was sent from another site.");
-	return PLI_OK;
-}
-
 bool landing_wants_confirmation(struct door_call *c, const struct form *form)
 {
 	return http_field(&c->x->req, "sec-fetch-mode") && !by_user(c) && !form_get(form, "confirmed");
@@ -228,7 +211,7 @@ enum pli_status landing_form(struct door_call *c, struct form *form, struct err 
 		st = form_only(form, NAMES, err);
 	if (st == PLI_OK)
 		(void)door_choose_lang(c, form_get(form, "lang"));
-	return st != PLI_OK ? st : same_site(c, err);
+	return st != PLI_OK ? st : door_same_site(c, err);
 }
 
 static void set_cookie(struct door_call *c, const char *value)

@@ -97,7 +97,7 @@ static void checks_put(struct door_call *c, struct view *v, const struct examine
 		view_bool(item, "holds", check->result == EXAMINE_HOLDS);
 		view_str(item, "detail", check->result == EXAMINE_FAILS ? check->text : "");
 		view_str(item, "rests_on", check->result == EXAMINE_UNREACHED && check->text ? check->text : "");
-		view_str(item, "command", x->is_proof || x->is_paper ? check->command : "");
+		view_str(item, "command", x->is_proof ? check->command : "");
 	}
 	if (!x->failed)
 		view_str(v, "count", say(c, "verify.count_good", pool_fmt(c->pool, "%u", x->count)));

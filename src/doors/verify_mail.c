@@ -138,6 +138,7 @@ static void show(struct view *v, const struct examine_mail_report *r)
 		view_bool(item, "holds", check->result == EXAMINE_HOLDS);
 		view_bool(item, "fails", check->result == EXAMINE_FAILS);
 		view_str(item, "detail", check->result == EXAMINE_FAILS ? check->text : "");
+		view_str(item, "rests_on", "");
 		view_str(item, "command", check->command);
 	}
 	for (unsigned i = 0; i < r->foreign_count && i < 20; i++)

@@ -15,8 +15,6 @@
 
 _Static_assert(EXAMINE_TEXT_BYTES == PAPER_TEXT_MAX, "a text that the page takes is one that can be read");
 
-#define COMMAND "pli proof verify codes.txt --paper --log-key log.pub"
-
 /* What rests on a check that fails is not made. */
 static void checks_take(struct pool *pool, const struct paper_facts *paper, const struct err *why, struct examine *r)
 {
@@ -25,7 +23,7 @@ static void checks_take(struct pool *pool, const struct paper_facts *paper, cons
 	struct examine_check *checks = POOL_ARRAY(pool, struct examine_check, PAPER_HOLDS);
 
 	for (unsigned i = 0; i < PAPER_HOLDS; i++) {
-		checks[i] = (struct examine_check){ .id = ids[i], .result = EXAMINE_HOLDS, .command = COMMAND };
+		checks[i] = (struct examine_check){ .id = ids[i], .result = EXAMINE_HOLDS };
 		if (i == paper->stage) {
 			checks[i].result = EXAMINE_FAILS;
 			checks[i].text = pool_str(pool, why->text);
