@@ -22,7 +22,8 @@ bool canon_object_valid(const char *s, size_t n);
 bool canon_member(const char *object, size_t n, const char *name, const char **value_r, size_t *value_n_r);
 /* A string value decoded into pool, or NULL when absent or of another type. */
 const char *canon_member_str(struct pool *pool, const char *object, size_t n, const char *name);
-/* Appends the object with one string member put in its place (or replaced); object NULL: {}.  PLI_BUG when object is not canonical. */
+/* Appends the object with one string member put in its place (or replaced); object NULL: {}.  PLI_BUG when object is not canonical (out then
+ * holds a part of it). */
 MUST enum pli_status canon_with_str(const char *object, const char *name, const char *value, struct buf *out, struct err *err);
 
 /* Reading in order: a scanner over one object's members. */

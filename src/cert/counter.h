@@ -21,7 +21,7 @@ MUST enum pli_status counter_create(int keys_dir_fd, struct err *err);
 /* PLI_ABSENT, PLI_CONFLICT (no whole slot), PLI_IO. */
 MUST enum pli_status counter_open(int keys_dir_fd, struct counter *counter_r, struct err *err);
 void counter_close(struct counter *counter);
-/* Next generation, durable on return. */
+/* Next generation, durable on return: blocks for a flush.  PLI_FULL, PLI_IO; the counter is then what it was. */
 MUST enum pli_status counter_advance(struct counter *counter, uint64_t size, const uint8_t root[32], struct err *err);
 
 #endif

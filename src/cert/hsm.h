@@ -18,7 +18,8 @@ struct buf;
 struct hsm_uri;
 
 struct hsm;
-/* module: path of the library (dlopen: before the process is confined).  pin: borrowed for hsm's life.  PLI_ABSENT: no such library. */
+/* module: path of the library (dlopen: before the process is confined).  pin: borrowed for hsm's life.  PLI_ABSENT: no such library, or one of
+ * another kind; PLI_IO: it does not start. */
 MUST enum pli_status hsm_open(const char *module, const char *pin, struct hsm **hsm_r, struct err *err);
 void hsm_close(struct hsm *hsm);		/* after its keys; NULL is allowed */
 
@@ -26,7 +27,8 @@ enum hsm_kind { HSM_P256, HSM_ED25519, HSM_AES256 };
 #define HSM_ID_BYTES 16
 
 struct hsm_key;
-/* A new key, kept in the token, sensitive and never extractable, under the URI's label (else the given) and a random id. */
+/* A new key, kept in the token, sensitive and never extractable, under the URI's label (else the given) and a random id.
+ * Statuses as hsm_key_find. */
 MUST enum pli_status hsm_key_make(struct hsm *hsm, const struct hsm_uri *uri, enum hsm_kind kind, const char *label,
 				  uint8_t id_r[HSM_ID_BYTES], struct hsm_key **key_r, struct err *err);
 /* The one key of that id.  PLI_ABSENT: no such token or key; PLI_DENIED: the PIN is wrong, or locked; PLI_IO: the token fails. */

@@ -59,7 +59,9 @@ struct journal_event {
 	enum pli_status (*numbered)(struct db_tx *tx, uint64_t seq, int64_t t_us, void *arg, struct err *err);
 	void *arg;
 };
-/* Must be called inside a write function. */
+/* Must be called inside a write function: the entry is there iff that commits.  Asks nobody and does not wait.  PLI_LIMIT: its details are too
+ * large; PLI_BUSY, PLI_FULL, PLI_CONFLICT: as journal_healthy, but an entry is taken while the keeper is only behind; what journal_hold said;
+ * PLI_BUG: an unknown event, or members that do not belong to it. */
 MUST enum pli_status journal_add(struct journal *journal, struct db_tx *tx, const struct journal_event *ev, struct err *err);
 
 /* journal_add in two steps: everything that needs no transaction (checks, sheet, sealing), on any thread, and the rest.  The entry lies
