@@ -14,6 +14,11 @@
 # One line a check.  VERIFIED as the last line and status 0: all checks passed.  Otherwise the last line begins with
 # FAIL and names the check, status 1 (64: wrong arguments, 69: a tool is missing).
 # A forger could have changed this script, too: use a copy that you trust.
+#
+# How to read it: from the top, a ruled line begins each section.  Files, manifest, certificates, renewals and timestamps, seal and receipt,
+# checkpoint, witnesses: what openssl says of each, and that there is nothing else.  Then the JSON files become lines and the leaves become
+# hashes (proof), and one awk program holds all of it together: content, entries, chains, binding, times.  It writes receipt.txt and
+# receipt.xml anew from the other files; both must be equal to those in the bundle, byte for byte.
 set -uf
 umask 077
 LC_ALL=C; export LC_ALL
