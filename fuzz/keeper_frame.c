@@ -41,6 +41,10 @@ static void request(const struct keeper_frame *frame)
 			touch(r.items[i].key, r.items[i].key_n);
 	if (r.verb == KEEPER_KEY_PREPARE || r.verb == KEEPER_KEY_COMMIT)
 		touch(r.text, r.text_n);
+	if (r.verb == KEEPER_KEK_DESTROY) {
+		touch(r.kid, r.kid_n);
+		touch(r.text, r.text_n);
+	}
 	if (r.verb == KEEPER_SEAL)
 		touch(r.manifest, r.manifest_n);
 }
