@@ -346,7 +346,7 @@ static inline bool app_host_known(void *app, const char *host)
 	return strcmp(host, "localhost") == 0 || strcmp(host, "127.0.0.1") == 0;
 }
 
-static const struct http_app test_app = {
+static const struct http_app test_app __attribute__((unused)) = {
 	.plan = app_plan,
 	.sink_open = app_sink_open,
 	.sink_broken = app_sink_broken,
