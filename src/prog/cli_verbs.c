@@ -255,8 +255,8 @@ const struct cli_verb cli_verbs[] = {
 	  "seal, operator, tsa: keys/root.key must be there to certify the new one.  log: the old key signs every head beside the new one for\n"
 	  "30 days more.  wrap: the keys of all months are put under the new one; letters are not touched.  With --letters those keys, too,\n"
 	  "are changed for others, letter by letter: a copy of keys/ from before opens no letter in a later copy of the database.  The keeper\n"
-	  "destroys them [keys] destroy_after_days after their last use; make both backups before.  With the server running or stopped; what was broken off is finished when it is repeated.  A key\n"
-	  "whose place is a token (pli.conf) is made there.",
+	  "destroys them [keys] destroy_after_days after their last use; make both backups before.  With the server running or stopped; what\n"
+	  "was broken off is finished when it is repeated.  A key whose place is a token (pli.conf) is made there.",
 	  options_rotate, 2, 2, verb_key_rotate },
 	{ "key protect", "key protect DIR [--passphrase-file F] [--new-passphrase-file F]", "put the key files under a pass phrase",
 	  "Argon2id and AES-256-GCM; the root of all keys of letters included.  Before: [keys] passphrase_file in pli.conf says where the\n"
