@@ -198,12 +198,13 @@ async function factor(i) {
 	// Removing asks for a fresh proof.
 	i.sqlWrite('UPDATE session SET proved = proved - 3600000000');
 	let led = await b.post('/settings/factor/remove', {});
-	same([led.status, led.headers.location], [303, '/step-up?next=/settings/factor'], 'removing it asks who is there');
+	check(led.status === 403 && led.text.includes('name="to" value="/settings/factor/remove"'), 'removing it asks who is there, and keeps what was asked for', led.brief);
+	same((await b.post('/settings/factor/remove', { form: 'x' })).headers.location, '/step-up?next=/settings/factor', 'not from a form of another session');
 	same(i.one('SELECT COUNT(*) FROM account WHERE totp IS NOT NULL'), 1, 'it is still there');
 	await b.get('/step-up?next=/settings/factor');
 	same((await b.post('/step-up', { code: '12', next: '/settings/factor' })).status, 403, 'a wrong code');
-	led = await b.post('/step-up', { code: codes[1], next: '/settings/factor' });
-	same([led.status, led.headers.location], [303, '/settings/factor'], 'a right one leads back');
+	led = await b.post('/step-up', { code: codes[1], next: '/settings/factor', to: '/sign-out' });
+	same([led.status, led.headers.location], [303, '/settings/factor'], 'a right one leads back, never on to what asks for no proof');
 	same((await b.post('/settings/factor/remove', {})).headers.location, '/settings/factor?done=factor_removed', 'now it is removed');
 	same(i.one('SELECT COUNT(*) FROM account WHERE totp IS NOT NULL') + i.one('SELECT COUNT(*) FROM recovery_code'), 0, 'with its recovery codes');
 	same(i.one('SELECT SUM(strong) FROM session WHERE account = (SELECT account FROM session WHERE session_hash = X\'' + hash(b.jar['__Host-s']) + '\')'), 0,

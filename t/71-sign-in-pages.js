@@ -97,8 +97,19 @@ main(async () => {
 			await look('sessions');
 			await page.goto(i.url + '/settings/tokens');
 			await look('tokens-none');
-			await page.fill('#name', 'Numérisation');
+			// The proof grows old while the form is filled in: what was typed waits for a new one.
+			i.sqlWrite('UPDATE session SET proved = proved - 3600000000');
+			await page.fill('#name', 'Numérisation "du soir" <b>');
 			await press('form.sheet button.main');
+			await look('step-up-kept');
+			await page.fill('#code', 'aaaa-bbbb');
+			await press('main button.main');
+			check(await page.isVisible('#fault'), `${name}: a wrong code is said`);
+			await page.fill('#code', codes[5]);
+			await press('main button.main');
+			await look('step-up-held');
+			await press('main button.main');
+			check((await page.textContent('main')).includes('Numérisation "du soir" <b>'), `${name}: as it was typed`);
 			check(/^pli_/.test(await page.textContent('.secret')), `${name}: a token`);
 			await look('tokens');
 			await page.goto(i.url + '/settings/password');

@@ -347,59 +347,6 @@ enum pli_status page_signin_code_post(struct door_call *c, struct err *err)
 	return PLI_OK;
 }
 
-/* ---- once more, before a weighty act ---- */
-
-static enum pli_status answer_stepup(struct door_call *c, int code, const char *next, const char *fault)
-{
-	struct view *v = view_new(c->pool);
-
-	view_str(v, "next", next);
-	view_str(v, "fault", fault);
-	view_bool(v, "by_code", c->session->has_factor);
-	portal_page(c, code, &tpl_pages_step_up_html, v, locale_text(c->locale, "stepup.title"), PORTAL_NOWHERE);
-	return PLI_OK;
-}
-
-enum pli_status page_stepup(struct door_call *c, struct err *err)
-{
-	(void)err;
-	return answer_stepup(c, 200, portal_next(c, door_query(c, "next")), NULL);
-}
-
-enum pli_status portal_raise(struct door_call *c, bool strong, struct err *err)
-{
-	char value[SESSION_VALUE_CHARS + 1];
-	enum pli_status st = session_raise(c->doors->directory, c->session, strong, value, err);
-
-	if (st == PLI_OK)
-		portal_cookie_set(c, SESSION_COOKIE, value, 0);
-	mem_wipe(value, sizeof(value));
-	return st;
-}
-
-enum pli_status page_stepup_post(struct door_call *c, struct err *err)
-{
-	const struct session *s = c->session;
-	struct signin_account who = { s->principal.entity, s->principal.account, s->has_factor };
-	struct form form;
-	const char *next, *fault;
-	int code;
-	enum pli_status st = door_form(c, &form, err);
-
-	if (st != PLI_OK)
-		return st;
-	next = portal_next(c, form_get(&form, "next"));
-	st = signin_again(c->doors->directory, c->pool, &s->session, &who, or_empty(form_get(&form, s->has_factor ? "code" : "password")), err);
-	fault = portal_try_fault(c, st, err, s->has_factor ? "code.wrong" : "stepup.wrong", &code);
-	if (fault)
-		return answer_stepup(c, code, next, fault);
-	if (st == PLI_OK)
-		st = portal_raise(c, s->has_factor, err);
-	if (st == PLI_OK)
-		answer_see_other(c, next);
-	return st;
-}
-
 /* ---- signing out ---- */
 
 enum pli_status page_signout(struct door_call *c, struct err *err)

@@ -36,6 +36,10 @@ MUST enum pli_status portal_enter(struct door_call *c, struct err *err);
 /* Turns the refusal of a page into the way on: to sign in, to show a factor again, to get a second factor.  False: it is none of these. */
 bool portal_led_away(struct door_call *c, const struct err *err);
 
+/* A form that came after the proof had grown old: answers 403 with the page that asks for a new one and holds the form's fields until
+ * then; next: where to go when there is nothing to hold.  False, and nothing said: it is no form of this session's, or too large. */
+bool portal_hold(struct door_call *c, const char *next);
+
 /* "next" as given by a query or a form, if it is a path of this server that may be asked for by GET, else "/"; in the call's pool. */
 const char *portal_next(struct door_call *c, const char *next);
 /* Forms before there is a session: the key belongs to a cookie of this browser, set here when it has none. */

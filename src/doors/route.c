@@ -146,7 +146,7 @@ static const struct route ROUTES[] = {
 	  .handle = page_link_post, .help = "Set a password by a link" },
 	{ .method = HTTP_GET, .pattern = "/step-up", .who = ROUTE_SESSION,
 	  .handle = page_stepup, .help = "Show a factor once more" },
-	{ .method = HTTP_POST, .pattern = "/step-up", .who = ROUTE_SESSION, .types = ROUTE_FORM, .body_max = FORM_MAX,
+	{ .method = HTTP_POST, .pattern = "/step-up", .who = ROUTE_SESSION, .types = ROUTE_FORM, .body_max = 2 * FORM_MAX,
 	  .handle = page_stepup_post, .help = "Show a factor once more" },
 	{ .method = HTTP_GET, .pattern = "/settings", .who = ROUTE_SESSION,
 	  .handle = page_profile, .help = "Name and language" },

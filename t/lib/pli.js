@@ -80,6 +80,9 @@ function freePort() {
 // The password of the accounts that tests make.
 const PASSWORD = 'Trois-oiseaux-gris-7';
 
+// The hidden fields of a page, as a browser would send them.
+const hiddenFields = (text) => Object.fromEntries([...text.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)].map(([, name, value]) =>
+	[name, value.replace(/&(lt|gt|quot|#39|amp);/g, (all, what) => ({ lt: '<', gt: '>', quot: '"', '#39': "'", amp: '&' })[what])]));
 const formKey = (page) => (/name="form" value="([^"]*)"/.exec(page.text) || [])[1];
 const cookies = (jar) => Object.entries(jar).map(([k, v]) => k + '=' + v).join('; ');
 
@@ -508,4 +511,4 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'])
 		process.exit(1);
 	});
 
-module.exports = { PASSWORD, formKey, cookies, setCookies, Instance, check, same, pause, until, together, wholeHour, main, mail, TMP, PLI, freePort };
+module.exports = { PASSWORD, formKey, hiddenFields, cookies, setCookies, Instance, check, same, pause, until, together, wholeHour, main, mail, TMP, PLI, freePort };
