@@ -291,12 +291,18 @@ enum pli_status kek_store_wrap(struct kek_store *store, const void *kid, size_t 
 	return PLI_OK;
 }
 
-/* Whoever has use for a key that was left puts off its end.  If that cannot be written down, there is no use. */
+/* Whoever has use for a key that was left puts off its end.  If that cannot be written down, there is no use.  A mark that could not be
+ * read is left as it is: while it cannot, the key does not go. */
 static enum pli_status use_note(struct kek_store *s, struct kek *k, struct err *err)
 {
-	struct kek_left left = k->left;
+	struct kek_left left;
 	enum pli_status status;
 
+	if (k->is_left && !k->left.next[0])
+		kek_store_left_load(s, k);
+	if (k->is_left && !k->left.next[0])
+		return PLI_OK;
+	left = k->left;
 	left.used_us = clock_now_us();
 	if (!k->is_left || left.used_us - k->left.used_us < NOTED_US)
 		return PLI_OK;

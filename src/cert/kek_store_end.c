@@ -29,6 +29,11 @@ static enum pli_status shred(struct kek_store *s, const char *name, struct err *
 	return PLI_OK;
 }
 
+static enum pli_status synced(struct kek_store *s, struct err *err)
+{
+	return fsync(s->dir_fd) == 0 ? PLI_OK : err_errno(err, "cannot sync keys/kek");
+}
+
 static void forget_kid(struct kek_store *s, const char *name)
 {
 	struct kek *k = kek_store_slot(s, (const uint8_t *)name, strlen(name));
@@ -59,7 +64,7 @@ static bool succeeds(const struct kek_store *s, const char *name, const char *ne
 enum pli_status kek_store_leave(struct kek_store *store, const void *kid, size_t kid_n, const char *next, uint64_t number, int64_t now_us,
 				bool *fresh_r, struct err *err)
 {
-	struct kek_left left = { .used_us = now_us, .number = number };
+	struct kek_left left = { .used_us = now_us, .number = number }, before;
 	char name[KEK_KID_MAX + 1];
 	enum pli_status status;
 	const char *root;
@@ -68,8 +73,11 @@ enum pli_status kek_store_leave(struct kek_store *store, const void *kid, size_t
 	*fresh_r = false;
 	if (letter_name(kid, kid_n, name, &root) < 0 || str_eq(root, store->root_id))
 		return err_set(err, PLI_DENIED, "that key is in use");
+	/* Said before, perhaps under another wrapping key; the key itself may be noise by now, if its end was broken off. */
+	if (kek_left_read(store->dir_fd, name, &before, NULL) == PLI_OK)
+		return PLI_OK;
 	status = kek_store_find(store, kid, kid_n, &k, err);
-	if (status != PLI_OK || k->is_left)	/* said before, perhaps under another wrapping key */
+	if (status != PLI_OK)
 		return status == PLI_ABSENT ? PLI_OK : status;
 	if (!succeeds(store, name, next))
 		return err_set(err, PLI_CONFLICT, "key %.63s cannot be in the place of %s", next, name);
@@ -126,10 +134,10 @@ enum pli_status kek_store_destroy(struct kek_store *store, const void *kid, size
 	forget_kid(store, name);
 	status = shred(store, name, err);
 	if (status == PLI_OK)
+		status = synced(store, err);	/* the mark outlives the key */
+	if (status == PLI_OK)
 		status = kek_left_drop(store->dir_fd, name, err);
-	if (status == PLI_OK && fsync(store->dir_fd) != 0)
-		status = err_errno(err, "cannot sync keys/kek");
-	return status;
+	return status == PLI_OK ? synced(store, err) : status;
 }
 
 enum pli_status kek_store_sweep(struct kek_store *store, int64_t today, unsigned *count_r, struct err *err)
@@ -154,8 +162,6 @@ enum pli_status kek_store_sweep(struct kek_store *store, int64_t today, unsigned
 		count += shred(store, entry->d_name, err) == PLI_OK;
 	}
 	closedir(dir);
-	if (count && fsync(store->dir_fd) != 0)
-		return err_errno(err, "cannot sync keys/kek");
 	*count_r = count;
-	return PLI_OK;
+	return count ? synced(store, err) : PLI_OK;
 }

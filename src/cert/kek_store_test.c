@@ -214,8 +214,18 @@ static void test_another_root(void **state)
 	reopen(p);
 	destroyed(p, old, later, PLI_CONFLICT, 0);
 	assert_int_equal(kek_store_wrap(p->store, old, strlen(old), "a", 1, key, 32, again, &err), PLI_ABSENT);
+	/* Use of the key does not take its place; saying it again does. */
+	assert_int_equal(kek_store_unwrap(p->store, old, strlen(old), "a", 1, wrapped, 60, back, &err), PLI_OK);
+	destroyed(p, old, later, PLI_CONFLICT, 0);
+	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 5, now_us, &first, &err), PLI_OK);
+	assert_true(first);
+	destroyed(p, old, now_us, PLI_OK, now_us + 7 * DAY_US);
+	/* Broken off between the key's overwriting and its name's end: said again, and finished. */
 	assert_int_equal(kek_left_write(p->kek, old, &(struct kek_left){ now_us, "letter-x", 5 }, &err), PLI_OK);
+	assert_int_equal(keyfile_replace(p->kek, old, 0600, "noise noise noise noise noise noise noise noise noise noise!", 60, &err), PLI_OK);
 	reopen(p);
+	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 5, now_us, &first, &err), PLI_OK);
+	assert_false(first);
 	destroyed(p, old, now_us + 7 * DAY_US, PLI_OK, 0);
 	assert_false(is_there(p, old, ""));
 	assert_false(is_there(p, old, ".left"));

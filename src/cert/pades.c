@@ -167,6 +167,75 @@ static bool for_seals(X509 *cert)
 	       (X509_get_extension_flags(cert) & EXFLAG_KUSAGE) && (X509_get_key_usage(cert) & KU_NON_REPUDIATION);
 }
 
+static bool among(X509 *cert, const char *pems)
+{
+	BIO *bio = BIO_new_mem_buf(pems, -1);
+	X509 *one = NULL;
+	bool found = false;
+
+	while (bio && !found && (one = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+		found = X509_cmp(one, cert) == 0;
+		X509_free(one);
+	}
+	BIO_free(bio);
+	ERR_clear_error();
+	return found;
+}
+
+/* Into the next element, which has that tag; over: beyond it instead. */
+static bool step(const uint8_t **p, const uint8_t *end, int tag, bool over)
+{
+	long n;
+	int is, class_;
+
+	if (*p >= end || (ASN1_get_object(p, &n, &is, &class_, end - *p) & 0x80) || is != tag)
+		return false;
+	if (over)
+		*p += n;
+	return true;
+}
+
+static bool is_one(const uint8_t **p, const uint8_t *end)
+{
+	static const uint8_t ONE[] = { V_ASN1_INTEGER, 1, 1 };
+	bool one = end - *p >= (ptrdiff_t)sizeof(ONE) && memcmp(*p, ONE, sizeof(ONE)) == 0;
+
+	*p += one ? sizeof(ONE) : 0;
+	return one;
+}
+
+/* The versions of SignedData and SignerInfo (RFC 5652, 5.1 and 5.3), for which the library has no words. */
+static bool versions_are_one(const struct pdf_seal *seal)
+{
+	const uint8_t *p = seal->der, *end = p + seal->der_n;
+
+	return step(&p, end, V_ASN1_SEQUENCE, false) && step(&p, end, V_ASN1_OBJECT, true) && step(&p, end, 0, false) &&
+	       step(&p, end, V_ASN1_SEQUENCE, false) && is_one(&p, end) && step(&p, end, V_ASN1_SET, true) &&
+	       step(&p, end, V_ASN1_SEQUENCE, true) && step(&p, end, 0, true) && step(&p, end, V_ASN1_SET, false) &&
+	       step(&p, end, V_ASN1_SEQUENCE, false) && is_one(&p, end);
+}
+
+/* What the signature does not cover is exactly what we put there: P-256 with SHA-256, the signer's certificate, whose every byte its own
+ * signature covers, and one that stamps. */
+static bool nothing_else(CMS_ContentInfo *cms, CMS_SignerInfo *signer, const char *tsa_pem)
+{
+	STACK_OF(X509) *certs = CMS_get1_certs(cms);
+	X509 *own = NULL;
+	X509_ALGOR *digest = NULL, *signature = NULL;
+	bool ok;
+
+	CMS_SignerInfo_get0_algs(signer, NULL, &own, &digest, &signature);
+	ok = OBJ_obj2nid(CMS_get0_eContentType(cms)) == NID_pkcs7_data && own && certs && digest && signature &&
+	     OBJ_obj2nid(digest->algorithm) == NID_sha256 && OBJ_obj2nid(signature->algorithm) == NID_ecdsa_with_SHA256;
+	for (int i = 0; ok && i < sk_X509_num(certs); i++) {
+		X509 *cert = sk_X509_value(certs, i);
+
+		ok = X509_cmp(cert, own) == 0 || among(cert, tsa_pem);
+	}
+	sk_X509_pop_free(certs, X509_free);
+	return ok;
+}
+
 static bool signature_holds(CMS_ContentInfo *cms, X509 *root, const struct pdf_seal *seal, int64_t at_us)
 {
 	X509_STORE *store = X509_STORE_new();
@@ -200,6 +269,8 @@ enum pli_status pades_verify(const struct pdf_seal *seal, const char *root_pem, 
 		status = token_check(signer, root_pem, tsa_pem, t_us_r, err);
 	if (status == PLI_OK && !signature_holds(cms, root, seal, *t_us_r))
 		status = err_set(err, PLI_CONFLICT, "the seal of the document does not hold");
+	if (status == PLI_OK && (!versions_are_one(seal) || !nothing_else(cms, signer, tsa_pem)))
+		status = err_set(err, PLI_CONFLICT, "the seal of the document holds more than a seal has");
 	if (status == PLI_OK) {
 		CMS_SignerInfo_get0_algs(signer, NULL, &cert, NULL, NULL);
 		if (!for_seals(cert) || CMS_signed_get_attr_by_NID(signer, NID_pkcs9_signingTime, -1) >= 0)
