@@ -119,6 +119,10 @@ MUST enum pli_status facts_chains(struct bundle_facts *facts, struct err *err);
 /* META-INF/ASiCManifest.xml as these files demand it. */
 void bundle_manifest_of(const struct bundle_facts *facts, struct buf *out);
 
+/* documents/…: they may be there as long as the proof says what they must be, each once; then each against manifest.json (PLI_CONFLICT). */
+void facts_documents_find(struct bundle_facts *facts);
+MUST enum pli_status facts_documents_check(const struct bundle_facts *facts, struct err *err);
+
 /* Deposit entries against sheets and content. */
 MUST enum pli_status facts_bindings(struct bundle_facts *facts, struct err *err);
 /* Entries, stamps and token (facts->token_us) are in order. */

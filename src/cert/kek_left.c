@@ -1,7 +1,5 @@
 /* See kek_left.h. */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,31 +66,24 @@ enum pli_status kek_left_drop(int dir_fd, const char *kid, struct err *err)
 
 enum pli_status kek_left_count(int dir_fd, unsigned *count_r, int64_t *oldest_us_r, struct err *err)
 {
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
+	AUTO_BUF names = { 0 };
+	enum pli_status status = keyfile_names(dir_fd, &names, err);
 
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return err_errno(err, "cannot read keys/kek");
-	}
 	*count_r = 0;
 	*oldest_us_r = 0;
-	while ((entry = readdir(dir))) {
-		size_t n = strlen(entry->d_name), suffix = strlen(SUFFIX);
+	for (const char *name = names.p; status == PLI_OK && name < names.p + names.n; name += strlen(name) + 1) {
+		size_t n = strlen(name), suffix = strlen(SUFFIX);
 		struct kek_left left;
 		char kid[64];
 
-		if (n <= suffix || n - suffix >= sizeof(kid) || !str_eq(entry->d_name + n - suffix, SUFFIX))
+		if (n <= suffix || n - suffix >= sizeof(kid) || !str_eq(name + n - suffix, SUFFIX))
 			continue;
-		snprintf(kid, sizeof(kid), "%.*s", (int)(n - suffix), entry->d_name);
+		snprintf(kid, sizeof(kid), "%.*s", (int)(n - suffix), name);
 		if (kek_left_read(dir_fd, kid, &left, NULL) != PLI_OK)
 			continue;
 		if (!*count_r || left.used_us < *oldest_us_r)
 			*oldest_us_r = left.used_us;
 		++*count_r;
 	}
-	closedir(dir);
-	return PLI_OK;
+	return status;
 }

@@ -1,5 +1,4 @@
 /* See kek_store.h. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -300,11 +299,11 @@ static enum pli_status use_note(struct kek_store *s, struct kek *k, struct err *
 
 	if (k->is_left && !k->left.next[0])
 		kek_store_left_load(s, k);
-	if (k->is_left && !k->left.next[0])
+	if (!k->is_left || !k->left.next[0])
 		return PLI_OK;
 	left = k->left;
 	left.used_us = clock_now_us();
-	if (!k->is_left || left.used_us - k->left.used_us < NOTED_US)
+	if (left.used_us - k->left.used_us < NOTED_US)
 		return PLI_OK;
 	status = kek_left_write(s->dir_fd, k->kid, &left, err);
 	if (status == PLI_OK)
@@ -365,22 +364,15 @@ enum pli_status kek_store_reroot(struct kek_store *store, struct err *err)
 
 static enum pli_status list_names(struct kek_store *s, struct err *err)
 {
-	int fd = openat(s->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
+	AUTO_BUF names = { 0 };
+	enum pli_status status = keyfile_names(s->dir_fd, &names, err);
 
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return err_errno(err, "cannot read keys/kek");
-	}
 	buf_reset(&s->names);
 	s->names_at = 0;
-	while ((entry = readdir(dir)))
-		if (kek_kid_valid((const uint8_t *)entry->d_name, strlen(entry->d_name)))
-			buf_add(&s->names, entry->d_name, strlen(entry->d_name) + 1);
-	closedir(dir);
-	return PLI_OK;
+	for (const char *name = names.p; status == PLI_OK && name < names.p + names.n; name += strlen(name) + 1)
+		if (kek_kid_valid((const uint8_t *)name, strlen(name)))
+			buf_add(&s->names, name, strlen(name) + 1);
+	return status;
 }
 
 static enum pli_status rewrap_one(struct kek_store *s, const char *kid, struct err *err)

@@ -1,5 +1,4 @@
 /* The end of keys: of months, of staging days; see kek_store.h. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -8,6 +7,8 @@
 #include "clock.h"
 #include "pool.h"
 #include "text.h"
+
+#include "keyfile.h"
 
 #include "kek_store_own.h"
 
@@ -142,26 +143,20 @@ enum pli_status kek_store_destroy(struct kek_store *store, const void *kid, size
 
 enum pli_status kek_store_sweep(struct kek_store *store, int64_t today, unsigned *count_r, struct err *err)
 {
-	int fd = openat(store->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
+	AUTO_BUF names = { 0 };
+	enum pli_status status = keyfile_names(store->dir_fd, &names, err);
 	unsigned count = 0;
 
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return err_errno(err, "cannot read keys/kek");
-	}
-	while ((entry = readdir(dir))) {
+	for (const char *name = names.p; status == PLI_OK && name < names.p + names.n; name += strlen(name) + 1) {
 		const char *root;
-		int64_t t_us = kek_period(entry->d_name, "stage-", 8, &root);
+		int64_t t_us = kek_period(name, "stage-", 8, &root);
 
 		if (t_us < 0 || today - clock_day(t_us) <= KEK_STAGE_DAYS)
 			continue;
-		forget_kid(store, entry->d_name);
-		count += shred(store, entry->d_name, err) == PLI_OK;
+		forget_kid(store, name);
+		count += shred(store, name, err) == PLI_OK;
 	}
-	closedir(dir);
-	*count_r = count;
-	return count ? synced(store, err) : PLI_OK;
+	if (status == PLI_OK)
+		*count_r = count;
+	return count ? synced(store, err) : status;
 }

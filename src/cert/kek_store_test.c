@@ -130,6 +130,33 @@ static void reopen(struct place *p)
 	assert_int_equal(kek_store_open(&p->ring, &p->store, &err), PLI_OK);
 }
 
+/* A mark that cannot be read ends nothing, and is one; an end that was broken off is gone on with. */
+static void mark_damaged(struct place *p, const char *old, const char *fresh, const uint8_t *wrapped, int64_t now_us, int64_t later)
+{
+	char name[80];
+	uint8_t key[32] = { 9 }, again[60], back[32];
+	struct err err = { 0 };
+	bool first;
+
+	snprintf(name, sizeof(name), "%s.left", old);
+	assert_int_equal(keyfile_replace(p->kek, name, 0600, "1\n", 2, &err), PLI_OK);
+	reopen(p);
+	destroyed(p, old, later, PLI_CONFLICT, 0);
+	assert_int_equal(kek_store_wrap(p->store, old, strlen(old), "a", 1, key, 32, again, &err), PLI_ABSENT);
+	/* Use of the key does not take its place; saying it again does. */
+	assert_int_equal(kek_store_unwrap(p->store, old, strlen(old), "a", 1, wrapped, 60, back, &err), PLI_OK);
+	destroyed(p, old, later, PLI_CONFLICT, 0);
+	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 5, now_us, &first, &err), PLI_OK);
+	assert_true(first);
+	destroyed(p, old, now_us, PLI_OK, now_us + 7 * DAY_US);
+	/* Broken off between the key's overwriting and its name's end: said again, and finished. */
+	assert_int_equal(kek_left_write(p->kek, old, &(struct kek_left){ now_us, "letter-x", 5 }, &err), PLI_OK);
+	assert_int_equal(keyfile_replace(p->kek, old, 0600, "noise noise noise noise noise noise noise noise noise noise!", 60, &err), PLI_OK);
+	reopen(p);
+	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 5, now_us, &first, &err), PLI_OK);
+	assert_false(first);
+}
+
 /* Another wrapping key: what is made from then on is another key of another name; one of before may be destroyed before its month is over, but
  * not on anybody's word alone, and not while it is used. */
 static void test_another_root(void **state)
@@ -209,23 +236,7 @@ static void test_another_root(void **state)
 		assert_in_range(due, now_us + 7 * DAY_US, clock_now_us() + 7 * DAY_US);
 		later = due;
 	}
-	/* A mark that cannot be read ends nothing, and is one. */
-	assert_int_equal(keyfile_replace(p->kek, "letter-01020300000000000000000000000000-206001.left", 0600, "1\n", 2, &err), PLI_OK);
-	reopen(p);
-	destroyed(p, old, later, PLI_CONFLICT, 0);
-	assert_int_equal(kek_store_wrap(p->store, old, strlen(old), "a", 1, key, 32, again, &err), PLI_ABSENT);
-	/* Use of the key does not take its place; saying it again does. */
-	assert_int_equal(kek_store_unwrap(p->store, old, strlen(old), "a", 1, wrapped, 60, back, &err), PLI_OK);
-	destroyed(p, old, later, PLI_CONFLICT, 0);
-	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 5, now_us, &first, &err), PLI_OK);
-	assert_true(first);
-	destroyed(p, old, now_us, PLI_OK, now_us + 7 * DAY_US);
-	/* Broken off between the key's overwriting and its name's end: said again, and finished. */
-	assert_int_equal(kek_left_write(p->kek, old, &(struct kek_left){ now_us, "letter-x", 5 }, &err), PLI_OK);
-	assert_int_equal(keyfile_replace(p->kek, old, 0600, "noise noise noise noise noise noise noise noise noise noise!", 60, &err), PLI_OK);
-	reopen(p);
-	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 5, now_us, &first, &err), PLI_OK);
-	assert_false(first);
+	mark_damaged(p, old, fresh, wrapped, now_us, later);
 	destroyed(p, old, now_us + 7 * DAY_US, PLI_OK, 0);
 	assert_false(is_there(p, old, ""));
 	assert_false(is_there(p, old, ".left"));

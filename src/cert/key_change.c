@@ -1,5 +1,4 @@
 /* See key_change.h. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -466,24 +465,6 @@ static bool until_parse(const char *file, char prefix_r[32], int64_t *until_us_r
 	return true;
 }
 
-/* Names of keys/, each with its zero. */
-static enum pli_status list_files(const struct keyring *ring, struct buf *names, struct err *err)
-{
-	int again = openat(ring->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = again >= 0 ? fdopendir(again) : NULL;
-	struct dirent *entry;
-
-	if (!dir) {
-		if (again >= 0)
-			close(again);
-		return err_errno(err, "cannot read keys/");
-	}
-	while ((entry = readdir(dir)))
-		buf_add(names, entry->d_name, strlen(entry->d_name) + 1);
-	closedir(dir);
-	return PLI_OK;
-}
-
 enum pli_status key_change_settle(const struct keyring *ring, int64_t now_us, struct err *err)
 {
 	AUTO_BUF names = { 0 };
@@ -494,7 +475,7 @@ enum pli_status key_change_settle(const struct keyring *ring, int64_t now_us, st
 	for (int i = 0; i < KEY_NAMES && status == PLI_OK; i++)
 		status = settle_one(ring, (enum key_name)i, err);
 	if (status == PLI_OK)
-		status = list_files(ring, &names, err);
+		status = keyfile_names(ring->dir_fd, &names, err);
 	for (const char *file = names.p; status == PLI_OK && file < names.p + names.n; file += strlen(file) + 1)
 		if (until_parse(file, prefix, &until_us) && until_us <= now_us)
 			status = key_destroy(ring, KEY_LOG, prefix, err);
@@ -505,7 +486,7 @@ enum pli_status key_change_overlaps(const struct keyring *ring, int64_t now_us, 
 				    int64_t until_us_r[KEY_OVERLAPS_MAX], unsigned *count_r, struct err *err)
 {
 	AUTO_BUF names = { 0 };
-	enum pli_status status = list_files(ring, &names, err);
+	enum pli_status status = keyfile_names(ring->dir_fd, &names, err);
 	char prefix[32];
 	int64_t until_us;
 

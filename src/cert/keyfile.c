@@ -1,4 +1,5 @@
 /* See keyfile.h. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -113,5 +114,22 @@ enum pli_status keyfile_replace(int dir_fd, const char *name, mode_t mode, const
 		return status;
 	if (renameat(dir_fd, temporary, dir_fd, name) != 0 || fsync(dir_fd) != 0)
 		return fault(err, "cannot put in place", name);
+	return PLI_OK;
+}
+
+enum pli_status keyfile_names(int dir_fd, struct buf *names, struct err *err)
+{
+	int again = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = again >= 0 ? fdopendir(again) : NULL;
+	struct dirent *entry;
+
+	if (!dir) {
+		if (again >= 0)
+			close(again);
+		return err_errno(err, "cannot read the directory of keys");
+	}
+	while ((entry = readdir(dir)))
+		buf_add(names, entry->d_name, strlen(entry->d_name) + 1);
+	closedir(dir);
 	return PLI_OK;
 }

@@ -17,5 +17,7 @@ MUST enum pli_status keyfile_read(int dir_fd, const char *name, struct buf *out,
 MUST enum pli_status keyfile_create(int dir_fd, const char *name, mode_t mode, const void *p, size_t n, struct err *err);
 /* The same, but puts it in the place of an older one in one step (by NAME.new). */
 MUST enum pli_status keyfile_replace(int dir_fd, const char *name, mode_t mode, const void *p, size_t n, struct err *err);
+/* Appends the names of all that lies there, each with its zero: whoever goes through them may change the directory.  PLI_IO. */
+MUST enum pli_status keyfile_names(int dir_fd, struct buf *names, struct err *err);
 
 #endif

@@ -1,5 +1,4 @@
 /* See keyring.h. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -230,21 +229,9 @@ enum keyring_form keyring_form(int dir_fd, const char *name)
 
 enum pli_status keyring_each(int dir_fd, keyring_file_fn *fn, void *arg, struct err *err)
 {
-	int again = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = again >= 0 ? fdopendir(again) : NULL;
-	enum pli_status status = PLI_OK;
 	AUTO_BUF names = { 0 };
-	struct dirent *entry;
+	enum pli_status status = keyfile_names(dir_fd, &names, err);	/* first the names: fn may change the directory */
 
-	if (!dir) {
-		if (again >= 0)
-			close(again);
-		return err_errno(err, "cannot read keys/");
-	}
-	/* First the names: fn may change the directory. */
-	while ((entry = readdir(dir)))
-		buf_add(&names, entry->d_name, strlen(entry->d_name) + 1);
-	closedir(dir);
 	for (const char *name = names.p; status == PLI_OK && name < names.p + names.n; name += strlen(name) + 1) {
 		enum keyring_form form = keyring_form(dir_fd, name);
 

@@ -13,7 +13,10 @@
 #include "buf.h"
 #include "clock.h"
 #include "pdf_read.h"
+#include "pem_list.h"
+#include "pool.h"
 #include "seal.h"
+#include "text.h"
 #include "token.h"
 
 #include "pades.h"
@@ -169,17 +172,11 @@ static bool for_seals(X509 *cert)
 
 static bool among(X509 *cert, const char *pems)
 {
-	BIO *bio = BIO_new_mem_buf(pems, -1);
-	X509 *one = NULL;
-	bool found = false;
+	AUTO_POOL pool = pool_new();
+	uint8_t digest[32];
+	char hex[65];
 
-	while (bio && !found && (one = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
-		found = X509_cmp(one, cert) == 0;
-		X509_free(one);
-	}
-	BIO_free(bio);
-	ERR_clear_error();
-	return found;
+	return X509_digest(cert, EVP_sha256(), digest, NULL) == 1 && pem_list_find(pool, pems, hex_encode(hex, digest, 32));
 }
 
 /* Into the next element, which has that tag; over: beyond it instead. */

@@ -256,13 +256,11 @@ bool portal_led_away(struct door_call *c, const struct err *err)
 	buf_reset(&c->x->res.body);
 	if (away || str_eq(err->type, "no-session"))
 		lead_to(c, "/sign-in");
-	else if (str_eq(err->type, "step-up") && !portal_hold(c, way_back(c)))
-		lead_to(c, "/step-up");
-	else if (str_eq(err->type, "step-up"))
-		return true;
 	else if (str_eq(err->type, "second-factor"))
 		portal_message(c, 403, "factor.needed_title", "factor.needed_lead");
-	else
+	else if (!str_eq(err->type, "step-up"))
 		return c->session && faulted(c, err);
+	else if (!portal_hold(c, way_back(c)))
+		lead_to(c, "/step-up");
 	return true;
 }
