@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "actor.h"
+#include "clock.h"
 #include "log.h"
 #include "pool.h"
 #include "text.h"
@@ -13,6 +14,7 @@
 
 #include "directory.h"
 
+#include "deadline.h"
 #include "office_own.h"
 
 #include "kek_end.h"
@@ -133,6 +135,17 @@ static enum pli_status entry_read(struct office *office, uint64_t number, struct
 
 /* ---- the end ---- */
 
+/* The keeper counts its days by the machine's clock.  Set forward it would end them at once, set back they would be over too soon when it is right
+ * again. */
+static enum pli_status clock_believed(struct office *office, struct err *err)
+{
+	bool waits;
+	int64_t off_us = deadline_off_us(office, &waits);
+
+	return off_us ? err_set(err, PLI_AGAIN, "The machine's clock, %lld s from the time that is known, is not believed.",
+				(long long)(off_us / SECOND_US)) : PLI_OK;
+}
+
 static enum pli_status ended_fn(struct db_tx *tx, void *arg, struct err *err)
 {
 	const struct ending *e = arg;
@@ -169,6 +182,8 @@ enum pli_status kek_end(struct office *office, struct directory_kek_over *kek, b
 	enum pli_status st = nothing_under(office, kek, err);
 
 	*due_us_r = 0;
+	if (st == PLI_OK && early)
+		st = clock_believed(office, err);
 	if (st == PLI_OK)
 		st = keeper_asked(&e, early, due_us_r, err);
 	if (st == PLI_CONFLICT && kek->moved && take_back(office, kek, NULL) != PLI_OK)

@@ -23,7 +23,7 @@
 #include "key_move.h"
 
 #define AT_ONCE REWRAP_LETTERS_MAX
-#define ASK_US (INT64_C(3600) * SECOND_US)	/* how often the keeper is asked to destroy what was left */
+#define ASK_US (INT64_C(3600) * SECOND_US)	/* how often the keeper is asked to destroy what was left, or once more for an end put off */
 #define PASSES_MAX 100			/* over letters that are changed by others all the while */
 
 static const char LETTERS_GET[] = "SELECT letter FROM letter WHERE entity = $1 AND kid = $2 AND letter > $3 ORDER BY letter LIMIT $4";
@@ -46,7 +46,7 @@ struct key_move {
 	int64_t month;			/* the first one that was surveyed */
 	struct retired *keks;		/* behind the first `unmoved` those that were left already */
 	unsigned count, unmoved, at;	/* at: the one whose letters are walked over, then the one being ended */
-	int64_t ask_us;			/* monotonic: when the keeper is asked again for those that were left */
+	int64_t ask_us;			/* monotonic: when the keeper is asked again for those that were left, or that wait */
 	enum step step;
 	struct uuid after;		/* the last letter, or draft, that was looked at */
 	struct object_rekey_at staged;	/* the last segment of an upload */
@@ -132,6 +132,8 @@ static void ends_begin(struct key_move *m, bool asked)
 	m->state.left = m->count - m->unmoved;
 	if (m->begun || !m->state.left)
 		m->state.due_us = 0;
+	if (m->begun)
+		m->state.waiting = 0;
 }
 
 /* What is to be done, from the database. */
@@ -151,7 +153,7 @@ static enum pli_status survey(struct office *office, struct key_move *m, int64_t
 	m->state.keys = m->unmoved;
 	m->state.stuck = 0;
 	m->state.done = !m->unmoved;
-	if (m->state.done)
+	if (m->state.done || (m->state.waiting && !letters && !asked && clock_mono_us() < m->ask_us))
 		return PLI_OK;
 	m->begun = true;
 	m->at = 0;
@@ -286,7 +288,21 @@ static enum pli_status walk(struct office *office, struct key_move *m, struct er
 	return st;
 }
 
-/* Nothing lies under it any more: it is left, or, if it was long enough ago, destroyed. */
+/* The clock is told of once for all; without the keeper, or the database, there is nothing to go on with. */
+static enum pli_status put_off(struct key_move *m, const struct retired *r, enum pli_status st, const struct err *why, struct err *err)
+{
+	if (st == PLI_BUSY || st == PLI_UNCERTAIN) {
+		if (err)
+			*err = *why;
+		return st;
+	}
+	if (st != PLI_AGAIN || !m->state.waiting)
+		log_warn("key.move", "%s stays for now: %s", r->kek.kid, why->text);
+	m->state.waiting++;
+	return PLI_OK;
+}
+
+/* Nothing lies under it any more: it is left, or, if it was long enough ago, destroyed.  One that is in trouble holds up no other. */
 static enum pli_status end_one(struct office *office, struct key_move *m, struct retired *r, int64_t now_us, struct err *err)
 {
 	bool was_left = r->kek.moved != 0;
@@ -300,13 +316,11 @@ static enum pli_status end_one(struct office *office, struct key_move *m, struct
 		m->gave_up = m->gave_up || !was_left;
 		return PLI_OK;
 	}
-	if (st != PLI_OK) {
-		if (err)
-			*err = why;
-		return st;
-	}
-	m->state.keys -= !was_left;
-	m->state.left += !was_left;
+	/* Said in the journal at least. */
+	m->state.keys -= !was_left && r->kek.moved;
+	m->state.left += !was_left && r->kek.moved;
+	if (st != PLI_OK)
+		return put_off(m, r, st, &why, err);
 	m->state.left -= !due_us;
 	m->state.destroyed += !due_us;
 	if (due_us > m->state.due_us)
@@ -353,6 +367,7 @@ static enum pli_status settle(struct office *office, struct key_move *m, struct 
 		return st;
 	m->at = 0;
 	m->step = END;
+	m->state.waiting = 0;
 	return PLI_OK;
 }
 

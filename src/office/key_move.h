@@ -32,6 +32,7 @@ struct key_move_state {
 	unsigned left;			/* KEKs that letters have moved away from, and that the keeper still has */
 	int64_t due_us;			/* then: the last of them is not destroyed before; 0: it has not said so yet */
 	unsigned destroyed;
+	unsigned waiting;		/* KEKs of either kind whose end was put off: the clock is not believed, or something failed; later by itself */
 	bool done;			/* nothing is left that could be moved */
 };
 /* Goes on for about budget_us (0: only looks what is to be done); one caller at a time works, others wait for him.  What others change

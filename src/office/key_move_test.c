@@ -7,6 +7,7 @@
 
 #include "kek_left.h"
 
+#include "deadline.h"
 #include "draft.h"
 #include "draft_own.h"
 #include "directory_own.h"
@@ -496,6 +497,132 @@ static void left_and_back(void **state)
 	verified();
 }
 
+/* The office knows another time than the machine's clock shows: that is by so much ahead of it; 0: it is believed again. */
+static void clock_ahead(int64_t by_us)
+{
+	in.office->clock = (struct deadline_clock){ .wall_us = clock_now_us() - by_us, .boot_us = clock_boot_us() };
+}
+
+/* Nothing is given up, and nothing destroyed, by a clock that is not believed, whichever way it was set. */
+static void not_by_a_wrong_clock(void **state)
+{
+	static const char DESTROYED[] = "SELECT COUNT(*) FROM journal WHERE event = 'key.destroyed'";
+	struct uuid letter;
+	struct key_move_state s;
+	struct err err = { 0 };
+	int64_t destroyed;
+	char id[66], path[80], kid[64];
+
+	(void)state;
+	instance_drop(&in);
+	instance_make(&in);
+	letter = sent("a@example.org", NULL);
+	kid_of(&letter, kid);
+	snprintf(path, sizeof(path), "kek/%s", kid);
+	another_root('8', id);
+	OK(key_move_begin(in.office, id, clock_now_us(), &err));
+	for (int back = 0; back < 2; back++) {
+		clock_ahead(back ? -10 * DAY_US : 10 * DAY_US);
+		s = moved_all();
+		assert_int_equal(s.waiting, 1);
+		assert_int_equal(s.keys, 1);
+		assert_int_equal(s.left, 0);
+		OK(key_move_step(in.office, clock_now_us(), 0, false, &s, &err));
+		assert_false(s.done);		/* who asks again goes on with it */
+	}
+	assert_int_equal(instance_count(&in, "SELECT COUNT(*) FROM journal WHERE event = 'key.moved'"), 0);
+	clock_ahead(0);
+	s = moved_all();
+	assert_int_equal(s.waiting, 0);
+	assert_int_equal(s.left, 1);
+	destroyed = instance_count(&in, DESTROYED);
+	for (int back = 0; back < 2; back++) {
+		/* By the machine's clock its days are over. */
+		if (!back)
+			assert_int_equal(aged(), 1);
+		clock_ahead(back ? -10 * DAY_US : 10 * DAY_US);
+		s = ended();
+		assert_int_equal(s.waiting, 1);
+		assert_int_equal(s.left, 1);
+		OK(retention_run(in.office, deadline_now_us(in.office), &err));
+		assert_int_equal(instance_count(&in, DESTROYED), destroyed);
+		assert_int_equal(faccessat(in.keys, path, F_OK, 0), 0);
+	}
+	clock_ahead(0);
+	s = ended();
+	assert_int_equal(s.waiting, 0);
+	assert_int_equal(s.destroyed, 1);
+	assert_int_equal(faccessat(in.keys, path, F_OK, 0), -1);
+	reads(&letter);
+	verified();
+}
+
+static unsigned marks(const char *one, const char *other)
+{
+	char path[80];
+	unsigned count = 0;
+	struct stat sb;
+
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "kek/%s.left", i ? other : one);
+		count += fstatat(in.keys, path, &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(sb.st_mode);
+	}
+	return count;
+}
+
+/* One key's trouble is its own: the other of the two is given up, then destroyed, and the troubled one as soon as it can be.  Each in turn, as one of
+ * them comes first. */
+static void one_in_trouble(void **state)
+{
+	const char *to[] = { "x@example.org", NULL };
+	struct deposit d = { .to = to, .subject = "Of others", .message = "Words" };
+
+	(void)state;
+	for (int turn = 0; turn < 2; turn++) {
+		AUTO_BUF body = { 0 };
+		char id[66], kids[2][64], bad[160];
+		struct uuid letters[2];
+		struct key_move_state s;
+		struct err err = { 0 };
+
+		instance_drop(&in);
+		instance_make(&in);
+		letters[0] = sent("a@example.org", NULL);
+		OK(instance_deposit(&in, &in.stranger, &d, &letters[1], &body, &err));
+		kid_of(&letters[0], kids[0]);
+		kid_of(&letters[1], kids[1]);
+		snprintf(bad, sizeof(bad), "kek/%s.left", kids[turn]);
+		assert_int_equal(mkdirat(in.keys, bad, 0700), 0);		/* in the way of its mark */
+		another_root('6', id);
+		OK(key_move_begin(in.office, id, clock_now_us(), &err));
+		s = moved_all();
+		assert_int_equal(s.waiting, 1);
+		assert_int_equal(s.stuck, 0);
+		assert_int_equal(marks(kids[0], kids[1]), 1);
+		/* In the hours after it the housekeeping goes on; no restart is needed. */
+		OK(retention_run(in.office, clock_now_us(), &err));
+		assert_int_equal(unlinkat(in.keys, bad, AT_REMOVEDIR), 0);
+		s = ended();
+		assert_int_equal(s.waiting, 0);
+		assert_int_equal(s.left, 2);
+		assert_int_equal(marks(kids[0], kids[1]), 2);
+		/* The same when both are to be destroyed. */
+		assert_int_equal(aged(), 2);
+		assert_int_equal(unlinkat(in.keys, bad, 0), 0);
+		assert_int_equal(mkdirat(in.keys, bad, 0700), 0);
+		s = ended();
+		assert_int_equal(s.waiting, 1);
+		assert_int_equal(s.destroyed, 1);
+		assert_int_equal(s.left, 1);
+		assert_int_equal(unlinkat(in.keys, bad, AT_REMOVEDIR), 0);
+		s = ended();		/* said again: its days begin anew */
+		assert_int_equal(s.waiting, 0);
+		assert_int_equal(s.left, 1);
+		assert_in_range(s.due_us, clock_now_us() + 6 * DAY_US, clock_now_us() + 7 * DAY_US);
+		verified();
+	}
+}
+
 /* The keeper has its older root again, and the database knows that key as retired: what it makes under the root in use is in use. */
 static void current_again(void **state)
 {
@@ -605,6 +732,8 @@ int main(void)
 		cmocka_unit_test(missing_in_use),
 		cmocka_unit_test(nothing_goes_in_use),
 		cmocka_unit_test(left_and_back),
+		cmocka_unit_test(not_by_a_wrong_clock),
+		cmocka_unit_test(one_in_trouble),
 		cmocka_unit_test(current_again),
 		cmocka_unit_test(retired_while_named),
 		cmocka_unit_test(index_is_used),

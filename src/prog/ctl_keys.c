@@ -18,6 +18,7 @@
 #include "key.h"
 #include "key_change.h"
 
+#include "deadline.h"
 #include "key_move.h"
 
 #include "ctl_verbs.h"
@@ -210,7 +211,7 @@ static enum pli_status letters_begin(struct front *front, struct err *err)
 	struct keeper_key_state state;
 	enum pli_status st = keeper_key_state(front->keeper, KEY_WRAP, &state, err);
 
-	return st == PLI_OK ? key_move_begin(front->office, state.fingerprint, clock_now_us(), err) : st;
+	return st == PLI_OK ? key_move_begin(front->office, state.fingerprint, deadline_now_us(front->office), err) : st;
 }
 
 enum pli_status ctl_key_letters(void *arg, struct ctl_call *call, struct err *err)
@@ -228,7 +229,7 @@ enum pli_status ctl_key_letters(void *arg, struct ctl_call *call, struct err *er
 	if (st == PLI_OK && begin)
 		st = letters_begin(front, err);
 	if (st == PLI_OK)
-		st = key_move_step(front->office, clock_now_us(), look ? 0 : MOVE_US, !look, &state, err);
+		st = key_move_step(front->office, deadline_now_us(front->office), look ? 0 : MOVE_US, !look, &state, err);
 	if (st != PLI_OK)
 		return st;
 	jsonw_init(&w, &call->result, false);
@@ -240,6 +241,7 @@ enum pli_status ctl_key_letters(void *arg, struct ctl_call *call, struct err *er
 	jsonw_int(&w, "left", state.left);
 	jsonw_time(&w, "until", state.due_us);
 	jsonw_int(&w, "destroyed", state.destroyed);
+	jsonw_int(&w, "waiting", state.waiting);
 	jsonw_bool(&w, "done", state.done);
 	jsonw_object_end(&w);
 	return PLI_OK;

@@ -34,7 +34,7 @@ struct rotation {
 	int64_t overlap_days;
 	const char *old, *new, *public;		/* new NULL: no other key, the letters of the last change are moved on */
 	bool letters, incomplete;	/* some could not be moved; all else is done */
-	int64_t total, moved, stuck, keys, left, destroyed;
+	int64_t total, moved, stuck, keys, left, destroyed, waiting;
 	const char *until;			/* a time; NULL: no key is left, or the keeper has not said */
 };
 
@@ -111,7 +111,7 @@ static enum pli_status letters_ask(struct rotation *r, const char *args_json, bo
 		const char *name;
 		int64_t *to;
 	} figures[] = { { "letters", &r->total }, { "moved", &r->moved }, { "stuck", &r->stuck }, { "keys", &r->keys }, { "left", &r->left },
-		      { "destroyed", &r->destroyed } };
+		      { "destroyed", &r->destroyed }, { "waiting", &r->waiting } };
 	struct json_read *result = NULL;
 	enum pli_status st = ctl_session_call(r->session, "key letters", args_json, NULL, NULL, &result, err);
 
@@ -140,9 +140,14 @@ static enum pli_status letters_move(struct rotation *r, bool begin, struct err *
 		progress_show(&progress, (uint64_t)r->moved);
 	}
 	progress_end(&progress);
-	if (st != PLI_OK || !(r->keys || r->stuck))
+	if (st != PLI_OK || !(r->keys || r->stuck || r->waiting))
 		return st;
 	r->incomplete = true;
+	if (!r->stuck && r->waiting) {
+		(void)err_set(err, PLI_BUSY, "%lld keys of months stay for now, though no letter lies under them: the server's log says why",
+			      (long long)r->waiting);
+		return err_hint(err, "The server tries again within the hour; pli check tells whether it believes the machine's clock.");
+	}
 	(void)err_set(err, PLI_CONFLICT, "%lld keys of months stay: the keys of %lld letters under them do not open", (long long)r->keys,
 		      (long long)r->stuck);
 	return err_hint(err, "The server's log names them; pli scrub reads every letter.");
@@ -186,8 +191,8 @@ static void say(const struct rotation *r)
 		if (r->new)
 			printf(",\"old\":\"%s\",\"new\":\"%s\"", r->old, r->new);
 		if (r->letters)
-			printf(",\"letters\":%lld,\"stuck\":%lld,\"left\":%lld,\"destroyed\":%lld", (long long)r->moved, (long long)r->stuck,
-			       (long long)r->left, (long long)r->destroyed);
+			printf(",\"letters\":%lld,\"stuck\":%lld,\"left\":%lld,\"destroyed\":%lld,\"waiting\":%lld", (long long)r->moved,
+			       (long long)r->stuck, (long long)r->left, (long long)r->destroyed, (long long)r->waiting);
 		if (r->until)
 			printf(",\"until\":\"%s\"", r->until);
 		printf("}\n");
