@@ -131,7 +131,11 @@ main(async () => {
 	check(days > 6.9 && days <= 7, 'and when the month keys of before are destroyed', moved);
 	same(old.filter((n) => !keks()[n] || !fs.existsSync(file('keys/kek', n + '.left'))), [], 'until then the keeper has them');
 	check(old.every((n) => fs.readFileSync(i.log, 'utf8').includes(n + ' is given up')), 'which it says itself');
-	check(/months are given up/.test(i.run(['check', i.dir, 'keys']).stdout), 'and the check says');
+	const checked = () => i.run(['check', i.dir, 'keys']).stdout, mark = file('keys/kek', old[0] + '.left'), whole = fs.readFileSync(mark);
+	check(/months are given up/.test(checked()) && !/cannot be read/.test(checked()), 'and the check says');
+	fs.writeFileSync(mark, 'x');
+	check(/given up cannot be read: 1 /.test(checked()), 'of one whose mark is damaged, too', checked());
+	fs.writeFileSync(mark, whole);
 	same(i.sql(`SELECT kid FROM letter WHERE kid NOT LIKE '%-${root8}' UNION SELECT kid FROM draft WHERE kid NOT LIKE '%-${root8}' UNION SELECT kid FROM segment WHERE kid NOT LIKE '%-${root8}'`), [], 'no row names an older key');
 	same(i.sql("SELECT l.kid FROM letter l WHERE NOT EXISTS (SELECT 1 FROM kek k WHERE k.kid = l.kid AND k.retired IS NULL AND k.destroyed IS NULL)"), [], 'each names one that is there');
 	same(i.sql(`SELECT hex(letter) FROM letter WHERE substr(kid, 41, 6) <> strftime('%Y%m', retention_due / 1000000, 'unixepoch') AND held IS NULL`), [], 'and of the month in which it goes');
@@ -174,6 +178,7 @@ main(async () => {
 	for (const n of old)
 		leave(n, (n === old[0] ? 1 : 8) * 86400);
 	await i.serve();
+	check(fs.readFileSync(i.log, 'utf8').includes(`keys of months that are given up: ${old.length};`), 'said again at the start, in a line for all');
 	await until('the month keys of before are destroyed', () => entries('key.destroyed').length === old.length - 1, 150);
 	const gone = entries('key.destroyed').map((e) => e.d);
 	same(old.filter((n) => fs.existsSync(file('keys/kek', n))), [old[0]], 'but the one that was used');

@@ -29,6 +29,7 @@
 #include "keeper.h"
 #include "keeper_main.h"
 #include "keygen.h"
+#include "kek_left.h"
 
 extern char **environ;
 
@@ -187,6 +188,23 @@ struct testing_order {
 	int status;
 };
 
+/* What the keeper says goes into the file "heard" of its directory, a line each: how many keys were marked as given up at that moment, whether it
+ * is new, the text. */
+static const struct testing_dir *testing_heard;
+
+static inline void testing_said(const char *event, const char *text, bool known)
+{
+	int kek = openat(testing_heard->keys, "kek", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(testing_heard->fd, "heard", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	unsigned count = 0, damaged = 0;
+	int64_t oldest_us;
+
+	if (kek_left_count(kek, &count, &oldest_us, &damaged, NULL) != PLI_OK || dprintf(fd, "%u %s %s %s\n", count, known ? "known" : "new", event, text) < 0)
+		_exit(1);
+	close(fd);
+	close(kek);
+}
+
 static inline void testing_nursery_start(struct testing_dir *d, int fd)
 {
 	struct testing_order answer = { .verb = 'S' };
@@ -204,7 +222,7 @@ static inline void testing_nursery_start(struct testing_dir *d, int fd)
 	if (!answer.pid) {
 		struct keeper_config config = {
 			.link_fd = link[1], .control_fd = control[1], .keys_dir_fd = d->keys, .journal_dir_fd = d->journal,
-			.origin = TESTING_ORIGIN, .ready_fd = ready[1], .phrase = d->phrase,
+			.origin = TESTING_ORIGIN, .ready_fd = ready[1], .phrase = d->phrase, .said = testing_said,
 		};
 		struct err err = { 0 };
 		enum pli_status status;
@@ -213,6 +231,7 @@ static inline void testing_nursery_start(struct testing_dir *d, int fd)
 		close(link[0]);
 		close(control[0]);
 		close(ready[0]);
+		testing_heard = d;
 		status = keeper_serve(&config, &err);
 		if (status != PLI_OK)
 			fprintf(stderr, "keeper: %s\n", err.text);

@@ -126,14 +126,34 @@ static enum pli_status moved_check(const struct keeper_keys *k, const struct kee
 }
 
 /* Said by this process itself: whoever has taken front over cannot keep it back. */
-static void say_left(const struct keeper_keys *k, const struct keeper_request *r, int64_t due_us)
+static void say_leaving(void *arg, const char *kid, uint64_t number, int64_t due_us)
 {
+	const struct keeper_keys *k = arg;
 	char text[200], when[25];
 
-	snprintf(text, sizeof(text), "%.*s is given up, as entry %" PRIu64 " of the journal says: unless something uses it, it is destroyed after %.10s",
-		 (int)r->kid_n, (const char *)r->kid, r->first + 1, clock_rfc3339(when, due_us));
+	snprintf(text, sizeof(text), "%s is given up, as entry %" PRIu64 " of the journal says: unless something uses it, it is destroyed after %.10s",
+		 kid, number, clock_rfc3339(when, due_us));
 	if (k->said)
-		k->said("key.left", text);
+		k->said("key.left", text, false);
+}
+
+void keeper_keys_started(const struct keeper_keys *k)
+{
+	unsigned count, damaged;
+	int64_t due_us;
+	char text[200], when[25];
+
+	if (!k->said || kek_store_left(k->keks, &count, &due_us, &damaged, NULL) != PLI_OK)
+		return;
+	if (count) {
+		snprintf(text, sizeof(text), "keys of months that are given up: %u; unless something uses it, the first is destroyed after %.10s", count,
+			 clock_rfc3339(when, due_us));
+		k->said("key.left", text, true);
+	}
+	if (damaged) {
+		snprintf(text, sizeof(text), "marks of keys given up that cannot be read: %u (keys/kek/*.left); those keys stay", damaged);
+		k->said("key.left", text, false);
+	}
 }
 
 static enum pli_status destroy(const struct keeper_keys *k, const struct keeper_request *r, struct buf *out, struct err *err)
@@ -141,21 +161,19 @@ static enum pli_status destroy(const struct keeper_keys *k, const struct keeper_
 	int64_t now_us = clock_now_us(), due_us = 0;
 	AUTO_POOL pool = pool_new();
 	enum pli_status status = PLI_OK;
-	const char *next;
-	bool fresh = false;
+	const struct kek_leaving leaving = { say_leaving, (void *)(uintptr_t)k };
+	const char *next = "";
 	size_t start;
 
 	if (r->text_n) {
 		status = moved_check(k, r, pool, &next, err);
 		if (status == PLI_OK)
-			status = kek_store_leave(k->keks, r->kid, r->kid_n, next, r->first + 1, now_us, &fresh, err);
+			status = kek_store_leave(k->keks, r->kid, r->kid_n, next, r->first + 1, now_us, &leaving, err);
 	}
 	if (status == PLI_OK)
 		status = kek_store_destroy(k->keks, r->kid, r->kid_n, now_us, &due_us, err);
 	if (status != PLI_OK)
 		return status;
-	if (fresh && due_us)
-		say_left(k, r, due_us);
 	start = keeper_frame_begin(out, KEEPER_KEK_DESTROY | FRAME_ANSWER, r->id);
 	buf_u8(out, PLI_OK);
 	buf_u64(out, (uint64_t)due_us);

@@ -3,6 +3,7 @@
 #ifndef PLI_KEEPER_KEYS_H
 #define PLI_KEEPER_KEYS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "status.h"
@@ -14,7 +15,8 @@ struct kek_store;
 struct keyring;
 struct signatures;
 
-typedef void keeper_said_fn(const char *event, const char *text);
+/* known: it was said before, too. */
+typedef void keeper_said_fn(const char *event, const char *text, bool known);
 
 struct keeper_keys {
 	const struct keyring *ring;
@@ -24,6 +26,8 @@ struct keeper_keys {
 	keeper_said_fn *said;		/* NULL: nobody listens */
 	struct signatures *signatures;
 };
+/* Tells of keys that were given up before this start, in a line for all. */
+void keeper_keys_started(const struct keeper_keys *keys);
 /* Appends the answer's frame to out; a commit of a signing key is answered on the link later, by its generation, and nothing is appended.
  * PLI_IO after a commit: the disk is broken, the process must end. */
 MUST enum pli_status keeper_keys_handle(const struct keeper_keys *keys, const struct keeper_request *request, uint64_t generation,

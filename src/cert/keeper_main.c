@@ -535,6 +535,8 @@ enum pli_status keeper_serve(const struct keeper_config *config, struct err *err
 	if (status == PLI_OK)
 		status = keeper_heads_new(s->ring, config->journal_dir_fd, config->origin, &s->link, s->signatures, disk_broken, s, &s->heads, err);
 	s->keys = (struct keeper_keys){ s->ring, config->origin, s->keks, s->heads, config->said, s->signatures };
+	if (status == PLI_OK)
+		keeper_keys_started(&s->keys);
 	if (status == PLI_OK && config->ready_fd >= 0 && write(config->ready_fd, "+", 1) != 1)
 		status = err_errno(err, "the keeper cannot say that it is ready");
 	if (status == PLI_OK)

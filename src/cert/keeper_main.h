@@ -25,8 +25,8 @@ struct keeper_config {
 	bool (*control)(void *arg, int *link_fd_r);
 	void *control_arg;
 	unsigned kek_delay_days;	/* how long a month's key stays that letters were moved away from; 0: KEK_DELAY_DAYS (kek_store.h) */
-	/* Told what somebody should hear of who watches over front; NULL: nobody. */
-	void (*said)(const char *event, const char *text);
+	/* Told what somebody should hear of who watches over front (known: once more); NULL: nobody. */
+	void (*said)(const char *event, const char *text, bool known);
 	int ready_fd;		/* one byte is written when requests are served; -1: none.  Borrowed */
 };
 /* Serves until the link ends and no control_fd can give another, or until control_fd ends: PLI_OK.  A broken disk is PLI_IO: the caller

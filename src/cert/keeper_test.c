@@ -212,6 +212,18 @@ static enum pli_status ends(struct fixture *f, const char *kid, uint64_t seq, co
 	return keeper_kek_destroy(f->keeper.client, kid, seq, entry ? entry->p : "", entry ? entry->n : 0, due_r, &err);
 }
 
+/* What the keeper has said since it was asked last; up to now it is written. */
+static void hears(struct fixture *f, const char *wanted)
+{
+	struct err err;
+	AUTO_BUF text = { 0 };
+
+	if (keyfile_read(f->dir.fd, "heard", &text, &err) != PLI_OK)
+		buf_str(&text, "");
+	assert_string_equal(text.p ? text.p : "", wanted);
+	unlinkat(f->dir.fd, "heard", 0);
+}
+
 /* Front asks for keys that letters live under: without an entry, with one that is not under a head, is of another log, another event, another key,
  * names no key that is there; and with one that says what is not true: then the key stays for its days, and longer if it is used. */
 static void month_keys_stay(void **state)
@@ -220,10 +232,10 @@ static void month_keys_stay(void **state)
 	struct uuid entity = { { 7 } };
 	struct keywrap kw;
 	struct keywrap_item item = { .aad = "place", .aad_n = 5, .in = "0123456789abcdef0123456789abcdef", .in_n = 32 };
-	char kid[64], next[64], mark[80], text[200];
+	char kid[64], next[64], mark[80], text[300], day[25];
 	uint8_t wrapped[60];
 	AUTO_BUF entry = { 0 };
-	int64_t due = 0, before_us;
+	int64_t due = 0, before_us, aged_us;
 	struct err err;
 
 	keeper_keywrap(f->keeper.client, &kw);
@@ -256,14 +268,21 @@ static void month_keys_stay(void **state)
 	item.in_n = 32;
 	assert_int_equal(kw.wrap(kw.arg, &item, 1, &err), PLI_OK);
 
+	hears(f, "");
 	before_us = clock_now_us() - SECOND_US;
 	entered(f, 5, TESTING_ORIGIN, "key.moved", kid, next, true, &entry);
 	assert_int_equal(ends(f, kid, 5, &entry, &due), PLI_OK);
 	assert_in_range(due, before_us + KEK_DELAY_DAYS * DAY_US, clock_now_us() + KEK_DELAY_DAYS * DAY_US);
+	/* Said before it is noted, whatever comes between; not a second time. */
+	assert_int_equal(ends(f, kid, 5, &entry, &due), PLI_OK);
+	snprintf(text, sizeof(text), "0 new key.left %s is given up, as entry 6 of the journal says: unless something uses it, it is destroyed after %.10s\n",
+		 kid, clock_rfc3339(day, due));
+	hears(f, text);
 	assert_int_equal(kw.wrap(kw.arg, &item, 1, &err), PLI_ABSENT);
 	snprintf(mark, sizeof(mark), "kek/%s.left", kid);
 	/* Eight days ago, but somebody reads what was not moved. */
-	snprintf(text, sizeof(text), "%lld\n%s\n6\n", (long long)((clock_now_us() - 8 * DAY_US) / SECOND_US), next);
+	aged_us = clock_now_us() / SECOND_US * SECOND_US - 8 * DAY_US;
+	snprintf(text, sizeof(text), "%lld\n%s\n6\n", (long long)(aged_us / SECOND_US), next);
 	assert_int_equal(keyfile_replace(f->dir.keys, mark, 0600, text, strlen(text), &err), PLI_OK);
 	restart(f, SIGKILL);
 	keeper_keywrap(f->keeper.client, &kw);
@@ -272,6 +291,14 @@ static void month_keys_stay(void **state)
 	assert_int_equal(kw.unwrap(kw.arg, &item, 1, &err), PLI_OK);
 	assert_int_equal(ends(f, kid, 5, NULL, &due), PLI_OK);
 	assert_in_range(due, before_us + KEK_DELAY_DAYS * DAY_US, clock_now_us() + KEK_DELAY_DAYS * DAY_US);
+	snprintf(text, sizeof(text), "1 known key.left keys of months that are given up: 1; unless something uses it, the first is destroyed after %.10s\n",
+		 clock_rfc3339(day, aged_us + KEK_DELAY_DAYS * DAY_US));
+	hears(f, text);
+	/* One that cannot be read is told of at the start. */
+	assert_int_equal(keyfile_replace(f->dir.keys, mark, 0600, "x\n", 2, &err), PLI_OK);
+	restart(f, SIGKILL);
+	hears(f, "0 new key.left marks of keys given up that cannot be read: 1 (keys/kek/*.left); those keys stay\n");
+	snprintf(text, sizeof(text), "%lld\n%s\n6\n", (long long)(aged_us / SECOND_US), next);
 	/* Eight days ago, and nobody has. */
 	assert_int_equal(keyfile_replace(f->dir.keys, mark, 0600, text, strlen(text), &err), PLI_OK);
 	restart(f, SIGKILL);

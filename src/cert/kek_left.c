@@ -64,22 +64,26 @@ enum pli_status kek_left_drop(int dir_fd, const char *kid, struct err *err)
 	return unlinkat(dir_fd, name_of(name, kid), 0) == 0 || errno == ENOENT ? PLI_OK : err_errno(err, "cannot remove the mark of a key");
 }
 
-enum pli_status kek_left_count(int dir_fd, unsigned *count_r, int64_t *oldest_us_r, struct err *err)
+enum pli_status kek_left_count(int dir_fd, unsigned *count_r, int64_t *oldest_us_r, unsigned *damaged_r, struct err *err)
 {
 	AUTO_BUF names = { 0 };
 	enum pli_status status = keyfile_names(dir_fd, &names, err);
 
 	*count_r = 0;
 	*oldest_us_r = 0;
+	*damaged_r = 0;
 	for (const char *name = names.p; status == PLI_OK && name < names.p + names.n; name += strlen(name) + 1) {
 		size_t n = strlen(name), suffix = strlen(SUFFIX);
 		struct kek_left left;
+		enum pli_status read;
 		char kid[64];
 
 		if (n <= suffix || n - suffix >= sizeof(kid) || !str_eq(name + n - suffix, SUFFIX))
 			continue;
 		snprintf(kid, sizeof(kid), "%.*s", (int)(n - suffix), name);
-		if (kek_left_read(dir_fd, kid, &left, NULL) != PLI_OK)
+		read = kek_left_read(dir_fd, kid, &left, NULL);
+		*damaged_r += read != PLI_OK && read != PLI_ABSENT;	/* ended meanwhile */
+		if (read != PLI_OK)
 			continue;
 		if (!*count_r || left.used_us < *oldest_us_r)
 			*oldest_us_r = left.used_us;

@@ -18,7 +18,7 @@ MUST enum pli_status kek_left_read(int dir_fd, const char *kid, struct kek_left 
 MUST enum pli_status kek_left_write(int dir_fd, const char *kid, const struct kek_left *left, struct err *err);	/* durable on return */
 /* None is no error.  Not synced. */
 MUST enum pli_status kek_left_drop(int dir_fd, const char *kid, struct err *err);
-/* How many there are, and the oldest one's time. */
-MUST enum pli_status kek_left_count(int dir_fd, unsigned *count_r, int64_t *oldest_us_r, struct err *err);
+/* How many there are, and the oldest one's time; *damaged_r: how many more cannot be read, whatever they are. */
+MUST enum pli_status kek_left_count(int dir_fd, unsigned *count_r, int64_t *oldest_us_r, unsigned *damaged_r, struct err *err);
 
 #endif

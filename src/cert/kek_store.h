@@ -44,10 +44,17 @@ MUST enum pli_status kek_store_unwrap(struct kek_store *store, const void *kid, 
 void kek_store_delay(struct kek_store *store, unsigned days);
 /* Letters were moved away from the key of (entity, month), made under a wrapping key of before, to next: the key of the same entity and month
  * under the one in use, which is there.  From now on it wraps nothing (PLI_ABSENT) and goes on opening; each time it does so its delay begins
- * anew, as then something needs it.  number: of the journal's entry that says so (kek_left.h).  Durable on return; *fresh_r: it was not said
- * before.  Of a key that is not there nothing is noted.  PLI_DENIED for other keys, PLI_CONFLICT for another next. */
+ * anew, as then something needs it.  number: of the journal's entry that says so (kek_left.h).  Durable on return.  Of a key that is not there nothing
+ * is noted.  leaving: called before it is noted, so that it is heard of whatever ends this process in between; not of one that was left before, or whose month is over.
+ * PLI_DENIED for other keys, PLI_CONFLICT for another next. */
+struct kek_leaving {
+	void (*fn)(void *arg, const char *kid, uint64_t number, int64_t due_us);
+	void *arg;
+};
 MUST enum pli_status kek_store_leave(struct kek_store *store, const void *kid, size_t kid_n, const char *next, uint64_t number, int64_t now_us,
-				     bool *fresh_r, struct err *err);
+				     const struct kek_leaving *leaving, struct err *err);
+/* Marks that stand: how many, the time before which the first of them will not be destroyed (0: none), how many cannot be read. */
+MUST enum pli_status kek_store_left(struct kek_store *store, unsigned *count_r, int64_t *due_us_r, unsigned *damaged_r, struct err *err);
 /* Destroys the key of (entity, month) once that month is over at now_us, or once it was left and nobody has used it for the delay since:
  * overwritten, then removed, durable on return: *due_us_r is 0 then, and too when it is not there any more.  Else it is the time before which it
  * will not be destroyed.  PLI_DENIED for a key of another purpose, and for one of a month that is not over which was not left. */

@@ -63,16 +63,16 @@ static bool succeeds(const struct kek_store *s, const char *name, const char *ne
 }
 
 enum pli_status kek_store_leave(struct kek_store *store, const void *kid, size_t kid_n, const char *next, uint64_t number, int64_t now_us,
-				bool *fresh_r, struct err *err)
+				const struct kek_leaving *leaving, struct err *err)
 {
 	struct kek_left left = { .used_us = now_us, .number = number }, before;
 	char name[KEK_KID_MAX + 1];
+	const char *root = "";
+	int64_t t_us = letter_name(kid, kid_n, name, &root);
 	enum pli_status status;
-	const char *root;
 	struct kek *k;
 
-	*fresh_r = false;
-	if (letter_name(kid, kid_n, name, &root) < 0 || str_eq(root, store->root_id))
+	if (t_us < 0 || str_eq(root, store->root_id))
 		return err_set(err, PLI_DENIED, "that key is in use");
 	/* Said before, perhaps under another wrapping key; the key itself may be noise by now, if its end was broken off. */
 	if (kek_left_read(store->dir_fd, name, &before, NULL) == PLI_OK)
@@ -89,10 +89,19 @@ enum pli_status kek_store_leave(struct kek_store *store, const void *kid, size_t
 	if (status != PLI_OK)
 		return status;
 	snprintf(left.next, sizeof(left.next), "%s", next);
+	if (clock_month(t_us) >= clock_month(now_us))	/* else it goes at once, as any other */
+		leaving->fn(leaving->arg, name, number, now_us + store->delay_us);
 	status = kek_left_write(store->dir_fd, name, &left, err);
 	if (status == PLI_OK)
 		kek_store_left_load(store, k);
-	*fresh_r = status == PLI_OK;
+	return status;
+}
+
+enum pli_status kek_store_left(struct kek_store *store, unsigned *count_r, int64_t *due_us_r, unsigned *damaged_r, struct err *err)
+{
+	enum pli_status status = kek_left_count(store->dir_fd, count_r, due_us_r, damaged_r, err);
+
+	*due_us_r += *count_r ? store->delay_us : 0;
 	return status;
 }
 

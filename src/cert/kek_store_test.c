@@ -93,6 +93,31 @@ static void test_destroy(void **state)
 	assert_int_equal(faccessat(p->fd, file, F_OK, 0), 0);
 }
 
+static unsigned told;
+static int marks_fd;
+
+static void leaving(void *arg, const char *kid, uint64_t number, int64_t due_us)
+{
+	struct kek_left left;
+
+	(void)arg;
+	assert_string_equal(kid, "letter-01020300000000000000000000000000-206001");
+	assert_int_equal(number, 5);
+	assert_in_range(due_us, clock_now_us() + 6 * DAY_US, clock_now_us() + 7 * DAY_US);
+	/* Before it is noted: a process that is killed here has said it. */
+	assert_int_not_equal(kek_left_read(marks_fd, kid, &left, NULL), PLI_OK);
+	told++;
+}
+
+static const struct kek_leaving LEAVING = { leaving, NULL };
+
+/* So often since it was asked last. */
+static void heard(unsigned count)
+{
+	assert_int_equal(told, count);
+	told = 0;
+}
+
 static void another_root(struct place *p, char digit)
 {
 	struct err err = { 0 };
@@ -135,26 +160,35 @@ static void mark_damaged(struct place *p, const char *old, const char *fresh, co
 {
 	char name[80];
 	uint8_t key[32] = { 9 }, again[60], back[32];
+	unsigned count, damaged;
 	struct err err = { 0 };
-	bool first;
+	int64_t due;
 
 	snprintf(name, sizeof(name), "%s.left", old);
 	assert_int_equal(keyfile_replace(p->kek, name, 0600, "1\n", 2, &err), PLI_OK);
 	reopen(p);
+	assert_int_equal(kek_store_left(p->store, &count, &due, &damaged, &err), PLI_OK);
+	assert_int_equal(count, 0);
+	assert_int_equal(due, 0);
+	assert_int_equal(damaged, 1);
 	destroyed(p, old, later, PLI_CONFLICT, 0);
 	assert_int_equal(kek_store_wrap(p->store, old, strlen(old), "a", 1, key, 32, again, &err), PLI_ABSENT);
 	/* Use of the key does not take its place; saying it again does. */
 	assert_int_equal(kek_store_unwrap(p->store, old, strlen(old), "a", 1, wrapped, 60, back, &err), PLI_OK);
 	destroyed(p, old, later, PLI_CONFLICT, 0);
-	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 5, now_us, &first, &err), PLI_OK);
-	assert_true(first);
+	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 5, now_us, &LEAVING, &err), PLI_OK);
+	heard(1);
 	destroyed(p, old, now_us, PLI_OK, now_us + 7 * DAY_US);
+	assert_int_equal(kek_store_left(p->store, &count, &due, &damaged, &err), PLI_OK);
+	assert_int_equal(count, 1);
+	assert_int_equal(due, now_us + 7 * DAY_US);
+	assert_int_equal(damaged, 0);
 	/* Broken off between the key's overwriting and its name's end: said again, and finished. */
 	assert_int_equal(kek_left_write(p->kek, old, &(struct kek_left){ now_us, "letter-x", 5 }, &err), PLI_OK);
 	assert_int_equal(keyfile_replace(p->kek, old, 0600, "noise noise noise noise noise noise noise noise noise noise!", 60, &err), PLI_OK);
 	reopen(p);
-	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 5, now_us, &first, &err), PLI_OK);
-	assert_false(first);
+	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 5, now_us, &LEAVING, &err), PLI_OK);
+	heard(0);
 }
 
 /* Another wrapping key: what is made from then on is another key of another name; one of before may be destroyed before its month is over, but
@@ -167,13 +201,13 @@ static void test_another_root(void **state)
 	int64_t month = 2060 * 12, today = clock_day(clock_now_us()), now_us = clock_now_us() / SECOND_US * SECOND_US, later;
 	uint8_t key[32] = { 9 }, wrapped[60], again[60], back[32];
 	char old[64], unused[64], fresh[64], other[64], stage[64], old_stage[64], meta[64];
-	bool first;
 	unsigned count;
 
 	assert_int_equal(kek_store_make(p->store, KEK_LETTER, &entity, month, old, &err), PLI_OK);
 	assert_int_equal(kek_store_make(p->store, KEK_LETTER, &entity, month + 1, unused, &err), PLI_OK);
 	assert_int_equal(kek_store_make(p->store, KEK_STAGE, &entity, today, old_stage, &err), PLI_OK);
 	assert_int_equal(kek_store_wrap(p->store, old, strlen(old), "a", 1, key, 32, wrapped, &err), PLI_OK);
+	marks_fd = p->kek;
 	another_root(p, 'd');
 	assert_int_equal(kek_store_make(p->store, KEK_LETTER, &entity, month, fresh, &err), PLI_OK);
 	assert_int_equal(kek_store_make(p->store, KEK_LETTER, &stranger, month, other, &err), PLI_OK);
@@ -188,22 +222,23 @@ static void test_another_root(void **state)
 	destroyed(p, fresh, now_us, PLI_DENIED, 0);
 	destroyed(p, old_stage, now_us, PLI_DENIED, 0);
 	destroyed(p, meta, now_us, PLI_DENIED, 0);
-	assert_int_equal(kek_store_leave(p->store, fresh, strlen(fresh), fresh, 5, now_us, &first, &err), PLI_DENIED);
-	assert_int_equal(kek_store_leave(p->store, old_stage, strlen(old_stage), stage, 5, now_us, &first, &err), PLI_DENIED);
+	assert_int_equal(kek_store_leave(p->store, fresh, strlen(fresh), fresh, 5, now_us, &LEAVING, &err), PLI_DENIED);
+	assert_int_equal(kek_store_leave(p->store, old_stage, strlen(old_stage), stage, 5, now_us, &LEAVING, &err), PLI_DENIED);
 	/* Not for another's key, one of before, one that is not there, another month's. */
-	assert_int_equal(kek_store_leave(p->store, old, strlen(old), other, 5, now_us, &first, &err), PLI_CONFLICT);
-	assert_int_equal(kek_store_leave(p->store, old, strlen(old), old, 5, now_us, &first, &err), PLI_CONFLICT);
-	assert_int_equal(kek_store_leave(p->store, unused, strlen(unused), "letter-01020300000000000000000000000000-206002-dddddddd", 5, now_us, &first,
+	assert_int_equal(kek_store_leave(p->store, old, strlen(old), other, 5, now_us, &LEAVING, &err), PLI_CONFLICT);
+	assert_int_equal(kek_store_leave(p->store, old, strlen(old), old, 5, now_us, &LEAVING, &err), PLI_CONFLICT);
+	assert_int_equal(kek_store_leave(p->store, unused, strlen(unused), "letter-01020300000000000000000000000000-206002-dddddddd", 5, now_us, &LEAVING,
 					 &err), PLI_CONFLICT);
-	assert_int_equal(kek_store_leave(p->store, unused, strlen(unused), fresh, 5, now_us, &first, &err), PLI_CONFLICT);
+	assert_int_equal(kek_store_leave(p->store, unused, strlen(unused), fresh, 5, now_us, &LEAVING, &err), PLI_CONFLICT);
 	assert_int_equal(kek_store_wrap(p->store, old, strlen(old), "a", 1, key, 32, again, &err), PLI_OK);
 	destroyed(p, old, now_us, PLI_DENIED, 0);
 
+	heard(0);
 	/* Left: it wraps nothing more and goes on opening.  Said again it is not later. */
-	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 5, now_us, &first, &err), PLI_OK);
-	assert_true(first);
-	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 6, now_us + DAY_US, &first, &err), PLI_OK);
-	assert_false(first);
+	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 5, now_us, &LEAVING, &err), PLI_OK);
+	heard(1);
+	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 6, now_us + DAY_US, &LEAVING, &err), PLI_OK);
+	heard(0);
 	later = now_us + 7 * DAY_US;
 	for (int life = 0; life < 2; life++) {
 		assert_int_equal(kek_store_wrap(p->store, old, strlen(old), "a", 1, key, 32, again, &err), PLI_ABSENT);
@@ -218,8 +253,8 @@ static void test_another_root(void **state)
 	kek_store_delay(p->store, 7);
 	/* Changed once more meanwhile: what was said holds. */
 	another_root(p, 'e');
-	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 5, now_us, &first, &err), PLI_OK);
-	assert_false(first);
+	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 5, now_us, &LEAVING, &err), PLI_OK);
+	heard(0);
 	destroyed(p, old, later - 1, PLI_OK, later);
 	another_root(p, 'd');
 	/* Used, an hour and more after it was left: its time begins anew.  What does not open is no use. */
@@ -242,8 +277,8 @@ static void test_another_root(void **state)
 	assert_false(is_there(p, old, ".left"));
 	assert_int_equal(kek_store_unwrap(p->store, old, strlen(old), "a", 1, wrapped, 60, back, &err), PLI_ABSENT);
 	/* Asked again, also by who had not heard of it. */
-	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 5, now_us, &first, &err), PLI_OK);
-	assert_false(first);
+	assert_int_equal(kek_store_leave(p->store, old, strlen(old), fresh, 5, now_us, &LEAVING, &err), PLI_OK);
+	heard(0);
 	destroyed(p, old, now_us, PLI_OK, 0);
 	assert_false(is_there(p, old, ".left"));
 

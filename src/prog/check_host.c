@@ -136,11 +136,17 @@ static void check_token(struct check *c, int dir_fd)
 static void check_left(struct check *c, int dir_fd)
 {
 	int kek = openat(dir_fd, "kek", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	unsigned count = 0;
-	int64_t oldest_us;
+	unsigned count = 0, damaged = 0;
+	int64_t oldest_us = 0;
+	struct err err = { 0 };
 	char day[25];
 
-	if (kek >= 0 && kek_left_count(kek, &count, &oldest_us, NULL) == PLI_OK && count)
+	if (kek < 0 || kek_left_count(kek, &count, &oldest_us, &damaged, &err) != PLI_OK)
+		check_say(c, CHECK_WRONG, "It holds the keys of all letters.", "keys/kek cannot be read");
+	if (damaged)
+		check_say(c, CHECK_WRONG, "Their keys stay meanwhile, and each begins its days anew with the next mark, which the server's log (key.left, key.move) tells of.",
+			  "marks of keys that are given up cannot be read: %u (keys/kek/*.left)", damaged);
+	if (count)
 		check_say(c, CHECK_GOOD, "If nobody of you asked for that (`pli key rotate DIR wrap --letters`): stop the server and copy keys/ (doc/keys.md).",
 			  "%u keys of months are given up; the first is destroyed after %.10s", count,
 			  clock_rfc3339(day, oldest_us + c->instance->settings.keys_destroy_after_days * DAY_US));

@@ -70,9 +70,9 @@ static enum pli_status open_keys(struct pool *pool, const struct settings *s, st
 	return st == PLI_OK ? keyring_use_token(ring_r, &token, err) : st;
 }
 
-static void say(const char *event, const char *text)
+static void say(const char *event, const char *text, bool known)
 {
-	log_warn(event, "%s", text);
+	log_event(known ? LOG_INFO_LEVEL : LOG_WARN_LEVEL, event, "%s", text);
 }
 
 int child_keeper(int argc, char **argv)
