@@ -108,6 +108,7 @@ main(async () => {
 			await page.fill('#code', codes[5]);
 			await press('main button.main');
 			await look('step-up-held');
+			same(await page.textContent('main button.main'), { en: 'Make the token', fr: 'Créer le jeton' }[lang], `${name}: it says what it does`);
 			await press('main button.main');
 			check((await page.textContent('main')).includes('Numérisation "du soir" <b>'), `${name}: as it was typed`);
 			check(/^pli_/.test(await page.textContent('.secret')), `${name}: a token`);

@@ -104,7 +104,14 @@ main(async () => {
 	const held = await stale.post('/step-up', { ...kept, password: PASSWORD });
 	const ready = hiddenFields(held.text);
 	same([held.status, held.text.includes('action="/admin/users/new"'), { form: ready.form, ...typed }, one('y@example.org')], [200, true, ready, undefined], 'then it stands ready');
+	check(held.text.includes('>Envoyer l’invitation</button>'), 'under its own name', held.brief);
 	same((await stale.post('/admin/users/new', ready)).status, 303, 'and is done');
+	// Each by its name, of what is switched off another than of what is switched on; what the form itself says of it is not asked.
+	const named = async (to, fields) => { const a = await stale.post('/step-up', { to, ...fields, password: PASSWORD, next: '/admin/users' }); return [a.status, (a.text.match(/<button class="main" type="submit">([^<]*)</) || [])[1], /href="\/admin\/users">Y renoncer</.test(a.text)]; };
+	same(await named(`/admin/users/${far}/state`, { 'held.state': 'disabled', 'held.act': 'x' }), [200, 'Mettre le compte hors service', true], 'an account');
+	same(await named(`/admin/users/${far}/state`, { 'held.state': 'active' }), [200, 'Remettre le compte en service', true], 'the other way');
+	same(await named(`/admin/users/${far}/state`, { 'held.state': 'x_y' }), [200, 'Modifier l’accès', true], 'no such state');
+	same(await named('/settings/tokens', {}), [200, 'Créer le jeton', true], 'a token');
 	same(one('y@example.org').name, typed.name, 'as it was typed');
 	same((await stale.post('/step-up', { to: '//example.net/', 'held.a': 'b', password: PASSWORD, next: '/admin/users' })).headers.location, '/admin/users', 'nowhere else');
 

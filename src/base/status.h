@@ -2,7 +2,7 @@
  *
  * A function that can fail returns enum pli_status and is MUST (warn_unused_result).
  * The text is written into struct err where the fault is first seen; callers add nothing.
- * Only doors/status.c turns a status into an HTTP code, a problem document or an exit code. */
+ * Only doors/problem.c turns a status into an HTTP code, a problem document or an exit code. */
 #ifndef PLI_STATUS_H
 #define PLI_STATUS_H
 

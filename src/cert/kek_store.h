@@ -44,8 +44,9 @@ MUST enum pli_status kek_store_unwrap(struct kek_store *store, const void *kid, 
 void kek_store_delay(struct kek_store *store, unsigned days);
 /* Letters were moved away from the key of (entity, month), made under a wrapping key of before, to next: the key of the same entity and month
  * under the one in use, which is there.  From now on it wraps nothing (PLI_ABSENT) and goes on opening; each time it does so its delay begins
- * anew, as then something needs it.  number: of the journal's entry that says so (kek_left.h).  Durable on return.  Of a key that is not there nothing
- * is noted.  leaving: called before it is noted, so that it is heard of whatever ends this process in between; not of one that was left before, or whose month is over.
+ * anew, as then something needs it.  number: of the journal's entry that says so (kek_left.h).  Durable on return.  Of a key that is not there
+ * nothing is noted.  leaving: called before it is noted, so that it is heard of whatever ends this process in between; not of one that was left
+ * before, or whose month is over.
  * PLI_DENIED for other keys, PLI_CONFLICT for another next. */
 struct kek_leaving {
 	void (*fn)(void *arg, const char *kid, uint64_t number, int64_t due_us);

@@ -29,6 +29,7 @@
 /* The fields of a form that was on its way to `to`, under the names that they have in it. */
 struct held {
 	const char *to;		/* a path; NULL: there is none */
+	const struct route *route;
 	struct form fields;
 };
 
@@ -65,12 +66,12 @@ enum pli_status page_stepup(struct door_call *c, struct err *err)
 
 bool portal_hold(struct door_call *c, const char *next)
 {
-	struct held held = { .to = c->x->req.path };
+	struct held held = { .to = c->x->req.path, .route = c->route };
 	struct form form;
 	struct err err = { 0 };
 	bool whole;
 
-	if (c->route->method != HTTP_POST || !(c->route->types & ROUTE_FORM) || !c->route->body_max || c->x->sink_failed)
+	if (!c->route->act || c->x->sink_failed)
 		return false;
 	whole = door_form(c, &form, &err) == PLI_OK;
 	form_init(&held.fields, c->pool);
@@ -84,14 +85,20 @@ bool portal_hold(struct door_call *c, const char *next)
 }
 
 /* Only to where a form of somebody signed in may go. */
-static bool may_go(struct door_call *c, const char *to)
+static const struct route *held_route(struct door_call *c, const char *to)
 {
-	const char *params[DOOR_PARAMS_MAX];
-	const struct route *route;
-	char allow[64];
+	const struct route *route = portal_route(c, HTTP_POST, to);
 
-	return to && to[0] == '/' && to[1] != '/' && to[1] != '\\' &&
-	       route_find(HTTP_POST, to, c->pool, &route, params, allow) == PLI_OK && route->who == ROUTE_SESSION && route->fresh;
+	return route && route->act && !strchr(to, '?') ? route : NULL;
+}
+
+/* What the button does, in words: that of the account or the entity which is switched off is another than of one switched on again. */
+static const char *held_act(struct door_call *c, const struct held *held)
+{
+	const char *state = form_get(&held->fields, "state"), *act = held->route->act;
+	const char *key = state && strlen(state) < 20 ? pool_fmt(c->pool, "stepup.do.%s.%s", act, state) : "";
+
+	return locale_text(c->locale, locale_has(c->locale, key) ? key : pool_fmt(c->pool, "stepup.do.%s", act));
 }
 
 static enum pli_status held_read(struct door_call *c, const struct form *form, struct held *held, struct err *err)
@@ -100,7 +107,8 @@ static enum pli_status held_read(struct door_call *c, const struct form *form, s
 	enum pli_status st = PLI_OK;
 
 	form_init(&held->fields, c->pool);
-	held->to = may_go(c, to) ? to : NULL;
+	held->route = held_route(c, to);
+	held->to = held->route ? to : NULL;
 	for (unsigned i = 0; st == PLI_OK && i < form->count; i++) {
 		const struct form_item *item = &form->items[i];
 
@@ -122,10 +130,12 @@ enum pli_status portal_raise(struct door_call *c, bool strong, struct err *err)
 }
 
 /* He was there: what he had begun waits for one press of a button. */
-static void answer_held(struct door_call *c, const struct held *held)
+static void answer_held(struct door_call *c, const struct held *held, const char *next)
 {
 	struct view *v = view_new(c->pool);
 
+	view_str(v, "next", next);
+	view_str(v, "act", held_act(c, held));
 	held_put(v, held, "");
 	portal_page(c, 200, &tpl_pages_step_up_held_html, v, locale_text(c->locale, "stepup.held_title"), PORTAL_NOWHERE);
 }
@@ -155,7 +165,7 @@ enum pli_status page_stepup_post(struct door_call *c, struct err *err)
 	if (st != PLI_OK)
 		return st;
 	if (held.to)
-		answer_held(c, &held);
+		answer_held(c, &held, next);
 	else
 		answer_see_other(c, next);
 	return PLI_OK;

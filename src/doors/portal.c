@@ -68,13 +68,19 @@ static const struct {
 	{ PORTAL_SETTINGS, "/settings", "place.settings", everybody, true },
 };
 
-static bool route_exists(struct door_call *c, const char *path)
+const struct route *portal_route(struct door_call *c, enum http_method method, const char *target)
 {
+	size_t n = target ? strcspn(target, "?") : 0;
 	const struct route *route;
 	const char *params[DOOR_PARAMS_MAX];
 	char allow[64];
 
-	return route_find(HTTP_GET, path, c->pool, &route, params, allow) == PLI_OK;
+	if (!target || target[0] != '/' || target[1] == '/' || strlen(target) > 1024)
+		return NULL;
+	for (const char *p = target; *p; p++)
+		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f || *p == '\\')
+			return NULL;
+	return route_find(method, pool_strn(c->pool, target, n), c->pool, &route, params, allow) == PLI_OK ? route : NULL;
 }
 
 static void put_places(struct door_call *c, struct view *v, enum portal_place here)
@@ -82,7 +88,7 @@ static void put_places(struct door_call *c, struct view *v, enum portal_place he
 	for (size_t i = 0; i < sizeof(PLACES) / sizeof(*PLACES); i++) {
 		struct view *item;
 
-		if (!PLACES[i].seen(c) || !route_exists(c, PLACES[i].path))
+		if (!PLACES[i].seen(c) || !portal_route(c, HTTP_GET, PLACES[i].path))
 			continue;
 		item = view_item(v, PLACES[i].below ? "places_below" : "places");
 		view_str(item, "href", PLACES[i].path);
@@ -180,16 +186,7 @@ const char *portal_query_value(struct door_call *c, const char *value)
 
 const char *portal_next(struct door_call *c, const char *next)
 {
-	size_t n = next ? strcspn(next, "?") : 0;
-
-	if (!next || next[0] != '/' || next[1] == '/' || next[1] == '\\' || strlen(next) > 1024)
-		return "/";
-	for (const char *p = next; *p; p++)
-		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f || *p == '\\')
-			return "/";
-	if (str_starts(next, "/sign-") || !route_exists(c, pool_strn(c->pool, next, n)))
-		return "/";
-	return next;
+	return portal_route(c, HTTP_GET, next) && !str_starts(next, "/sign-") ? next : "/";
 }
 
 void portal_cookie_set(struct door_call *c, const char *name, const char *value, long max_age_s)

@@ -4,10 +4,12 @@
 
 #include <stdbool.h>
 
+#include "http.h"
 #include "status.h"
 
 struct door_call;
 struct form;
+struct route;
 struct signin_account;
 struct template;
 struct view;
@@ -40,6 +42,8 @@ bool portal_led_away(struct door_call *c, const struct err *err);
  * then; next: where to go when there is nothing to hold.  False, and nothing said: it is no form of this session's, or too large. */
 bool portal_hold(struct door_call *c, const char *next);
 
+/* Where a query or a form wants to go, if that is a path of this server (with a query or without), else NULL. */
+const struct route *portal_route(struct door_call *c, enum http_method method, const char *target);
 /* "next" as given by a query or a form, if it is a path of this server that may be asked for by GET, else "/"; in the call's pool. */
 const char *portal_next(struct door_call *c, const char *next);
 /* Forms before there is a session: the key belongs to a cookie of this browser, set here when it has none. */

@@ -41,6 +41,8 @@ struct route {
 	/* Of ROUTE_SESSION.  fresh: a factor was shown within five minutes, else /step-up first.  sends: it sends letters, or makes a
 	 * token that may: where the policy is strong, a session with a second factor, else a page that says how to get one. */
 	bool fresh, sends;
+	/* Of fresh ones that take a form: what it does, as on a button: the text stepup.do.ACT, or stepup.do.ACT.STATE where the form has a state. */
+	const char *act;
 	/* Of ROUTE_TOKEN: clients that know nothing else may send the token as the password of Basic authentication. */
 	bool basic;
 	const char *help;

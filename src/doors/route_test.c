@@ -9,8 +9,10 @@
 
 #include <cmocka.h>
 
-#include "http.h"
+#include "locale.h"
 #include "pool.h"
+
+#include "http.h"
 
 #include "route.h"
 
@@ -116,6 +118,30 @@ static void every_route_has_a_row(void **state)
 	assert_int_equal(missing, 0);
 }
 
+/* A form that is held while a fresh proof is asked for is named in both languages, and nothing else is. */
+static void every_held_form_has_a_name(void **state)
+{
+	const struct locale *locales[] = { locale_find("fr"), locale_find("en") };
+	unsigned count, held = 0;
+	char key[80];
+	const struct route *table = route_table(&count);
+
+	(void)state;
+	for (unsigned i = 0; i < count; i++) {
+		const struct route *r = &table[i];
+		bool takes_form = r->who == ROUTE_SESSION && r->fresh && r->method == HTTP_POST && (r->types & ROUTE_FORM) && r->body_max;
+
+		if (takes_form != (r->act != NULL))
+			fail_msg("%s: held and named, or neither", r->pattern);
+		snprintf(key, sizeof(key), "stepup.do.%s", r->act ? r->act : "");
+		for (unsigned k = 0; r->act && k < 2; k++)
+			if (!locale_has(locales[k], key))
+				fail_msg("%s: %s is no text of %s", r->pattern, key, locale_lang(locales[k]));
+		held += r->act != NULL;
+	}
+	assert_true(held > 0);
+}
+
 static bool table_has(const char *method, const char *pattern)
 {
 	unsigned count;
@@ -207,6 +233,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_route_has_a_row),
+		cmocka_unit_test(every_held_form_has_a_name),
 		cmocka_unit_test(every_row_has_a_route),
 		cmocka_unit_test(looks_up),
 	};

@@ -144,7 +144,8 @@ static void check_left(struct check *c, int dir_fd)
 	if (kek < 0 || kek_left_count(kek, &count, &oldest_us, &damaged, &err) != PLI_OK)
 		check_say(c, CHECK_WRONG, "It holds the keys of all letters.", "keys/kek cannot be read");
 	if (damaged)
-		check_say(c, CHECK_WRONG, "Their keys stay meanwhile, and each begins its days anew with the next mark, which the server's log (key.left, key.move) tells of.",
+		check_say(c, CHECK_WRONG,
+			  "Their keys stay meanwhile, and each begins its days anew with the next mark, which the server's log (key.left) tells of.",
 			  "marks of keys that are given up cannot be read: %u (keys/kek/*.left)", damaged);
 	if (count)
 		check_say(c, CHECK_GOOD, "If nobody of you asked for that (`pli key rotate DIR wrap --letters`): stop the server and copy keys/ (doc/keys.md).",
