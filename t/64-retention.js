@@ -30,6 +30,9 @@ main(async () => {
 	const simple = (await post({})).json, broker = (await post({ retention: 'broker-6y' })).json, registered = (await post({ class: 'registered', retention: 'simple' })).json;
 	same([simple, broker, registered].map((l) => [l.retention.name, days(l, 'content_until'), days(l, 'evidence_until')]),
 		[['simple', 10, 20], ['broker-6y', 2192, 3000], ['simple', 400, 400]], 'each says until when it is kept');
+	const pages = await i.signedIn('sender@example.org'), span = async (l) => ((await pages.get('/letters/' + l.id)).text.match(/<dl class="key".*?<\/dl>/s) || [''])[0];
+	check(/(contenu jusqu’au|content until) .*(preuves jusqu’au|proofs until) /s.test(await span(broker)), 'its page too', await span(broker));
+	check(!/contenu jusqu|content until/.test(await span(simple)) && /<dd>(preuves jusqu’au|proofs until) /.test(await span(simple)), 'which says a day once', await span(simple));
 	const unknown = await post({ retention: 'nonsense' });
 	same([unknown.status, unknown.json.type.split(/[:/#]/).pop()], [422, 'unknown-retention'], 'a span that is not there');
 

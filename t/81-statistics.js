@@ -68,6 +68,11 @@ main(async () => {
 	const cli = JSON.parse(i.run(['stats', '--json', '--by', 'month', '--server', i.url, '--ca', i.dir + '/tls/ca.pem', '--token', token.camille]).stdout);
 	const mine = (await i.request('GET', '/api/v1/statistics?by=month', { token: token.camille })).json;
 	same(cli, mine, 'pli stats says the same');
+	// As text without the days of nothing.
+	const days = (await i.request('GET', '/api/v1/statistics', { token: token.camille })).json.rows, some = days.filter((r) => ['sent', 'delivered', 'read', 'failures', 'bytes'].some((k) => r[k]));
+	const told = i.run(['stats', '--server', i.url, '--ca', i.dir + '/tls/ca.pem', '--token', token.camille]).stdout.trim().split('\n').map((l) => l.split(' ')[0]);
+	check(some.length < days.length, 'there are days of nothing', days);
+	same(told, ['period', ...some.map((r) => r.period), 'total'], 'each day on which something happened, and the sum');
 	const browser = await B.launch();
 	for (const javaScriptEnabled of [true, false]) {
 		const context = await B.open(browser, i, { ...B.DESKTOP, javaScriptEnabled, locale: 'en-GB' }, ['status of 422', 'does not conform']);

@@ -21,12 +21,16 @@
 enum pli_status desk_retention_put(struct door_call *c, struct view *v, const struct letter *l, struct err *err)
 {
 	bool may_hold = principal_may(&c->principal, RIGHT_HOLD, &l->entity, &l->account, NULL) == PLI_OK;
-	const char *reason = "", *by = "";
+	const char *reason = "", *by = "", *until = answer_date_text(c, l->content_until_us);
+	/* The day on which its links end stands beside it; most letters' content goes on that day. */
+	bool longer = l->content_until_us > l->expires_us && !str_eq(until, answer_date_text(c, l->expires_us));
 	enum pli_status st = PLI_OK;
 
 	if (l->purged_us)
 		view_str(v, "purged", desk_moment(c, l->purged_us, true));
-	view_str(v, "content_until", answer_date_text(c, l->content_until_us > l->expires_us ? l->content_until_us : l->expires_us));
+	if (longer)
+		view_str(v, "content_until", until);
+	view_bool(v, "content_apart", longer || l->purged_us || l->held_us);
 	view_str(v, "evidence_until", answer_date_text(c, l->evidence_until_us));
 	view_bool(v, "may_hold", may_hold);
 	if (!l->held_us)

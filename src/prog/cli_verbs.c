@@ -288,7 +288,7 @@ const struct cli_verb cli_verbs[] = {
 	  0, 0, verb_journal },
 	{ "stats", "stats [--from DATE] [--to DATE] [--by day|week|month]", "what became of letters, in figures",
 	  "sent: letters handed over; delivered, read: recipients notified in the period, and of them those who have opened; median: how\n"
-	  "long they took; failures: notices given up; bytes: what letters held.",
+	  "long they took; failures: notices given up; bytes: what letters held.  Periods without any are left out, but for --json.",
 	  options_stats, 0, 0, verb_stats },
 	{ "proof get", "proof get ID [--recipient A] [--documents | --pdf K] [-o FILE]", "fetch a proof bundle, or a proof as PDF", NULL,
 	  options_proof_get, 1, 1, verb_proof_get },

@@ -121,8 +121,8 @@ static void print_letter(const struct json_read *letter)
 	       member(letter, "expires"));
 	count = members(letter, "recipients", &items);
 	for (unsigned i = 0; i < count; i++)
-		printf("%-9s %-32s %-12s sent %lld times%s%s\n", member(items[i], "kind"), member(items[i], "address"),
-		       member(items[i], "state"), member_int(items[i], "sends"),
+		printf("%-9s %-32s %-12s sent %lld time%s%s%s\n", member(items[i], "kind"), member(items[i], "address"),
+		       member(items[i], "state"), member_int(items[i], "sends"), member_int(items[i], "sends") == 1 ? "" : "s",
 		       member(items[i], "read_at")[0] ? ", read " : "", member(items[i], "read_at"));
 	count = members(letter, "parts", &items);
 	for (unsigned i = 0; i < count; i++)
@@ -241,6 +241,17 @@ static void print_row(const struct json_read *row, const char *name)
 	printf("  %8lld  %14lld\n", member_int(row, "failures"), member_int(row, "bytes"));
 }
 
+/* Days on which nothing happened are in the answer, and say nothing to a reader. */
+static bool is_empty(const struct json_read *row)
+{
+	static const char *const FIGURES[] = { "sent", "delivered", "read", "failures", "bytes" };
+
+	for (size_t i = 0; i < sizeof(FIGURES) / sizeof(*FIGURES); i++)
+		if (member_int(row, FIGURES[i]))
+			return false;
+	return true;
+}
+
 static void print_stats(const struct json_read *answer)
 {
 	struct json_read **rows, *total;
@@ -248,7 +259,8 @@ static void print_stats(const struct json_read *answer)
 
 	printf("%-10s  %8s  %9s  %8s  %5s  %10s  %8s  %14s\n", "period", "sent", "delivered", "read", "rate", "median", "failures", "bytes");
 	for (unsigned i = 0; i < count; i++)
-		print_row(rows[i], member(rows[i], "period"));
+		if (!is_empty(rows[i]))
+			print_row(rows[i], member(rows[i], "period"));
 	if (json_read_object(answer, "total", NULL, &total, NULL) == PLI_OK)
 		print_row(total, "total");
 }
