@@ -4,9 +4,11 @@
 
 evidence_programs() {
 	bench/altered "$W/pli-plain" \
-		src/cert/keeper_heads.c '/^\tfor (uint32_t i = 0; i < record.leaf_count; i++)$/,/tree_root(&t, record.root);/c\	record.size = t.size + record.leaf_count;
-s/status = keeper_signers_checkpoint(.*/buf_str(\&checkpoint, "none"), signature_count = 0, status = PLI_OK;/
-s/status = token_make(keeper_signers_tsa(h->signers), checkpoint.p.*/buf_str(\&token, "none"), status = PLI_OK;/' \
+		src/cert/keeper_heads.c 's/^\t\ttree_add(t, leaves + i \* 32);/\t\tt->size++;/
+s/^\ttree_root(&t, record.root);//' \
+		src/cert/head_draft.c 's/^\ttree_root(tree, draft->root);//
+s/status = keeper_signers_checkpoint(.*/buf_str(\&draft->checkpoint, "none"), signature_count = 0, status = PLI_OK;/
+s/status = token_make(keeper_signers_tsa(signers).*/buf_str(\&draft->token, "none"), status = PLI_OK;/' \
 		src/cert/head_store.c 's/status = tile_leaf(s, s->trial.*/;/
 s/^\t\ttree_add(&t, head->leaves\[i\]);/\t\tt.size++;/' \
 		src/cert/journal.c 's/tree_add(&j->plan.tree, .*/j->plan.tree.size++;/' \
@@ -16,6 +18,6 @@ s/^\t\ttree_root(&g->tree, root);//' || die 'the program without evidence cannot
 		src/cert/journal.c 's/tree_add(&j->plan.tree, .*/j->plan.tree.size++;/
 s/^\t\*j->groups_last = g;//
 s/^\tj->groups_last = &g->next;//
-s/^\tsend = !j->behind;/\tsend = false;/
-s/^\tif (send)$/\tdb_group_release(group, PLI_OK, NULL), mem_free(g);\n\tif (send)/' || die 'the program without a keeper cannot be built'
+s/^\t\tannounce(j, count);/\t\t;/
+s/^\tconfirm(j, behind);/\tdb_group_release(group, PLI_OK, NULL), mem_free(g);/' || die 'the program without a keeper cannot be built'
 }

@@ -156,6 +156,8 @@ mail_peers() {
 	mail_peer postfix postfix.c64 "$postfix_port" 64
 	mail_peer boxes postfix.dovecot.c8 "$boxes_port" 8
 	take boxes_rate postfix.dovecot.c8
+	mail_peer boxes postfix.dovecot.c64 "$boxes_port" 64
+	take boxes_rate postfix.dovecot.c64
 	[ -z "$exim_port" ] || mail_peer exim exim.c8 "$exim_port" 8
 }
 

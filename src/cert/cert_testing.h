@@ -129,12 +129,12 @@ static inline int testing_run(struct testing_dir *d, const char *const argv[])
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
-/* Puts a file system of that size (tmpfs's form) over journal/, before any keeper is started.  False without the right to mount. */
-static inline bool testing_mount(struct testing_dir *d, const char *size)
+/* Puts a file system of that size (tmpfs's form) over a folder, before anything in it is opened.  False without the right to mount. */
+static inline bool testing_mount_at(struct testing_dir *d, const char *folder, const char *size)
 {
 	char path[96], options[64];
 
-	snprintf(path, sizeof(path), "%s/journal", d->path);
+	snprintf(path, sizeof(path), "%s/%s", d->path, folder);
 	snprintf(options, sizeof(options), "size=%s,mode=700", size);
 	d->old_mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
@@ -142,35 +142,56 @@ static inline bool testing_mount(struct testing_dir *d, const char *size)
 		close(d->old_mounts);
 		return false;
 	}
+	return true;
+}
+
+/* After all that ran on it has ended. */
+static inline void testing_unmount_at(struct testing_dir *d, const char *folder)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/%s", d->path, folder);
+	umount2(path, MNT_DETACH);
+	setns(d->old_mounts, CLONE_NEWNS);
+	close(d->old_mounts);
+}
+
+/* Over the keeper's folder. */
+static inline bool testing_mount(struct testing_dir *d, const char *size)
+{
+	char path[96];
+
+	if (!testing_mount_at(d, "journal", size))
+		return false;
 	close(d->journal);
+	snprintf(path, sizeof(path), "%s/journal", d->path);
 	d->journal = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	testing_put(d->journal, "heads", "", 0);
 	return true;
 }
 
-/* After all that ran on it has ended. */
 static inline void testing_unmount(struct testing_dir *d)
 {
-	char path[96];
-
-	snprintf(path, sizeof(path), "%s/journal", d->path);
 	close(d->journal);
-	umount2(path, MNT_DETACH);
-	setns(d->old_mounts, CLONE_NEWNS);
-	close(d->old_mounts);
+	testing_unmount_at(d, "journal");
 	d->journal = open("/", O_RDONLY | O_CLOEXEC);
 }
 
-/* Fills journal/ but for some blocks; the file's descriptor, to be cut to make room again. */
-static inline int testing_fill(struct testing_dir *d, unsigned blocks)
+/* At most so many blocks, as far as there is room; the file's descriptor, to be cut to make room again. */
+static inline int testing_fill_at(int dir_fd, unsigned blocks)
 {
 	static const char block[4096];
-	int fd = openat(d->journal, "stuff", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = openat(dir_fd, "stuff", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	for (unsigned i = 0; i < blocks; i++)
 		if (write(fd, block, sizeof(block)) < 0)
 			break;
 	return fd;
+}
+
+static inline int testing_fill(struct testing_dir *d, unsigned blocks)
+{
+	return testing_fill_at(d->journal, blocks);
 }
 
 /* A keeper in a process of its own, and front's side of its link. */

@@ -214,6 +214,33 @@ static enum pli_status number_one(struct journal *j, struct db_tx *tx, struct jo
 	return status;
 }
 
+/* The keeper signs the head while the group is committed; nothing of it counts before. */
+static void announce(struct journal *j, size_t count)
+{
+	bool behind;
+
+	keeper_append_forget(j->keeper, j->plan.ahead);	/* of a group that was lost */
+	j->plan.ahead = 0;
+	pthread_mutex_lock(&j->lock);
+	behind = j->behind;
+	pthread_mutex_unlock(&j->lock);
+	if (!behind && count <= JOURNAL_SEND_MAX)
+		j->plan.ahead = keeper_append_ahead(j->keeper, j->next_seq, (const uint8_t (*)[32])j->plan.leaves, count, journal_answered, j);
+}
+
+/* The group is committed: what was announced counts.  What was not, or is lost, the thread sends. */
+static void confirm(struct journal *j, bool behind)
+{
+	uint64_t ahead = j->plan.ahead;
+
+	j->plan.ahead = 0;
+	if (!behind && ahead && keeper_append_committed(j->keeper, ahead))
+		return;
+	keeper_append_forget(j->keeper, ahead);
+	if (!behind)
+		journal_keeper_back(j);
+}
+
 enum pli_status journal_number(void *arg, struct db_tx *tx, void **items, size_t count, struct err *err)
 {
 	struct journal *j = arg;
@@ -241,6 +268,8 @@ enum pli_status journal_number(void *arg, struct db_tx *tx, void **items, size_t
 		status = journal_count_add(tx->conn, tx->pool, counts, count, clock_local_day(j->plan.t_us, j->zone), err);
 	if (status == PLI_OK)
 		status = journal_store_heads(j, tx, false, &j->plan.heads_to, err);
+	if (status == PLI_OK)
+		announce(j, count);
 	return status;
 }
 
@@ -257,8 +286,7 @@ void journal_committed(void *arg, struct db_group *group, void **items, size_t c
 {
 	struct journal *j = arg;
 	struct journal_group *g = mem_alloc(sizeof(*g));
-	uint64_t first = j->next_seq;
-	bool send;
+	bool behind;
 
 	assert(count == j->plan.count);
 	for (size_t i = 0; i < count; i++)
@@ -277,11 +305,9 @@ void journal_committed(void *arg, struct db_group *group, void **items, size_t c
 	j->groups_last = &g->next;
 	j->size = j->next_seq;
 	journal_wake(j);
-	send = !j->behind;
+	behind = j->behind;
 	pthread_mutex_unlock(&j->lock);
-	/* The group, and with it the leaves, lives until it is released, which may be at once: a copy goes out inside. */
-	if (send)
-		journal_send(j, first, (const uint8_t (*)[32])j->plan.leaves, count);
+	confirm(j, behind);
 }
 
 /* ---- asking ---- */

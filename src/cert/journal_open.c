@@ -257,6 +257,7 @@ void journal_close(struct journal *journal)
 		pthread_mutex_unlock(&j->lock);
 		pthread_join(j->thread, NULL);
 		db_set_hooks(j->db, &(struct db_hooks){ 0 });
+		keeper_append_forget(j->keeper, j->plan.ahead);
 	}
 	while ((head = j->heads)) {
 		j->heads = head->next;

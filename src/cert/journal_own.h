@@ -16,6 +16,7 @@
 #include "journal.h"
 
 #define JOURNAL_ANSWER_US (10 * SECOND_US)	/* how long a commit group waits for the keeper */
+#define JOURNAL_SEND_MAX 16384			/* leaves of one append */
 
 /* A commit group whose answers wait for the keeper. */
 struct journal_group {
@@ -55,6 +56,7 @@ struct journal {
 		struct tree tree;
 		uint8_t (*leaves)[32];		/* in the group's pool */
 		uint64_t heads_to;		/* heads up to this size were written with it; 0: none */
+		uint64_t ahead;			/* number of the append that announced it to the keeper; 0: none */
 	} plan;
 
 	pthread_mutex_t lock;			/* of all below */
@@ -81,14 +83,12 @@ struct journal {
 	struct tiles tiles;
 };
 
-/* Hooks of the database's writer (db.h), on its thread: numbers the entries of a group in its transaction; takes note that it is committed, and
- * sends its leaves. */
+/* Hooks of the database's writer (db.h), on its thread: numbers the entries of a group in its transaction and announces their leaves to the keeper;
+ * takes note that it is committed, and tells the keeper so. */
 enum pli_status journal_number(void *arg, struct db_tx *tx, void **items, size_t count, struct err *err);
 void journal_committed(void *arg, struct db_group *group, void **items, size_t count);
 /* Any thread: the keeper's answer to an append; arg is the journal. */
 void journal_answered(void *arg, enum pli_status status, const struct keeper_head *head, const struct err *err);
-/* Sends leaves first … to the keeper; journal_answered gets the outcome. */
-void journal_send(struct journal *j, uint64_t first, const uint8_t (*leaves)[32], size_t count);
 /* Makes keeper and database level: fetches heads, sends entries.  Blocks.  PLI_CONFLICT: they do not belong together. */
 MUST enum pli_status journal_level(struct journal *j, struct err *err);
 /* Inside a write, on the writer thread: the waiting heads, and the tree's state; unless all, only when it is time for them.  *to_r: size of

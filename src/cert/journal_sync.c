@@ -10,7 +10,6 @@
 
 #include "journal_own.h"
 
-#define SEND_MAX 16384			/* leaves of one append */
 #define HEADS_LAG_US (100 * 1000)	/* a head waits so long for a commit that takes it along */
 #define HEADS_GATHER_US (20 * 1000)	/* and so long at least while commits follow each other: many of them on the same pages */
 #define HEADS_A_GROUP 64		/* written along with one group */
@@ -156,18 +155,6 @@ void journal_answered(void *arg, enum pli_status status, const struct keeper_hea
 	groups_release(taken, PLI_OK, NULL);
 }
 
-void journal_send(struct journal *j, uint64_t first, const uint8_t (*leaves)[32], size_t count)
-{
-	while (count) {
-		size_t n = count < SEND_MAX ? count : SEND_MAX;
-
-		keeper_append(j->keeper, first, leaves, n, journal_answered, j);
-		first += n;
-		leaves += n;
-		count -= n;
-	}
-}
-
 /* ---- making keeper and database level ---- */
 
 static enum pli_status fetched(void *arg, const struct keeper_head *head, struct err *err)
@@ -227,7 +214,7 @@ static enum pli_status send_and_wait(struct journal *j, uint64_t first, const ui
 
 static enum pli_status send_rows(struct journal *j, uint64_t first, uint64_t to, struct err *err)
 {
-	size_t n = to - first < SEND_MAX ? (size_t)(to - first) : SEND_MAX;
+	size_t n = to - first < JOURNAL_SEND_MAX ? (size_t)(to - first) : JOURNAL_SEND_MAX;
 	uint8_t (*leaves)[32] = mem_alloc(n * 32);
 	struct db_conn *conn = db_reader_take(j->db);
 	enum pli_status status = journal_leaves(conn, first, n, leaves, err);

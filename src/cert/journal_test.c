@@ -382,11 +382,56 @@ static void keeper_full(void **state)
 	drop(f);
 }
 
+/* The database's disk is full at a commit whose leaves the keeper has seen already: the deposit is refused, and with room again others stand in
+ * their place. */
+static void commit_fails(void **state)
+{
+	struct fixture *f = prepare();
+	struct letter l = letter_new(f, 40);
+	struct err err = { 0 };
+	struct keeper_status k;
+	uint64_t size, heads;
+	char path[96];
+	int stuff, dir;
+
+	(void)state;
+	if (!testing_mount_at(&f->dir, "data", "2m")) {
+		drop(f);
+		skip();
+	}
+	start(f);
+	whole_letter(f, 1);
+	size = journal_size(f->journal);
+	assert_int_equal(keeper_status(f->keeper.client, &k, &err), PLI_OK);
+	heads = k.signatures[SIGNATURE_CHECKPOINT];
+	snprintf(path, sizeof(path), "%s/data", f->dir.path);
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	stuff = testing_fill_at(dir, 4096);
+	close(dir);
+	assert_int_equal(act(&l, DEPOSIT, &err), PLI_FULL);
+	assert_int_equal(journal_size(f->journal), size);
+	/* Announced it was; stored it is not. */
+	assert_int_equal(keeper_status(f->keeper.client, &k, &err), PLI_OK);
+	assert_int_equal(k.size, size);
+	assert_int_equal(ftruncate(stuff, 0), 0);
+	whole_letter(f, 1);
+	verify_ok(f, size + 7);
+	assert_int_equal(keeper_status(f->keeper.client, &k, &err), PLI_OK);
+	assert_true(k.signatures[SIGNATURE_CHECKPOINT] > heads + 3);
+	free(l.recipients);
+	close(stuff);
+	stop(f);
+	assert_int_equal(chdir("/"), 0);
+	testing_unmount_at(&f->dir, "data");
+	drop(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_ALL(one_letter), WITH_ALL(refused_acts_leave_nothing), WITH_ALL(mistakes_are_found_early), WITH_ALL(many_recipients),
 		WITH_ALL(many_writers), WITH_ALL(keeper_dies), WITH_ALL(held), WITH_ALL(keeper_away), WITH_ALL(keeper_refuses), cmocka_unit_test(keeper_full),
+		cmocka_unit_test(commit_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,17 +70,25 @@ static void call_add(struct keeper *k, struct keeper_call *call)
 	k->appends += call->append_done != NULL;
 }
 
+/* Where the call hangs, or where the bucket ends. */
+static struct keeper_call **call_at(struct keeper *k, uint64_t id)
+{
+	struct keeper_call **at = &k->calls[id % BUCKETS];
+
+	while (*at && (*at)->id != id)
+		at = &(*at)->next;
+	return at;
+}
+
 static struct keeper_call *call_take(struct keeper *k, uint64_t id)
 {
-	for (struct keeper_call **at = &k->calls[id % BUCKETS]; *at; at = &(*at)->next)
-		if ((*at)->id == id) {
-			struct keeper_call *call = *at;
+	struct keeper_call **at = call_at(k, id), *call = *at;
 
-			*at = call->next;
-			k->appends -= call->append_done != NULL;
-			return call;
-		}
-	return NULL;
+	if (call) {
+		*at = call->next;
+		k->appends -= call->append_done != NULL;
+	}
+	return call;
 }
 
 /* Takes out the calls that are over: all of them, or the appends past their time. */
@@ -562,6 +570,32 @@ void keeper_post(struct keeper *keeper, struct keeper_call *call, const struct b
 	pthread_mutex_unlock(&keeper->lock);
 	unreachable(&err);
 	call->append_done(call->arg, PLI_BUSY, NULL, &err);
+	mem_free(call);
+}
+
+bool keeper_go_on(struct keeper *keeper, uint64_t id, const struct buf *frame)
+{
+	struct keeper_call *call = NULL;
+
+	pthread_mutex_lock(&keeper->lock);
+	if (keeper->fd >= 0)
+		call = *call_at(keeper, id);
+	if (call) {
+		call->began_us = clock_mono_us();
+		call->deadline_us = call->began_us + CALL_US;
+		enqueue(keeper, frame);
+	}
+	pthread_mutex_unlock(&keeper->lock);
+	return call != NULL;
+}
+
+void keeper_append_forget(struct keeper *keeper, uint64_t id)
+{
+	struct keeper_call *call;
+
+	pthread_mutex_lock(&keeper->lock);
+	call = call_take(keeper, id);
+	pthread_mutex_unlock(&keeper->lock);
 	mem_free(call);
 }
 

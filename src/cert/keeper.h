@@ -66,6 +66,14 @@ struct keeper_head {
 typedef void keeper_append_done(void *arg, enum pli_status status, const struct keeper_head *head, const struct err *err);
 void keeper_append(struct keeper *keeper, uint64_t first, const uint8_t (*leaves)[32], size_t count,
 		   keeper_append_done *done, void *arg);
+/* The same in two steps, for leaves that are being committed: the keeper signs their head meanwhile, in memory only; it stores and answers when
+ * it is told that they are committed.  Returns the append's number; done may run before that, with what went wrong.  One at a time. */
+uint64_t keeper_append_ahead(struct keeper *keeper, uint64_t first, const uint8_t (*leaves)[32], size_t count,
+			     keeper_append_done *done, void *arg);
+/* False: that append is over (the link was lost; done has run, or is about to), the leaves must be sent again. */
+bool keeper_append_committed(struct keeper *keeper, uint64_t id);
+/* They were not committed: done does not run any more, unless it does so now.  0 is allowed. */
+void keeper_append_forget(struct keeper *keeper, uint64_t id);
 
 /* Heads above `size`, oldest first, at most `limit`; fn is called for each. */
 typedef enum pli_status keeper_head_fn(void *arg, const struct keeper_head *head, struct err *err);

@@ -231,26 +231,47 @@ enum pli_status keeper_totp_check(struct keeper *keeper, const struct keywrap_it
 
 /* ---- the tree ---- */
 
-void keeper_append(struct keeper *keeper, uint64_t first, const uint8_t (*leaves)[32], size_t count, keeper_append_done *done, void *arg)
+static uint64_t append(struct keeper *keeper, uint64_t first, const uint8_t (*leaves)[32], size_t count, uint8_t flags, keeper_append_done *done,
+		       void *arg)
 {
 	struct keeper_call *call = mem_alloc(sizeof(*call));
+	uint64_t id = keeper_call_id(keeper);
 	AUTO_BUF frames = { 0 };
 
 	assert(count && count <= FRAME_LEAVES_MAX);
-	call->id = keeper_call_id(keeper);
+	call->id = id;
 	call->verb = KEEPER_APPEND;
 	call->append_done = done;
 	call->arg = arg;
 	for (size_t at = 0; at < count; ) {
 		size_t n = count - at < FRAME_ITEMS_MAX ? count - at : FRAME_ITEMS_MAX;
-		size_t start = keeper_frame_begin(&frames, KEEPER_APPEND, call->id);
+		size_t start = keeper_frame_begin(&frames, KEEPER_APPEND, id);
 
 		buf_u64(&frames, first + at);
 		buf_add(&frames, leaves[at], n * 32);
 		at += n;
-		keeper_frame_end(&frames, start, at < count ? FRAME_MORE : 0, (uint16_t)n);
+		keeper_frame_end(&frames, start, at < count ? flags | FRAME_MORE : flags, (uint16_t)n);
 	}
 	keeper_post(keeper, call, &frames);
+	return id;
+}
+
+void keeper_append(struct keeper *keeper, uint64_t first, const uint8_t (*leaves)[32], size_t count, keeper_append_done *done, void *arg)
+{
+	append(keeper, first, leaves, count, 0, done, arg);
+}
+
+uint64_t keeper_append_ahead(struct keeper *keeper, uint64_t first, const uint8_t (*leaves)[32], size_t count, keeper_append_done *done, void *arg)
+{
+	return append(keeper, first, leaves, count, FRAME_AHEAD, done, arg);
+}
+
+bool keeper_append_committed(struct keeper *keeper, uint64_t id)
+{
+	AUTO_BUF frame = { 0 };
+
+	keeper_frame_end(&frame, keeper_frame_begin(&frame, KEEPER_COMMITTED, id), 0, 0);
+	return keeper_go_on(keeper, id, &frame);
 }
 
 static enum pli_status heads_once(struct keeper *k, uint64_t *size, unsigned *left, bool *more_r, keeper_head_fn *fn, void *arg,

@@ -126,6 +126,7 @@ static bool body_parse(struct cursor *c, struct keeper_request *r)
 	case KEEPER_SEAL:
 		return blob_within(c, MANIFEST_MAX_BYTES, &r->manifest, &r->manifest_n);
 	case KEEPER_STATUS:
+	case KEEPER_COMMITTED:
 		return true;
 	case KEEPER_TOTP_CHECK:
 		if (r->count != 1 || !items_parse(c, WRAPPED_MAX_BYTES, r))
@@ -165,10 +166,12 @@ enum pli_status keeper_request_parse(const struct keeper_frame *frame, struct ke
 
 	r->verb = (enum keeper_verb)frame->verb;
 	r->more = frame->flags & FRAME_MORE;
+	r->ahead = frame->flags & FRAME_AHEAD;
 	r->count = frame->count;
 	r->id = frame->id;
 	cursor_init(&c, frame->body, frame->body_n);
-	if (frame->verb < KEEPER_KEK_MAKE || frame->verb > KEEPER_STAMP || (frame->flags & ~FRAME_MORE) ||
+	if (frame->verb < KEEPER_KEK_MAKE || frame->verb > KEEPER_COMMITTED || (frame->flags & ~(FRAME_MORE | FRAME_AHEAD)) ||
+	    (r->ahead && frame->verb != KEEPER_APPEND) ||
 	    (!counted && r->count && frame->verb != KEEPER_TOTP_CHECK) || (!continues && r->more) ||
 	    r->count > FRAME_ITEMS_MAX || !body_parse(&c, r) || c.bad || c.n)
 		return err_set(err, PLI_INPUT, "the keeper does not understand this request");

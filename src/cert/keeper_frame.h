@@ -1,6 +1,6 @@
 /* The frames between front and keeper, on one stream socket.  Big-endian.
  *
- *   u32 length of all that follows (12 … 1 MiB) · u8 verb (answers: | 0x80) · u8 flags (1 = more) · u16 count of items · u64 id · body
+ *   u32 length of all that follows (12 … 1 MiB) · u8 verb (answers: | 0x80) · u8 flags (1 = more, 2 = ahead) · u16 count of items · u64 id · body
  *
  * Requests
  *   KEK_MAKE        u8 purpose (1 stage, 2 letter, 3 meta) · entity 16 · u64 period
@@ -8,6 +8,8 @@
  *   PASSWORD_MAKE   u8 profile (1 account, 2 letter) · blob password
  *   PASSWORD_CHECK  blob hash · blob password
  *   APPEND          u64 index of the first leaf · count × leaf 32                  more: as above, first = where it goes on
+ *                   ahead: of a group that is being committed; it counts, and is answered, when COMMITTED comes
+ *   COMMITTED       nothing; its id is that of an APPEND ahead, whose answer is the answer
  *   HEADS_SINCE     u64 size · u32 limit
  *   SEAL            blob text that certify.h knows                                 more: as above
  *   STATUS          nothing
@@ -50,6 +52,7 @@
 #define FRAME_ITEMS_MAX 256
 #define FRAME_HEADER_BYTES 16
 #define FRAME_MORE 1
+#define FRAME_AHEAD 2
 #define FRAME_ANSWER 0x80
 /* Items of a request with all its frames: more would not fit its one answer. */
 #define FRAME_WRAPS_MAX 6000
@@ -60,6 +63,7 @@ enum keeper_verb {
 	KEEPER_APPEND, KEEPER_HEADS_SINCE, KEEPER_SEAL, KEEPER_STATUS, KEEPER_TOTP_CHECK, KEEPER_MAIL_SIGN,
 	KEEPER_KEK_DESTROY,
 	KEEPER_KEY_STATE, KEEPER_KEY_PREPARE, KEEPER_KEY_COMMIT, KEEPER_STAMP,
+	KEEPER_COMMITTED,
 };
 
 struct keeper_frame {
@@ -78,7 +82,7 @@ struct keeper_item {
 };
 struct keeper_request {
 	enum keeper_verb verb;
-	bool more;
+	bool more, ahead;
 	uint16_t count;
 	uint64_t id;
 	uint8_t purpose, profile;

@@ -7,15 +7,13 @@
 #include "clock.h"
 #include "pool.h"
 
-#include "certify.h"
-#include "checkpoint.h"
+#include "head_draft.h"
 #include "head_store.h"
 #include "keeper_frame.h"
 #include "keeper_link.h"
 #include "keeper_signers.h"
+#include "keeper_texts.h"
 #include "keyring.h"
-#include "pades.h"
-#include "seal.h"
 #include "signatures.h"
 #include "token.h"
 
@@ -27,6 +25,7 @@ struct job {
 	uint64_t generation, id;
 	uint64_t first;		/* APPEND: index of the first leaf; HEADS_SINCE: size */
 	size_t count;		/* leaves, heads, or bytes of the manifest */
+	bool ahead;		/* APPEND: not committed yet */
 	uint8_t data[];
 };
 
@@ -41,9 +40,9 @@ struct keeper_heads {
 	struct counter counter;
 	bool counter_open;
 	struct head_store store;
-	/* The newest head, as it is answered. */
-	struct buf checkpoint, token;
-	int64_t gen_time_us;
+	struct head_draft newest;	/* durable, and answered */
+	struct head_draft next;		/* signed ahead, perhaps */
+	struct job *ahead;		/* until front has committed it */
 	/* The group being gathered. */
 	struct buf leaves, answer;
 	struct job *waiting;
@@ -60,16 +59,19 @@ struct keeper_heads {
 
 static void refuse(struct keeper_heads *h, const struct job *job, enum pli_status status, const struct err *err)
 {
+	/* Who says that leaves are committed waits for the answer to the append. */
+	uint8_t verb = job->verb == KEEPER_COMMITTED ? KEEPER_APPEND : (uint8_t)job->verb;
+
 	buf_reset(&h->answer);
-	keeper_frame_refuse(&h->answer, (uint8_t)job->verb, job->id, status, err);
+	keeper_frame_refuse(&h->answer, verb, job->id, status, err);
 	keeper_link_send(h->link, job->generation, h->answer.p, h->answer.n);
 }
 
 static void answer_head(struct keeper_heads *h, const struct job *job)
 {
 	struct keeper_head head = {
-		.size = h->store.tree.size, .gen_time_us = h->gen_time_us, .checkpoint = h->checkpoint.p,
-		.checkpoint_n = h->checkpoint.n, .token = h->token.p, .token_n = h->token.n,
+		.size = h->store.tree.size, .gen_time_us = h->newest.gen_time_us, .checkpoint = h->newest.checkpoint.p,
+		.checkpoint_n = h->newest.checkpoint.n, .token = h->newest.token.p, .token_n = h->newest.token.n,
 	};
 	size_t start;
 
@@ -100,44 +102,38 @@ static size_t gathered(const struct keeper_heads *h)
 	return h->leaves.n / 32;
 }
 
-/* Signs and stores the gathered leaves as one group. */
+static void tree_grow(struct tree *t, const uint8_t *leaves, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		tree_add(t, leaves + i * 32);
+}
+
+/* Stores the gathered leaves as one group, with its head: the one that was signed ahead, or a new one. */
 static enum pli_status make_head(struct keeper_heads *h, struct err *err)
 {
 	struct head_record record = { .leaf_count = (uint32_t)gathered(h), .leaves = (const uint8_t (*)[32])h->leaves.p };
-	AUTO_BUF checkpoint = { 0 }, token = { 0 };
+	struct head_draft *next = &h->next, before;
 	struct tree t = h->store.tree;
-	int64_t now_us = clock_now_us();
-	unsigned signature_count;
-	enum pli_status status;
+	enum pli_status status = PLI_OK;
 
-	for (uint32_t i = 0; i < record.leaf_count; i++)
-		tree_add(&t, record.leaves[i]);
+	tree_grow(&t, (const uint8_t *)h->leaves.p, record.leaf_count);
 	record.size = t.size;
 	tree_root(&t, record.root);
-	status = keeper_signers_checkpoint(h->signers, h->origin, record.size, record.root, now_us, &checkpoint, &signature_count, err);
+	if (!head_draft_is(next, record.size, record.root, h->newest.gen_time_us))
+		status = head_draft_sign(next, h->signers, h->origin, h->signatures, &t, h->newest.gen_time_us, err);
 	if (status != PLI_OK)
 		return status;
-	signatures_add(h->signatures, SIGNATURE_CHECKPOINT, signature_count);
-	/* A clock set back does not make a later head older. */
-	if (now_us < h->gen_time_us)
-		now_us = h->gen_time_us;
-	now_us -= now_us % 1000;
-	status = token_make(keeper_signers_tsa(h->signers), checkpoint.p, checkpoint.n, now_us, &token, err);
-	if (status != PLI_OK)
-		return status;
-	signatures_add(h->signatures, SIGNATURE_TOKEN, 1);
-	record.checkpoint = checkpoint.p;
-	record.checkpoint_n = checkpoint.n;
-	record.token = (const uint8_t *)token.p;
-	record.token_n = token.n;
+	record.checkpoint = next->checkpoint.p;
+	record.checkpoint_n = next->checkpoint.n;
+	record.token = (const uint8_t *)next->token.p;
+	record.token_n = next->token.n;
 	status = head_store_append(&h->store, &record, err);
 	if (status != PLI_OK)
 		return status;
-	buf_reset(&h->checkpoint);
-	buf_add(&h->checkpoint, checkpoint.p, checkpoint.n);
-	buf_reset(&h->token);
-	buf_add(&h->token, token.p, token.n);
-	h->gen_time_us = now_us;
+	before = h->newest;
+	h->newest = h->next;
+	h->next = before;
+	h->next.size = 0;
 	status_update(h);
 	return PLI_OK;
 }
@@ -216,6 +212,37 @@ static void gather(struct keeper_heads *h, struct job *job)
 	h->waiting = job;
 }
 
+/* ---- ahead of the commit ---- */
+
+/* Keeps the job until front has committed it, and signs its head meanwhile.  A signature that fails is tried again with the group.  Owns job. */
+static void hold(struct keeper_heads *h, struct job *job)
+{
+	struct tree t = h->store.tree;
+	struct err err = { 0 };
+
+	/* One that stands here still was not committed. */
+	mem_free(h->ahead);
+	h->ahead = job;
+	if (h->status.refusing || job->first != t.size)
+		return;
+	tree_grow(&t, job->data, job->count);
+	(void)!head_draft_sign(&h->next, h->signers, h->origin, h->signatures, &t, h->newest.gen_time_us, &err);
+}
+
+/* Front has committed what job names by its number: from now on it is an append like any other. */
+static void join(struct keeper_heads *h, const struct job *job)
+{
+	struct job *held = h->ahead;
+	struct err err = { 0 };
+
+	if (held && held->generation == job->generation && held->id == job->id) {
+		h->ahead = NULL;
+		gather(h, held);
+		return;
+	}
+	refuse(h, job, err_set(&err, PLI_RANGE, "no leaves wait under this number"), &err);
+}
+
 /* ---- the other two ---- */
 
 /* genTime is in the token itself. */
@@ -272,73 +299,9 @@ static void list(struct keeper_heads *h, const struct job *job)
 	keeper_link_send(h->link, job->generation, h->answer.p, h->answer.n);
 }
 
-/* Each entry that a receipt names is the one at its number. */
-static enum pli_status entries_check(struct keeper_heads *h, const struct certify_text *text, struct err *err)
-{
-	enum pli_status status = PLI_OK;
-	uint8_t leaf[1][32];
-
-	for (size_t i = 0; status == PLI_OK && i < text->entry_count; i++) {
-		status = head_store_leaves(&h->store, text->entries[i].seq, 1, leaf, err);
-		if (status == PLI_OK && memcmp(leaf[0], text->entries[i].leaf, 32) != 0)
-			status = err_set(err, PLI_CONFLICT, "entry %" PRIu64 " is another in the keeper's tree", text->entries[i].seq + 1);
-	}
-	return status;
-}
-
-/* The text is one of those that are signed, its checkpoint is of this tree, and its entries stand there. */
-static enum pli_status text_check(struct keeper_heads *h, struct pool *pool, const void *p, size_t n, struct certify_text *text, struct err *err)
-{
-	enum pli_status status = certify_parse(pool, p, n, text, err);
-	uint8_t root[32];
-
-	if (status != PLI_OK)
-		return status;
-	if (!text->tree_size || text->tree_size > h->store.tree.size)
-		return err_set(err, PLI_CONFLICT, "the keeper's tree has no head of that size");
-	status = head_store_root(&h->store, text->tree_size, root, err);
-	if (status != PLI_OK)
-		return status;
-	if (memcmp(root, text->tree_root, 32) != 0)
-		return err_set(err, PLI_CONFLICT, "the checkpoint named is not of the keeper's tree");
-	return entries_check(h, text, err);
-}
-
-/* Signatures, and for a receipt the time of them. */
-static enum pli_status text_sign(struct keeper_heads *h, const struct job *job, const struct certify_text *text, struct buf *p7s,
-				 struct buf *token, struct err *err)
-{
-	enum pli_status status;
-
-	if (text->kind == CERTIFY_PDF) {
-		status = pades_make(keeper_signers_seal(h->signers), keeper_signers_tsa(h->signers), text->digest, clock_now_us(), p7s, err);
-		if (status == PLI_OK) {
-			signatures_add(h->signatures, SIGNATURE_SEAL, 1);
-			signatures_add(h->signatures, SIGNATURE_TOKEN, 1);
-		}
-		return status;
-	}
-	if (text->kind == CERTIFY_MANIFEST) {
-		status = seal_make(keeper_signers_seal(h->signers), job->data, job->count, p7s, err);
-		if (status == PLI_OK)
-			signatures_add(h->signatures, SIGNATURE_SEAL, 1);
-		return status;
-	}
-	status = seal_make_two(keeper_signers_seal(h->signers), keeper_signers_operator(h->signers), job->data, job->count, p7s, err);
-	if (status != PLI_OK)
-		return status;
-	signatures_add(h->signatures, SIGNATURE_SEAL, 2);
-	status = token_make(keeper_signers_tsa(h->signers), p7s->p, p7s->n, clock_now_us(), token, err);
-	if (status == PLI_OK)
-		signatures_add(h->signatures, SIGNATURE_TOKEN, 1);
-	return status;
-}
-
 static void seal(struct keeper_heads *h, const struct job *job)
 {
 	AUTO_BUF p7s = { 0 }, token = { 0 };
-	AUTO_POOL pool = pool_new();
-	struct certify_text text;
 	struct err err = { 0 };
 	enum pli_status status;
 	size_t start;
@@ -346,9 +309,7 @@ static void seal(struct keeper_heads *h, const struct job *job)
 	if (h->status.refusing)
 		status = err_set(&err, PLI_CONFLICT, "%s", h->status.reason);
 	else
-		status = text_check(h, pool, job->data, job->count, &text, &err);
-	if (status == PLI_OK)
-		status = text_sign(h, job, &text, &p7s, &token, &err);
+		status = keeper_texts_sign(&h->store, h->signers, h->signatures, job->data, job->count, &p7s, &token, &err);
 	if (status != PLI_OK) {
 		refuse(h, job, status, &err);
 		return;
@@ -379,6 +340,7 @@ static void rekey(struct keeper_heads *h, const struct job *job)
 	}
 	keeper_signers_close(h->signers);
 	h->signers = signers;
+	h->next.size = 0;
 	buf_reset(&h->answer);
 	start = keeper_frame_begin(&h->answer, KEEPER_KEY_COMMIT | FRAME_ANSWER, job->id);
 	buf_u8(&h->answer, PLI_OK);
@@ -424,11 +386,20 @@ static void *run(void *arg)
 				mem_free(job);
 				continue;
 			}
-			if (job->verb == KEEPER_APPEND) {
+			if (job->verb == KEEPER_APPEND && !job->ahead) {
 				gather(h, job);
 				continue;
 			}
+			if (job->verb == KEEPER_COMMITTED) {
+				join(h, job);
+				mem_free(job);
+				continue;
+			}
 			flush(h);
+			if (!h->broken && job->verb == KEEPER_APPEND) {
+				hold(h, job);
+				continue;
+			}
 			if (!h->broken && job->verb == KEEPER_HEADS_SINCE)
 				list(h, job);
 			else if (!h->broken && job->verb == KEEPER_KEY_COMMIT)
@@ -462,13 +433,19 @@ static struct job *job_new(enum keeper_verb verb, uint64_t generation, uint64_t 
 	return job;
 }
 
-void keeper_heads_append(struct keeper_heads *heads, uint64_t generation, uint64_t id, uint64_t first, const uint8_t *leaves, size_t count)
+void keeper_heads_append(struct keeper_heads *heads, uint64_t generation, uint64_t id, uint64_t first, const uint8_t *leaves, size_t count, bool ahead)
 {
 	struct job *job = job_new(KEEPER_APPEND, generation, id, leaves, count * 32);
 
 	job->first = first;
 	job->count = count;
+	job->ahead = ahead;
 	push(heads, job);
+}
+
+void keeper_heads_committed(struct keeper_heads *heads, uint64_t generation, uint64_t id)
+{
+	push(heads, job_new(KEEPER_COMMITTED, generation, id, "", 0));
 }
 
 void keeper_heads_list(struct keeper_heads *heads, uint64_t generation, uint64_t id, uint64_t since, uint32_t limit)
@@ -517,9 +494,9 @@ static enum pli_status load_newest(struct keeper_heads *h, struct err *err)
 	if (status == PLI_OK && !head_of_record(&record, &head))
 		status = err_set(err, PLI_CONFLICT, "the newest token in journal/heads is damaged");
 	if (status == PLI_OK) {
-		buf_add(&h->checkpoint, head.checkpoint, head.checkpoint_n);
-		buf_add(&h->token, head.token, head.token_n);
-		h->gen_time_us = head.gen_time_us;
+		buf_add(&h->newest.checkpoint, head.checkpoint, head.checkpoint_n);
+		buf_add(&h->newest.token, head.token, head.token_n);
+		h->newest.gen_time_us = head.gen_time_us;
 	}
 	head_reader_fini(&reader);
 	return status;
@@ -594,8 +571,9 @@ void keeper_heads_free(struct keeper_heads *heads)
 	if (h->counter_open)
 		counter_close(&h->counter);
 	keeper_signers_close(h->signers);
-	buf_free(&h->checkpoint);
-	buf_free(&h->token);
+	head_draft_drop(&h->newest);
+	head_draft_drop(&h->next);
+	mem_free(h->ahead);
 	buf_free(&h->leaves);
 	buf_free(&h->answer);
 	pthread_cond_destroy(&h->queued);

@@ -22,8 +22,10 @@ MUST enum pli_status keeper_heads_new(const struct keyring *ring, int journal_di
 /* Finishes what is queued, then stops. */
 void keeper_heads_free(struct keeper_heads *heads);
 
-/* Answered on the link later.  leaves: count × 32 bytes, copied. */
-void keeper_heads_append(struct keeper_heads *heads, uint64_t generation, uint64_t id, uint64_t first, const uint8_t *leaves, size_t count);
+/* Answered on the link later.  leaves: count × 32 bytes, copied.  ahead: front has not committed them yet.  Their head is then signed, in memory
+ * only, while front commits; the rest waits for keeper_heads_committed, which may never come: the next one ahead takes its place. */
+void keeper_heads_append(struct keeper_heads *heads, uint64_t generation, uint64_t id, uint64_t first, const uint8_t *leaves, size_t count, bool ahead);
+void keeper_heads_committed(struct keeper_heads *heads, uint64_t generation, uint64_t id);
 void keeper_heads_list(struct keeper_heads *heads, uint64_t generation, uint64_t id, uint64_t since, uint32_t limit);
 /* Seals a manifest that names a checkpoint (size, root) of this tree: checked, then passed to `seal` on the service's thread. */
 void keeper_heads_seal(struct keeper_heads *heads, uint64_t generation, uint64_t id, const void *manifest, size_t n);

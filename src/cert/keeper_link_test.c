@@ -7,25 +7,6 @@
 #include "uuid.h"
 #include "keeper_frame.h"
 
-static void send_fd(int control, int fd)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} space = { 0 };
-	char byte = 'L';
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space.space, .msg_controllen = sizeof(space.space) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	assert_int_equal(sendmsg(control, &msg, 0), 1);
-	close(fd);
-}
-
 /* Front dies and is renewed; then the keeper dies and front is given the new one's link. */
 static void links_are_renewed(void **state)
 {
@@ -40,7 +21,7 @@ static void links_are_renewed(void **state)
 	keeper_free(f->keeper.client);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, link), 0);
 	assert_int_equal(keeper_new(link[0], &f->keeper.client, &err), PLI_OK);
-	send_fd(f->keeper.control, link[1]);
+	testing_send_fd(f->keeper.control, link[1]);
 	append_ok(f->keeper.client, 3, 3);
 
 	testing_keeper_end(&f->keeper, SIGKILL);
@@ -72,7 +53,7 @@ static void foreign_bytes(void **state)
 
 	keeper_free(f->keeper.client);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, link), 0);
-	send_fd(f->keeper.control, link[1]);
+	testing_send_fd(f->keeper.control, link[1]);
 	start = keeper_frame_begin(&out, 77, 5);
 	keeper_frame_end(&out, start, 0, 0);
 	assert_int_equal(write(link[0], out.p, out.n), out.n);
@@ -86,7 +67,7 @@ static void foreign_bytes(void **state)
 	close(link[0]);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, again), 0);
 	assert_int_equal(keeper_new(again[0], &f->keeper.client, &err), PLI_OK);
-	send_fd(f->keeper.control, again[1]);
+	testing_send_fd(f->keeper.control, again[1]);
 	assert_int_equal(keeper_status(f->keeper.client, &s, &err), PLI_OK);
 }
 

@@ -215,7 +215,7 @@ static enum pli_status append(struct server *s, const struct keeper_request *r, 
 		return err_set(err, PLI_LIMIT, "at most %d leaves in one request", FRAME_LEAVES_MAX);
 	buf_add(&p->data, r->leaves, (size_t)r->count * 32);
 	if (!r->more)
-		keeper_heads_append(s->heads, s->link.generation, r->id, p->first, (const uint8_t *)p->data.p, p->count);
+		keeper_heads_append(s->heads, s->link.generation, r->id, p->first, (const uint8_t *)p->data.p, p->count, r->ahead);
 	return PLI_OK;
 }
 
@@ -321,6 +321,9 @@ static void handle(struct server *s, const struct keeper_request *r)
 	case KEEPER_PASSWORD_MAKE:
 	case KEEPER_PASSWORD_CHECK:
 		status = keeper_passwords_push(s->passwords, s->link.generation, r, &err);
+		break;
+	case KEEPER_COMMITTED:
+		keeper_heads_committed(s->heads, s->link.generation, r->id);
 		break;
 	case KEEPER_HEADS_SINCE:
 		keeper_heads_list(s->heads, s->link.generation, r->id, r->size, r->limit);

@@ -34,5 +34,7 @@ uint64_t keeper_call_id(struct keeper *keeper);
 MUST enum pli_status keeper_exchange(struct keeper *keeper, struct keeper_call *call, const struct buf *frames, struct err *err);
 /* Sends an append and returns; its append_done is called in any case.  Owns call. */
 void keeper_post(struct keeper *keeper, struct keeper_call *call, const struct buf *frames);
+/* Sends more to an append under way, whose time begins anew.  False: it is over. */
+bool keeper_go_on(struct keeper *keeper, uint64_t id, const struct buf *frame);
 
 #endif

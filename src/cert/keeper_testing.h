@@ -37,6 +37,26 @@ static inline int teardown(void **state)
 	return 0;
 }
 
+/* A new link for the keeper: its end, which is taken. */
+static inline void testing_send_fd(int control, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} space = { 0 };
+	char byte = 'L';
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space.space, .msg_controllen = sizeof(space.space) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	assert_int_equal(sendmsg(control, &msg, 0), 1);
+	close(fd);
+}
+
 /* ---- waiting for an append ---- */
 
 struct answer {
