@@ -196,6 +196,15 @@ main(async () => {
 	verifies('a restart: a proof of before', bundle);
 	verifies('a restart: a proof', await proof(token, before.id, 'restarted'));
 	await i.stop();
+	// By a clock that is not believed (ten days behind what was known) letters move, and no key is given up; once it is right, the same command goes on.
+	const known = i.sql("SELECT CAST(v AS TEXT) AS v FROM instance WHERE k = 'clock'")[0].v, believe = (text) => i.sqlWrite(`UPDATE instance SET v = CAST('${text}' AS BLOB) WHERE k = 'clock'`);
+	const leftOnes = () => entries('key.moved').length, leftBefore = leftOnes();
+	believe(known.split(' ').map((n, at) => (at === 3 ? String(BigInt(n) + 864000000000n) : n)).join(' '));
+	const wrong = i.run(['key', 'rotate', i.dir, 'wrap', '--letters']);
+	same([wrong.status, /stay for now/.test(wrong.stderr), leftOnes()], [75, true, leftBefore], 'not by a wrong clock: ' + wrong.stderr);
+	believe(known);
+	const on = rotate('wrap', '--letters');
+	check(!on.new && on.waiting === 0 && on.left > 0 && leftOnes() > leftBefore, 'by the right one they are', on);
 	for (const name of ['seal', 'wrap', 'tsa'])
 		rotate(name, ...(name === 'wrap' ? ['--letters'] : []));
 	rotate('log', '--overlap', '0');
