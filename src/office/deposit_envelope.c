@@ -109,9 +109,10 @@ static enum pli_status class_(struct deposit_work *w, struct err *err)
 	const char *word = w->deposit->class_ && *w->deposit->class_ ? w->deposit->class_ :
 			   w->who->letter_class ? w->who->letter_class : "simple";
 	const char *profile = w->deposit->profile && *w->deposit->profile ? w->deposit->profile : NULL;
-	const char *near = str_nearest(word, CLASSES);
 
 	if (!str_eq(word, "simple") && !str_eq(word, "registered") && !str_eq(word, "fr-lre")) {
+		const char *near = str_nearest(word, CLASSES);
+
 		err_field(err, PLI_INVALID, "bad-class", "class", "The class of a letter is simple or registered.");
 		return near ? err_hint(err, "Did you mean \"%s\"?", near) : PLI_INVALID;
 	}
