@@ -10,6 +10,8 @@
 
 #include "head_draft.h"
 
+#define AGE_MAX_US SECOND_US	/* far above what a commit takes */
+
 /* A clock set back does not make a later head older. */
 static int64_t time_of_token(int64_t not_before_us)
 {
@@ -29,6 +31,7 @@ enum pli_status head_draft_sign(struct head_draft *draft, struct keeper_signers 
 	buf_reset(&draft->checkpoint);
 	buf_reset(&draft->token);
 	draft->size = tree->size;
+	draft->made_us = clock_mono_us();
 	tree_root(tree, draft->root);
 	status = keeper_signers_checkpoint(signers, origin, draft->size, draft->root, clock_now_us(), &draft->checkpoint, &signature_count, err);
 	if (status == PLI_OK) {
@@ -43,9 +46,9 @@ enum pli_status head_draft_sign(struct head_draft *draft, struct keeper_signers 
 	return status;
 }
 
-bool head_draft_is(const struct head_draft *draft, uint64_t size, const uint8_t root[32], int64_t not_before_us)
+bool head_draft_is(const struct head_draft *draft, uint64_t size, const uint8_t root[32])
 {
-	return draft->size && draft->size == size && memcmp(draft->root, root, 32) == 0 && draft->gen_time_us >= not_before_us;
+	return draft->size && draft->size == size && memcmp(draft->root, root, 32) == 0 && clock_mono_us() - draft->made_us < AGE_MAX_US;
 }
 
 void head_draft_drop(struct head_draft *draft)

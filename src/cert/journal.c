@@ -15,6 +15,7 @@
 #include "event.h"
 #include "journal_count.h"
 #include "journal_own.h"
+#include "keeper_frame.h"
 
 #define ENTRY_FIXED_BYTES 900		/* all members but d and h, at their largest */
 #define ADDRESS_MAX 64
@@ -224,21 +225,8 @@ static void announce(struct journal *j, size_t count)
 	pthread_mutex_lock(&j->lock);
 	behind = j->behind;
 	pthread_mutex_unlock(&j->lock);
-	if (!behind && count <= JOURNAL_SEND_MAX)
+	if (!behind && count <= FRAME_LEAVES_MAX)
 		j->plan.ahead = keeper_append_ahead(j->keeper, j->next_seq, (const uint8_t (*)[32])j->plan.leaves, count, journal_answered, j);
-}
-
-/* The group is committed: what was announced counts.  What was not, or is lost, the thread sends. */
-static void confirm(struct journal *j, bool behind)
-{
-	uint64_t ahead = j->plan.ahead;
-
-	j->plan.ahead = 0;
-	if (!behind && ahead && keeper_append_committed(j->keeper, ahead))
-		return;
-	keeper_append_forget(j->keeper, ahead);
-	if (!behind)
-		journal_keeper_back(j);
 }
 
 enum pli_status journal_number(void *arg, struct db_tx *tx, void **items, size_t count, struct err *err)
@@ -271,6 +259,18 @@ enum pli_status journal_number(void *arg, struct db_tx *tx, void **items, size_t
 	if (status == PLI_OK)
 		announce(j, count);
 	return status;
+}
+
+/* The group is committed: what was announced counts; what was not, or is lost, the thread sends. */
+static void confirm(struct journal *j, bool behind)
+{
+	uint64_t ahead = j->plan.ahead;
+
+	j->plan.ahead = 0;
+	if (behind)
+		keeper_append_forget(j->keeper, ahead);
+	else if (!ahead || !keeper_append_committed(j->keeper, ahead))
+		journal_keeper_back(j);
 }
 
 static void event_count(struct journal *j, const struct journal_entry *item)
@@ -307,6 +307,7 @@ void journal_committed(void *arg, struct db_group *group, void **items, size_t c
 	journal_wake(j);
 	behind = j->behind;
 	pthread_mutex_unlock(&j->lock);
+	/* From here on the group may be released. */
 	confirm(j, behind);
 }
 

@@ -1,5 +1,5 @@
-/* The journal as written: entries queued inside write functions, numbered at the end of a commit group, their leaves sent to the keeper
- * after COMMIT; db_write returns only when the keeper's durable signed head covers the group.
+/* The journal as written: entries queued inside write functions, numbered at the end of a commit group, their leaves announced to
+ * the keeper before COMMIT and confirmed after it; db_write returns only when the keeper's durable signed head covers the group.
  *
  * seq is gapless, equal to the leaf index; number shown = seq + 1; t = max(previous t, now).  prev chains per (letter, recipient) and per
  * document.  One sequencer per instance. */
@@ -34,7 +34,7 @@ void journal_use_zone(struct journal *journal, const char *zone);
 /* From now on nothing is written but what is marked even_held: journal_add and journal_healthy answer what why says, whose status is not
  * PLI_OK.  NULL: writing goes on.  What is under way ends as it would.  Any thread. */
 void journal_hold(struct journal *journal, const struct err *why);
-/* After a keeper restart: sends every entry above its size again and releases waiting groups. */
+/* After a keeper restart, or when a group could not be confirmed: every entry above the keeper's size is sent, waiting groups are released. */
 void journal_keeper_back(struct journal *journal);
 
 struct journal_event {

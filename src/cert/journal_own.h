@@ -16,7 +16,6 @@
 #include "journal.h"
 
 #define JOURNAL_ANSWER_US (10 * SECOND_US)	/* how long a commit group waits for the keeper */
-#define JOURNAL_SEND_MAX 16384			/* leaves of one append */
 
 /* A commit group whose answers wait for the keeper. */
 struct journal_group {

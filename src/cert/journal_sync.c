@@ -10,6 +10,7 @@
 
 #include "journal_own.h"
 
+#define SEND_MAX 16384			/* leaves of one append */
 #define HEADS_LAG_US (100 * 1000)	/* a head waits so long for a commit that takes it along */
 #define HEADS_GATHER_US (20 * 1000)	/* and so long at least while commits follow each other: many of them on the same pages */
 #define HEADS_A_GROUP 64		/* written along with one group */
@@ -104,6 +105,10 @@ static struct journal_group *head_arrived(struct journal *j, const struct keeper
 
 	if (head->size <= j->heads_known)
 		return groups_take(j, j->head.size);
+	if (head->size > j->size) {
+		break_down(j, head->size);
+		return NULL;
+	}
 	for (const struct journal_group *g = j->groups; g && g->end <= head->size; g = g->next) {
 		if (g->end != head->size)
 			continue;
@@ -214,7 +219,7 @@ static enum pli_status send_and_wait(struct journal *j, uint64_t first, const ui
 
 static enum pli_status send_rows(struct journal *j, uint64_t first, uint64_t to, struct err *err)
 {
-	size_t n = to - first < JOURNAL_SEND_MAX ? (size_t)(to - first) : JOURNAL_SEND_MAX;
+	size_t n = to - first < SEND_MAX ? (size_t)(to - first) : SEND_MAX;
 	uint8_t (*leaves)[32] = mem_alloc(n * 32);
 	struct db_conn *conn = db_reader_take(j->db);
 	enum pli_status status = journal_leaves(conn, first, n, leaves, err);

@@ -45,6 +45,7 @@ struct keeper {
 	bool writing, stopping;
 	bool blocked;			/* the link is full: the reader goes on when it is not */
 	unsigned appends;		/* under way */
+	bool telling;			/* the reader has taken appends out and tells those who wait for them */
 	struct buf out, sending;	/* sending: the writer's alone while there is one */
 	size_t sent;			/* of sending */
 	struct keeper_call *calls[BUCKETS];
@@ -80,14 +81,18 @@ static struct keeper_call **call_at(struct keeper *k, uint64_t id)
 	return at;
 }
 
+static void call_unhang(struct keeper *k, struct keeper_call **at)
+{
+	k->appends -= (*at)->append_done != NULL;
+	*at = (*at)->next;
+}
+
 static struct keeper_call *call_take(struct keeper *k, uint64_t id)
 {
 	struct keeper_call **at = call_at(k, id), *call = *at;
 
-	if (call) {
-		*at = call->next;
-		k->appends -= call->append_done != NULL;
-	}
+	if (call)
+		call_unhang(k, at);
 	return call;
 }
 
@@ -104,8 +109,7 @@ static struct keeper_call *calls_take(struct keeper *k, bool all, int64_t now_us
 				at = &call->next;
 				continue;
 			}
-			*at = call->next;
-			k->appends -= call->append_done != NULL;
+			call_unhang(k, at);
 			call->next = taken;
 			taken = call;
 		}
@@ -224,9 +228,21 @@ enum pli_status keeper_exchange(struct keeper *k, struct keeper_call *call, cons
 
 /* ---- the reader ---- */
 
-static void give_up(struct keeper_call *call)
+/* Nobody is being told any more: keeper_append_forget_all goes on. */
+static void told(struct keeper *k)
+{
+	pthread_mutex_lock(&k->lock);
+	k->telling = false;
+	pthread_cond_broadcast(&k->changed);
+	pthread_mutex_unlock(&k->lock);
+}
+
+static void give_up(struct keeper *k, struct keeper_call *call)
 {
 	struct keeper_call *next;
+
+	if (!call)
+		return;
 
 	for (; call; call = next) {
 		struct err err = { 0 };
@@ -236,6 +252,7 @@ static void give_up(struct keeper_call *call)
 		call->append_done(call->arg, PLI_UNCERTAIN, NULL, &err);
 		mem_free(call);
 	}
+	told(k);
 }
 
 /* The link is down: every call is over.  Blocking ones are told under the lock, appends without it. */
@@ -256,8 +273,9 @@ static void fail_all(struct keeper *k)
 		taken->done = true;
 		pthread_cond_signal(&taken->answered);
 	}
+	k->telling = appends != NULL;
 	pthread_mutex_unlock(&k->lock);
-	give_up(appends);
+	give_up(k, appends);
 }
 
 /* Status and text of an answer; c stands behind them. */
@@ -281,7 +299,7 @@ static enum pli_status answer_status(struct cursor *c, struct err *err)
 	return status;
 }
 
-static void append_answered(struct keeper_call *call, struct cursor *c)
+static void append_answered(struct keeper *k, struct keeper_call *call, struct cursor *c)
 {
 	struct keeper_head head;
 	struct err err;
@@ -291,6 +309,7 @@ static void append_answered(struct keeper_call *call, struct cursor *c)
 		status = err_set(&err, PLI_BUG, "the keeper's answer is malformed");
 	call->append_done(call->arg, status, status == PLI_OK ? &head : NULL, &err);
 	mem_free(call);
+	told(k);
 }
 
 static void answered(struct keeper *k, const struct keeper_frame *frame)
@@ -316,10 +335,11 @@ static void answered(struct keeper *k, const struct keeper_frame *frame)
 		pthread_cond_signal(&call->answered);
 		call = NULL;
 	}
+	k->telling = call != NULL;
 	pthread_mutex_unlock(&k->lock);
 	/* Nobody waits any more for an answer that came too late. */
 	if (call)
-		append_answered(call, &c);
+		append_answered(k, call, &c);
 }
 
 static bool read_answers(struct keeper *k)
@@ -433,11 +453,12 @@ static bool look(struct keeper *k, bool writable)
 	pthread_mutex_lock(&k->lock);
 	if (k->appends)
 		late = calls_take(k, false, clock_mono_us());
+	k->telling = late != NULL;
 	if (writable && k->blocked && !k->writing)
 		write_out(k);
 	blocked = k->blocked;
 	pthread_mutex_unlock(&k->lock);
-	give_up(late);
+	give_up(k, late);
 	return blocked;
 }
 
@@ -559,7 +580,8 @@ void keeper_post(struct keeper *keeper, struct keeper_call *call, const struct b
 {
 	struct err err = { 0 };
 
-	call->deadline_us = clock_mono_us() + CALL_US;
+	if (!call->deadline_us)
+		call->deadline_us = clock_mono_us() + CALL_US;
 	pthread_mutex_lock(&keeper->lock);
 	if (keeper->fd >= 0 && !keeper->stopping) {
 		call_add(keeper, call);
@@ -597,6 +619,30 @@ void keeper_append_forget(struct keeper *keeper, uint64_t id)
 	call = call_take(keeper, id);
 	pthread_mutex_unlock(&keeper->lock);
 	mem_free(call);
+}
+
+void keeper_append_forget_all(struct keeper *keeper, const void *arg)
+{
+	struct keeper_call *taken = NULL, *call;
+
+	pthread_mutex_lock(&keeper->lock);
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (struct keeper_call **at = &keeper->calls[i]; (call = *at); ) {
+			if (!call->append_done || call->arg != arg) {
+				at = &call->next;
+				continue;
+			}
+			call_unhang(keeper, at);
+			call->next = taken;
+			taken = call;
+		}
+	while (keeper->telling)
+		pthread_cond_wait(&keeper->changed, &keeper->lock);
+	pthread_mutex_unlock(&keeper->lock);
+	while ((call = taken)) {
+		taken = call->next;
+		mem_free(call);
+	}
 }
 
 void keeper_meters(struct keeper *keeper, struct meter **asked_r, struct meter **appended_r)

@@ -74,6 +74,8 @@ uint64_t keeper_append_ahead(struct keeper *keeper, uint64_t first, const uint8_
 bool keeper_append_committed(struct keeper *keeper, uint64_t id);
 /* They were not committed: done does not run any more, unless it does so now.  0 is allowed. */
 void keeper_append_forget(struct keeper *keeper, uint64_t id);
+/* No done with this arg runs any more, not even now: before arg is freed.  Waits for a done that runs; not from within one. */
+void keeper_append_forget_all(struct keeper *keeper, const void *arg);
 
 /* Heads above `size`, oldest first, at most `limit`; fn is called for each. */
 typedef enum pli_status keeper_head_fn(void *arg, const struct keeper_head *head, struct err *err);

@@ -157,7 +157,7 @@ static void not_committed(void **state)
 	heads_are(f, 2, 3);
 }
 
-/* Leaves that came another way in between: the same ones join, others are a conflict, a gap stays one; the time of heads never goes back. */
+/* Leaves that came another way in between: the same ones join, others are a conflict, a gap stays one. */
 static void overtaken(void **state)
 {
 	struct fixture *f = *state;
@@ -165,9 +165,6 @@ static void overtaken(void **state)
 	struct answer a;
 	uint64_t id = announce(k, 0, 5, 0, &a);
 
-	checkpoints_await(k, 1);
-	/* Then the head in between has a later time than the one signed ahead. */
-	nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
 	append_ok(k, 0, 3);
 	committed_ok(k, id, &a, 5);
 	heads_are(f, 2, 5);
@@ -188,6 +185,84 @@ static void overtaken(void **state)
 	answer_wait(&a);
 	assert_int_equal(a.status, PLI_RANGE);
 	heads_are(f, 4, 11);
+}
+
+/* One that others have followed was not committed; who says so later is told. */
+static void replaced(void **state)
+{
+	struct fixture *f = *state;
+	struct keeper *k = f->keeper.client;
+	struct answer lost, a;
+	uint64_t first = announce(k, 0, 2, 7, &lost), id = announce(k, 0, 3, 0, &a);
+
+	assert_true(keeper_append_committed(k, first));
+	answer_wait(&lost);
+	assert_int_equal(lost.status, PLI_RANGE);
+	committed_ok(k, id, &a, 3);
+	heads_are(f, 1, 3);
+}
+
+/* Groups that queue up while the keeper is busy become few heads, as appends do that are not announced. */
+static void merged(void **state)
+{
+	enum { GROUPS = 60 };
+	struct fixture *f = *state;
+	struct keeper *k = f->keeper.client;
+	struct answer a[GROUPS];
+	struct keeper_status s;
+	struct err err;
+
+	append_ok(k, 0, 1);
+	assert_int_equal(kill(f->keeper.pid, SIGSTOP), 0);
+	for (unsigned i = 0; i < GROUPS; i++)
+		assert_true(keeper_append_committed(k, announce(k, 1 + i, 1, 0, &a[i])));
+	assert_int_equal(kill(f->keeper.pid, SIGCONT), 0);
+	for (unsigned i = 0; i < GROUPS; i++) {
+		answer_wait(&a[i]);
+		assert_int_equal(a[i].status, PLI_OK);
+		assert_true(a[i].size >= 2 + i);
+		answer_drop(&a[i]);
+	}
+	assert_int_equal(keeper_status(k, &s, &err), PLI_OK);
+	assert_int_equal(s.size, 1 + GROUPS);
+	assert_true(s.counter_generation - 2 < GROUPS / 2);
+	assert_true(s.signatures[SIGNATURE_CHECKPOINT] < GROUPS / 2);
+}
+
+/* A head signed long before its commit would carry too old a time: another is signed. */
+static void old_draft(void **state)
+{
+	struct fixture *f = *state;
+	struct keeper *k = f->keeper.client;
+	struct answer a;
+	uint64_t id = announce(k, 0, 2, 0, &a);
+
+	checkpoints_await(k, 1);
+	nanosleep(&(struct timespec){ .tv_sec = 1, .tv_nsec = 50000000 }, NULL);
+	committed_ok(k, id, &a, 2);
+	assert_int_equal(checkpoints(k), 2);
+	heads_are(f, 1, 2);
+}
+
+/* The keeper does not answer any more, and who asked goes away: nobody is told, and nothing is touched that was his. */
+static void forgotten(void **state)
+{
+	struct fixture *f = *state;
+	struct keeper *k = f->keeper.client;
+	struct answer *mine = malloc(sizeof(*mine)), other;
+	uint64_t id = announce(k, 0, 2, 0, mine);
+
+	assert_int_equal(kill(f->keeper.pid, SIGSTOP), 0);
+	assert_true(keeper_append_committed(k, id));
+	append_begin(k, 2, 1, &other);
+	keeper_append_forget_all(k, mine);
+	assert_false(answered(mine));
+	free(mine);
+	assert_int_equal(kill(f->keeper.pid, SIGCONT), 0);
+	answer_wait(&other);
+	assert_int_equal(other.status, PLI_OK);
+	answer_drop(&other);
+	status_is(k, 3, false);
 }
 
 /* The keeper dies in between: who announced is told, and sends again. */
@@ -214,39 +289,77 @@ static void keeper_dies(void **state)
 	heads_are(f, 2, 4);
 }
 
-/* Who says that something is committed that was never announced gets an answer, and nothing happens. */
-static void never_announced(void **state)
+static void put_leaf(struct buf *out, uint8_t flags, uint64_t id, uint64_t seq)
 {
-	struct fixture *f = *state;
-	AUTO_BUF frame = { 0 }, in = { 0 };
+	size_t start = keeper_frame_begin(out, KEEPER_APPEND, id);
+	uint8_t leaf[32];
+
+	leaf_of(seq, leaf);
+	buf_u64(out, seq);
+	buf_add(out, leaf, 32);
+	keeper_frame_end(out, start, flags, 1);
+}
+
+/* Sends the frames; the answer must be that refusal of the append `id`. */
+static void refused(int fd, const struct buf *frames, uint64_t id, enum pli_status status)
+{
+	AUTO_BUF in = { 0 };
 	struct keeper_frame answer;
 	size_t used = 0;
-	int link[2];
 
-	append_ok(f->keeper.client, 0, 2);
-	keeper_free(f->keeper.client);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, link), 0);
-	testing_send_fd(f->keeper.control, link[1]);
-	keeper_frame_end(&frame, keeper_frame_begin(&frame, KEEPER_COMMITTED, 99), 0, 0);
-	assert_int_equal(send(link[0], frame.p, frame.n, MSG_NOSIGNAL), frame.n);
+	assert_int_equal(send(fd, frames->p, frames->n, MSG_NOSIGNAL), frames->n);
 	while (!used) {
-		ssize_t got = recv(link[0], buf_reserve(&in, 4096), 4096, 0);
+		ssize_t got = recv(fd, buf_reserve(&in, 4096), 4096, 0);
 
 		assert_true(got > 0);
 		in.n += (size_t)got;
 		assert_int_equal(keeper_frame_next((const uint8_t *)in.p, in.n, &answer, &used, NULL), PLI_OK);
 	}
 	assert_int_equal(answer.verb, KEEPER_APPEND | FRAME_ANSWER);
-	assert_int_equal(answer.id, 99);
-	assert_int_equal(answer.body[0], PLI_RANGE);
-	assert_int_equal(keeper_new(link[0], &f->keeper.client, NULL), PLI_OK);
+	assert_int_equal(answer.id, id);
+	assert_int_equal(answer.body[0], status);
+}
+
+/* Committed, but never announced: not at all, or by a front of before under the same number; frames of one request that differ. */
+static void wrong_words(void **state)
+{
+	struct fixture *f = *state;
+	AUTO_BUF committed = { 0 }, ahead = { 0 }, differ = { 0 };
+	int old[2], new[2];
+	uint64_t count;
+
+	append_ok(f->keeper.client, 0, 2);
+	count = checkpoints(f->keeper.client);
+	keeper_free(f->keeper.client);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, old), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, new), 0);
+	testing_send_fd(f->keeper.control, old[1]);
+	keeper_frame_end(&committed, keeper_frame_begin(&committed, KEEPER_COMMITTED, 99), 0, 0);
+	refused(old[0], &committed, 99, PLI_RANGE);
+	put_leaf(&differ, FRAME_AHEAD | FRAME_MORE, 98, 2);
+	put_leaf(&differ, 0, 98, 3);
+	refused(old[0], &differ, 98, PLI_INPUT);
+	put_leaf(&ahead, FRAME_AHEAD, 99, 2);
+	assert_int_equal(send(old[0], ahead.p, ahead.n, MSG_NOSIGNAL), ahead.n);
+	/* An answer to something after it: it lies there. */
+	buf_reset(&committed);
+	keeper_frame_end(&committed, keeper_frame_begin(&committed, KEEPER_COMMITTED, 97), 0, 0);
+	refused(old[0], &committed, 97, PLI_RANGE);
+	testing_send_fd(f->keeper.control, new[1]);
+	buf_reset(&committed);
+	keeper_frame_end(&committed, keeper_frame_begin(&committed, KEEPER_COMMITTED, 99), 0, 0);
+	refused(new[0], &committed, 99, PLI_RANGE);
+	close(old[0]);
+	assert_int_equal(keeper_new(new[0], &f->keeper.client, NULL), PLI_OK);
 	status_is(f->keeper.client, 2, false);
+	assert_int_equal(checkpoints(f->keeper.client), count + 1);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_KEEPER(signed_meanwhile), WITH_KEEPER(not_committed), WITH_KEEPER(overtaken), WITH_KEEPER(keeper_dies), WITH_KEEPER(never_announced),
+		WITH_KEEPER(signed_meanwhile), WITH_KEEPER(not_committed), WITH_KEEPER(overtaken), WITH_KEEPER(replaced), WITH_KEEPER(merged),
+		WITH_KEEPER(old_draft), WITH_KEEPER(forgotten), WITH_KEEPER(keeper_dies), WITH_KEEPER(wrong_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -240,6 +240,8 @@ static uint64_t append(struct keeper *keeper, uint64_t first, const uint8_t (*le
 
 	assert(count && count <= FRAME_LEAVES_MAX);
 	call->id = id;
+	/* A commit takes what time it takes; what is asked of the keeper has a limit. */
+	call->deadline_us = flags & FRAME_AHEAD ? INT64_MAX : 0;
 	call->verb = KEEPER_APPEND;
 	call->append_done = done;
 	call->arg = arg;

@@ -50,7 +50,8 @@ struct keeper_heads {
 	bool started, broken;
 	pthread_mutex_t lock;		/* of all below */
 	pthread_cond_t queued;
-	struct job *first, **last;
+	struct job *first, **last;	/* last: where the next one is hung */
+	struct job **newest_at;		/* where the newest one hangs; NULL: none does */
 	bool stopping;
 	struct keeper_status status;
 };
@@ -119,7 +120,7 @@ static enum pli_status make_head(struct keeper_heads *h, struct err *err)
 	tree_grow(&t, (const uint8_t *)h->leaves.p, record.leaf_count);
 	record.size = t.size;
 	tree_root(&t, record.root);
-	if (!head_draft_is(next, record.size, record.root, h->newest.gen_time_us))
+	if (!head_draft_is(next, record.size, record.root))
 		status = head_draft_sign(next, h->signers, h->origin, h->signatures, &t, h->newest.gen_time_us, err);
 	if (status != PLI_OK)
 		return status;
@@ -128,8 +129,10 @@ static enum pli_status make_head(struct keeper_heads *h, struct err *err)
 	record.token = (const uint8_t *)next->token.p;
 	record.token_n = next->token.n;
 	status = head_store_append(&h->store, &record, err);
-	if (status != PLI_OK)
+	if (status != PLI_OK) {
+		next->size = 0;
 		return status;
+	}
 	before = h->newest;
 	h->newest = h->next;
 	h->next = before;
@@ -194,6 +197,10 @@ static void gather(struct keeper_heads *h, struct job *job)
 
 	if (gathered(h) + job->count > FRAME_LEAVES_MAX)
 		flush(h);
+	if (h->broken) {
+		mem_free(job);
+		return;
+	}
 	end = h->store.tree.size + gathered(h);
 	known = job->first >= end ? 0 : end - job->first < job->count ? (size_t)(end - job->first) : job->count;
 	if (h->status.refusing)
@@ -214,16 +221,35 @@ static void gather(struct keeper_heads *h, struct job *job)
 
 /* ---- ahead of the commit ---- */
 
-/* Keeps the job until front has committed it, and signs its head meanwhile.  A signature that fails is tried again with the group.  Owns job. */
+static bool same_request(const struct job *a, const struct job *b)
+{
+	return a->generation == b->generation && a->id == b->id;
+}
+
+/* That it is committed is among what has come since. */
+static bool committed_since(const struct job *held)
+{
+	for (const struct job *job = held->next; job; job = job->next)
+		if (job->verb == KEEPER_COMMITTED && same_request(job, held))
+			return true;
+	return false;
+}
+
+/* Keeps the job until front has committed it, and signs its head meanwhile.  When that is committed already, it joins those that wait, and one
+ * head serves all.  A signature that fails is tried again with the group.  Owns job. */
 static void hold(struct keeper_heads *h, struct job *job)
 {
-	struct tree t = h->store.tree;
 	struct err err = { 0 };
+	struct tree t;
 
 	/* One that stands here still was not committed. */
 	mem_free(h->ahead);
 	h->ahead = job;
-	if (h->status.refusing || job->first != t.size)
+	if (committed_since(job))
+		return;
+	flush(h);
+	t = h->store.tree;
+	if (h->broken || h->status.refusing || job->first != t.size)
 		return;
 	tree_grow(&t, job->data, job->count);
 	(void)!head_draft_sign(&h->next, h->signers, h->origin, h->signatures, &t, h->newest.gen_time_us, &err);
@@ -235,7 +261,7 @@ static void join(struct keeper_heads *h, const struct job *job)
 	struct job *held = h->ahead;
 	struct err err = { 0 };
 
-	if (held && held->generation == job->generation && held->id == job->id) {
+	if (held && same_request(held, job)) {
 		h->ahead = NULL;
 		gather(h, held);
 		return;
@@ -370,6 +396,7 @@ static struct job *take_all(struct keeper_heads *h)
 	jobs = h->first;
 	h->first = NULL;
 	h->last = &h->first;
+	h->newest_at = NULL;
 	pthread_mutex_unlock(&h->lock);
 	return jobs;
 }
@@ -390,16 +417,16 @@ static void *run(void *arg)
 				gather(h, job);
 				continue;
 			}
+			if (job->verb == KEEPER_APPEND) {
+				hold(h, job);
+				continue;
+			}
 			if (job->verb == KEEPER_COMMITTED) {
 				join(h, job);
 				mem_free(job);
 				continue;
 			}
 			flush(h);
-			if (!h->broken && job->verb == KEEPER_APPEND) {
-				hold(h, job);
-				continue;
-			}
 			if (!h->broken && job->verb == KEEPER_HEADS_SINCE)
 				list(h, job);
 			else if (!h->broken && job->verb == KEEPER_KEY_COMMIT)
@@ -413,13 +440,22 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/* Leaves ahead that are followed by others, without a word between, were not committed: they go, so that nobody fills the memory with such. */
 static void push(struct keeper_heads *h, struct job *job)
 {
+	struct job *lost = NULL;
+
 	pthread_mutex_lock(&h->lock);
+	if (job->ahead && h->newest_at && (*h->newest_at)->ahead) {
+		lost = *h->newest_at;
+		h->last = h->newest_at;
+	}
+	h->newest_at = h->last;
 	*h->last = job;
 	h->last = &job->next;
 	pthread_cond_signal(&h->queued);
 	pthread_mutex_unlock(&h->lock);
+	mem_free(lost);
 }
 
 static struct job *job_new(enum keeper_verb verb, uint64_t generation, uint64_t id, const void *data, size_t n)

@@ -45,7 +45,7 @@
 /* A request of several frames. */
 struct partial {
 	enum keeper_verb verb;
-	bool open, refused;
+	bool open, refused, ahead;
 	uint64_t id, first;
 	size_t count;
 	struct buf data;	/* answers so far, leaves, or manifest */
@@ -206,8 +206,12 @@ static enum pli_status append(struct server *s, const struct keeper_request *r, 
 {
 	struct partial *p = &s->partial;
 
-	if (!p->count)
+	if (!p->count) {
 		p->first = r->first;
+		p->ahead = r->ahead;
+	}
+	if (r->ahead != p->ahead)
+		return err_set(err, PLI_INPUT, "the frames of one request contradict each other");
 	if (r->first != p->first + p->count)
 		return err_set(err, PLI_INPUT, "leaves of one request do not follow each other");
 	p->count += r->count;
@@ -215,7 +219,7 @@ static enum pli_status append(struct server *s, const struct keeper_request *r, 
 		return err_set(err, PLI_LIMIT, "at most %d leaves in one request", FRAME_LEAVES_MAX);
 	buf_add(&p->data, r->leaves, (size_t)r->count * 32);
 	if (!r->more)
-		keeper_heads_append(s->heads, s->link.generation, r->id, p->first, (const uint8_t *)p->data.p, p->count, r->ahead);
+		keeper_heads_append(s->heads, s->link.generation, r->id, p->first, (const uint8_t *)p->data.p, p->count, p->ahead);
 	return PLI_OK;
 }
 

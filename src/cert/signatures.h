@@ -1,5 +1,6 @@
 /* How often the keeper has signed, by kind, since the instance began: keys/signatures.  What the keeper signs without anybody's
- * knowledge would show here; front writes the sums into the journal once a day.
+ * knowledge would show here; front writes the sums into the journal once a day.  A head is counted when it is signed: one whose group was lost
+ * after that stands in the sums and nowhere else.
  *
  * Two slots of 512 bytes, written in turn: "PLIS" ‖ u64 generation ‖ u64 for each kind ‖ CRC-32 of what is before; big-endian.  Slots of before have
  * the first four kinds alone.
