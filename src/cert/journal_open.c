@@ -229,14 +229,6 @@ enum pli_status journal_open(struct db *db, struct keeper *keeper, const char *o
 	return PLI_OK;
 }
 
-static enum pli_status write_nothing(struct db_tx *tx, void *arg, struct err *err)
-{
-	(void)tx;
-	(void)arg;
-	(void)err;
-	return PLI_OK;
-}
-
 static bool idle(struct journal *j)
 {
 	return !j->groups && j->heads_known == j->heads_stored;
@@ -264,9 +256,8 @@ void journal_close(struct journal *journal)
 		pthread_cond_signal(&j->work);
 		pthread_mutex_unlock(&j->lock);
 		pthread_join(j->thread, NULL);
+		/* Whom a group answered may have come here before the writer was out of them: this waits for that. */
 		db_set_hooks(j->db, &(struct db_hooks){ 0 });
-		/* When the writer has done this, it is out of the hooks: whom a group answered may have come here before it. */
-		(void)!db_write(j->db, write_nothing, NULL, NULL);
 	}
 	keeper_append_forget_all(j->keeper, j);
 	while ((head = j->heads)) {

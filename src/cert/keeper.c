@@ -96,16 +96,33 @@ static struct keeper_call *call_take(struct keeper *k, uint64_t id)
 	return call;
 }
 
-/* Takes out the calls that are over: all of them, or the appends past their time. */
-static struct keeper_call *calls_take(struct keeper *k, bool all, int64_t now_us)
+typedef bool call_is(const struct keeper_call *call, const void *arg);
+
+static bool call_any(const struct keeper_call *call, const void *arg)
 {
-	struct keeper_call *taken = NULL;
+	(void)call;
+	(void)arg;
+	return true;
+}
+
+static bool call_late(const struct keeper_call *call, const void *now_us)
+{
+	return call->append_done && call->deadline_us <= *(const int64_t *)now_us;
+}
+
+static bool call_tells(const struct keeper_call *call, const void *arg)
+{
+	return call->append_done && call->arg == arg;
+}
+
+/* Takes out those calls. */
+static struct keeper_call *calls_take(struct keeper *k, call_is *is, const void *arg)
+{
+	struct keeper_call *taken = NULL, *call;
 
 	for (unsigned i = 0; i < BUCKETS; i++)
-		for (struct keeper_call **at = &k->calls[i]; *at; ) {
-			struct keeper_call *call = *at;
-
-			if (!all && (!call->append_done || call->deadline_us > now_us)) {
+		for (struct keeper_call **at = &k->calls[i]; (call = *at); ) {
+			if (!is(call, arg)) {
 				at = &call->next;
 				continue;
 			}
@@ -243,7 +260,6 @@ static void give_up(struct keeper *k, struct keeper_call *call)
 
 	if (!call)
 		return;
-
 	for (; call; call = next) {
 		struct err err = { 0 };
 
@@ -261,7 +277,7 @@ static void fail_all(struct keeper *k)
 	struct keeper_call *taken, *next, *appends = NULL;
 
 	pthread_mutex_lock(&k->lock);
-	taken = calls_take(k, true, 0);
+	taken = calls_take(k, call_any, NULL);
 	for (; taken; taken = next) {
 		next = taken->next;
 		if (taken->append_done) {
@@ -448,11 +464,12 @@ static void beat(struct keeper *k)
 static bool look(struct keeper *k, bool writable)
 {
 	struct keeper_call *late = NULL;
+	int64_t now_us = clock_mono_us();
 	bool blocked;
 
 	pthread_mutex_lock(&k->lock);
 	if (k->appends)
-		late = calls_take(k, false, clock_mono_us());
+		late = calls_take(k, call_late, &now_us);
 	k->telling = late != NULL;
 	if (writable && k->blocked && !k->writing)
 		write_out(k);
@@ -623,19 +640,10 @@ void keeper_append_forget(struct keeper *keeper, uint64_t id)
 
 void keeper_append_forget_all(struct keeper *keeper, const void *arg)
 {
-	struct keeper_call *taken = NULL, *call;
+	struct keeper_call *taken, *call;
 
 	pthread_mutex_lock(&keeper->lock);
-	for (unsigned i = 0; i < BUCKETS; i++)
-		for (struct keeper_call **at = &keeper->calls[i]; (call = *at); ) {
-			if (!call->append_done || call->arg != arg) {
-				at = &call->next;
-				continue;
-			}
-			call_unhang(keeper, at);
-			call->next = taken;
-			taken = call;
-		}
+	taken = calls_take(keeper, call_tells, arg);
 	while (keeper->telling)
 		pthread_cond_wait(&keeper->changed, &keeper->lock);
 	pthread_mutex_unlock(&keeper->lock);

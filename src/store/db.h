@@ -114,6 +114,7 @@ struct db_hooks {
 	 * thread, call db_group_release exactly once. */
 	void (*committed)(void *arg, struct db_group *group, void **items, size_t count);
 };
+/* Waits until the hooks of before run no more. */
 void db_set_hooks(struct db *db, const struct db_hooks *hooks);
 /* Answers the waiting db_write calls of the group (PLI_OK or PLI_UNCERTAIN …) and frees it. */
 void db_group_release(struct db_group *group, enum pli_status status, const struct err *err);

@@ -50,13 +50,16 @@ struct db_group {
 struct db_writer {
 	struct db *db;
 	struct db_conn *conn;
-	struct db_hooks hooks;
+	struct db_hooks hooks;		/* under lock */
+	struct db_hooks group_hooks;	/* of the group being run: the thread's own */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t queued;		/* or stopping */
 	pthread_cond_t released;
 	struct job *first, **last;
 	bool waiting, stopping, in_finish;
+	bool running;			/* a group was taken, and the next one not asked for */
+	unsigned asked;			/* for groups */
 	unsigned queue_length, wanted;	/* waiting ends when the queue is that long */
 	unsigned settles, settled;	/* asked for, done */
 	struct err settled_err;		/* the last one's status and text */
@@ -194,11 +197,11 @@ static enum outcome group_try(struct db_writer *w, struct db_tx *tx, struct job 
 		if (outcome != GROUP_RUN)
 			return outcome;
 	}
-	if (w->item_count && w->hooks.finish) {
+	if (w->item_count && w->group_hooks.finish) {
 		enum pli_status status;
 
 		w->in_finish = true;
-		status = w->hooks.finish(w->hooks.arg, tx, w->items, w->item_count, err);
+		status = w->group_hooks.finish(w->group_hooks.arg, tx, w->items, w->item_count, err);
 		w->in_finish = false;
 		if (status != PLI_OK) {
 			err->status = status;
@@ -244,7 +247,7 @@ static void group_done(struct db_writer *w, struct db_group *group, struct job *
 	for (; job; job = next) {
 		next = job->next;
 		job->next = NULL;
-		if (job->late && w->hooks.committed) {
+		if (job->late && w->group_hooks.committed) {
 			*late = job;
 			late = &job->next;
 			group->job_count++;
@@ -265,7 +268,7 @@ static void group_done(struct db_writer *w, struct db_group *group, struct job *
 	w->outstanding++;
 	w->outstanding_jobs += group->job_count;
 	pthread_mutex_unlock(&w->lock);
-	w->hooks.committed(w->hooks.arg, group, group->items, group->item_count);
+	w->group_hooks.committed(w->group_hooks.arg, group, group->items, group->item_count);
 }
 
 static void group_run(struct db_writer *w, struct job *jobs)
@@ -332,6 +335,9 @@ static struct job *jobs_take(struct db_writer *w, bool may_idle, bool *idle_r)
 
 	*idle_r = false;
 	pthread_mutex_lock(&w->lock);
+	w->running = false;
+	w->asked++;
+	pthread_cond_broadcast(&w->released);
 	while (!w->first && !w->stopping && code != ETIMEDOUT && w->settled == w->settles) {
 		w->wanted = 1;
 		w->waiting = true;
@@ -352,6 +358,8 @@ static struct job *jobs_take(struct db_writer *w, bool may_idle, bool *idle_r)
 	*end = NULL;
 	if (jobs && !w->first)
 		w->last = &w->first;
+	w->running = jobs != NULL;
+	w->group_hooks = w->hooks;
 	pthread_mutex_unlock(&w->lock);
 	return jobs;
 }
@@ -502,8 +510,11 @@ unsigned db_writer_queued(struct db_writer *w)
 
 void db_writer_hooks(struct db_writer *w, const struct db_hooks *hooks)
 {
+	assert(!pthread_equal(pthread_self(), w->thread));
 	pthread_mutex_lock(&w->lock);
 	w->hooks = *hooks;
+	for (unsigned before = w->asked; w->running && w->asked == before; )
+		pthread_cond_wait(&w->released, &w->lock);
 	pthread_mutex_unlock(&w->lock);
 }
 
